@@ -1,0 +1,278 @@
+// swift-tools-version: 6.2
+// Weir's targets, one line each, in the layers of `Sources`. A target may import only targets of its
+// own folder and of folders listed above it; Tests/Tidy checks that.
+//
+// WEIR_SCOPE narrows the graph to some targets and what they need ("proxy-node", "HTTP1Tests", ...),
+// so that sanitizer and fuzz builds do not compile the control plane's packages.
+
+import PackageDescription
+
+// MARK: Packages
+
+enum External: String, CaseIterable {
+    case argumentParser = "swift-argument-parser"
+    case protobuf = "swift-protobuf"
+    case nio = "swift-nio"
+    case nioSSL = "swift-nio-ssl"
+    case hummingbird = "hummingbird"
+    case grdb = "GRDB.swift"
+    case certificates = "swift-certificates"
+    case asn1 = "swift-asn1"
+    case crypto = "swift-crypto"
+    case lifecycle = "swift-service-lifecycle"
+    case log = "swift-log"
+    case httpClient = "async-http-client"
+    case yams = "Yams"
+
+    var dependency: Package.Dependency {
+        switch self {
+        case .argumentParser:
+            .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+        case .protobuf: .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0")
+        case .nio: .package(url: "https://github.com/apple/swift-nio", from: "2.101.2")
+        case .nioSSL: .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6")
+        case .hummingbird:
+            .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1")
+        case .grdb: .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0")
+        case .certificates:
+            .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1")
+        case .asn1: .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4")
+        case .crypto: .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2")
+        case .lifecycle:
+            .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0")
+        case .log: .package(url: "https://github.com/apple/swift-log", from: "1.16.2")
+        case .httpClient:
+            .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0")
+        case .yams: .package(url: "https://github.com/jpsim/Yams", from: "6.2.2")
+        }
+    }
+}
+
+// MARK: Settings
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+// MARK: Targets
+
+/// One target: where it lives, which of our targets it imports, and which products of packages.
+struct Part {
+    enum Kind { case library, c, generated, command, test }
+    let kind: Kind
+    let folder: String
+    let name: String
+    let uses: [String]
+    let products: [(External, String)]
+    let linked: [String]
+
+    init(
+        _ folder: String, _ name: String, _ uses: [String] = [],
+        _ products: [(External, String)] = [], kind: Kind = .library, linked: [String] = []
+    ) {
+        (self.kind, self.folder, self.name) = (kind, folder, name)
+        (self.uses, self.products, self.linked) = (uses, products, linked)
+    }
+
+    var target: Target {
+        var dependencies: [Target.Dependency] = uses.map { .target(name: $0) }
+        for (package, product) in products {
+            let identity = package.rawValue
+            dependencies.append(.product(name: product, package: identity))
+        }
+        let path = "\(folder)/\(name)"
+        let libraries = linked.map { LinkerSetting.linkedLibrary($0) }
+        switch kind {
+        case .library:
+            return .target(
+                name: name, dependencies: dependencies, path: path, swiftSettings: strict)
+        case .c:
+            return .target(name: name, path: path, linkerSettings: libraries)
+        case .generated:
+            return .target(
+                name: name, dependencies: dependencies, path: path,
+                swiftSettings: [.swiftLanguageMode(.v6)])
+        case .command:
+            return .executableTarget(
+                name: name, dependencies: dependencies, path: path, swiftSettings: strict)
+        case .test:
+            return .testTarget(
+                name: name, dependencies: dependencies, path: path, swiftSettings: strict)
+        }
+    }
+}
+
+let platform = [
+    Part("Sources/Platform", "CLinux", kind: .c),
+    Part("Sources/Platform", "COpenSSL", kind: .c, linked: ["ssl", "crypto"]),
+    Part("Sources/Platform", "SystemCalls", ["CLinux"]),
+    Part("Sources/Platform", "Cryptography", ["COpenSSL"]),
+    Part("Sources/Platform", "TLSLibrary", ["COpenSSL"]),
+]
+let base = [
+    Part("Sources/Base", "Bytes"),
+    Part("Sources/Base", "Structures", ["SystemCalls"]),
+    Part("Sources/Base", "Telemetry", ["SystemCalls", "Bytes", "Structures"]),
+]
+let protocols = [
+    Part("Sources/Protocol", "HTTPSemantics", ["Bytes"]),
+    Part("Sources/Protocol", "HTTP1", ["Bytes", "HTTPSemantics"]),
+]
+let model = [
+    Part("Sources/Model", "FleetModel", ["Cryptography"]),
+    Part("Sources/Model", "Routing", ["Bytes", "HTTPSemantics", "FleetModel"]),
+    Part("Sources/Model", "SnapshotCompiler", ["Cryptography", "FleetModel", "Routing"]),
+    Part("Sources/Model", "FleetMessages", [], [(.protobuf, "SwiftProtobuf")], kind: .generated),
+    Part(
+        "Sources/Model", "FleetProtocol", ["Bytes", "Cryptography", "FleetModel", "FleetMessages"],
+        [(.protobuf, "SwiftProtobuf")]),
+    Part("Sources/Model", "AdminMessages", []),
+]
+let dataPlane = [
+    Part("Sources/DataPlane", "EventLoop", ["SystemCalls", "Bytes", "Structures"]),
+    Part(
+        "Sources/DataPlane", "Transport",
+        ["SystemCalls", "TLSLibrary", "Bytes", "Structures", "EventLoop"]),
+    Part(
+        "Sources/DataPlane", "Upstreams",
+        ["SystemCalls", "Bytes", "Structures", "Telemetry", "FleetModel", "EventLoop", "Transport"]),
+    Part(
+        "Sources/DataPlane", "ProxyCore",
+        [
+            "SystemCalls", "Bytes", "Structures", "Telemetry", "HTTPSemantics", "HTTP1",
+            "FleetModel", "Routing", "SnapshotCompiler", "EventLoop", "Transport", "Upstreams",
+        ]),
+    Part(
+        "Sources/DataPlane", "NodeAgent",
+        [
+            "SystemCalls", "Cryptography", "TLSLibrary", "Bytes", "Structures", "Telemetry",
+            "HTTPSemantics", "HTTP1", "FleetModel", "SnapshotCompiler", "FleetMessages",
+            "FleetProtocol", "EventLoop", "Transport", "ProxyCore",
+        ]),
+]
+let controlPlane = [
+    Part(
+        "Sources/ControlPlane", "ControlStore", ["Cryptography", "FleetModel"], [(.grdb, "GRDB")]),
+    Part(
+        "Sources/ControlPlane", "Authority", ["Cryptography", "FleetModel", "ControlStore"],
+        [(.certificates, "X509"), (.asn1, "SwiftASN1"), (.crypto, "Crypto")]),
+    Part(
+        "Sources/ControlPlane", "FleetServer",
+        [
+            "Cryptography", "FleetModel", "FleetMessages", "FleetProtocol", "ControlStore",
+            "Authority",
+        ],
+        [
+            (.protobuf, "SwiftProtobuf"), (.nio, "NIOCore"), (.nio, "NIOPosix"),
+            (.nioSSL, "NIOSSL"), (.log, "Logging"), (.lifecycle, "ServiceLifecycle"),
+        ]),
+    Part(
+        "Sources/ControlPlane", "AdminAPI",
+        [
+            "Cryptography", "FleetModel", "SnapshotCompiler", "AdminMessages", "ControlStore",
+            "Authority", "FleetServer",
+        ],
+        [
+            (.hummingbird, "Hummingbird"), (.hummingbird, "HummingbirdTLS"), (.nio, "NIOCore"),
+            (.nioSSL, "NIOSSL"), (.log, "Logging"), (.lifecycle, "ServiceLifecycle"),
+        ]),
+]
+let operatorSide = [
+    Part("Sources/Operator", "ConfigurationFile", ["FleetModel"], [(.yams, "Yams")]),
+    Part(
+        "Sources/Operator", "AdminClient", ["Cryptography", "AdminMessages"],
+        [
+            (.httpClient, "AsyncHTTPClient"), (.nio, "NIOCore"), (.nio, "NIOFoundationCompat"),
+            (.nioSSL, "NIOSSL"),
+        ]),
+    Part("Sources/Operator", "Presentation", ["FleetModel", "AdminMessages"]),
+]
+let commands = [
+    Part(
+        "Sources/Commands", "proxy-node",
+        ["SystemCalls", "FleetModel", "SnapshotCompiler", "ProxyCore", "NodeAgent"],
+        [(.argumentParser, "ArgumentParser")], kind: .command),
+    Part(
+        "Sources/Commands", "proxy-control",
+        ["Cryptography", "FleetModel", "ControlStore", "Authority", "FleetServer", "AdminAPI"],
+        [
+            (.argumentParser, "ArgumentParser"), (.log, "Logging"),
+            (.lifecycle, "ServiceLifecycle"),
+        ], kind: .command),
+    Part(
+        "Sources/Commands", "proxyctl",
+        [
+            "FleetModel", "Routing", "SnapshotCompiler", "AdminMessages", "ConfigurationFile",
+            "AdminClient", "Presentation",
+        ],
+        [(.argumentParser, "ArgumentParser"), (.yams, "Yams")], kind: .command),
+]
+
+func test(_ name: String, _ uses: [String], _ products: [(External, String)] = []) -> Part {
+    Part("Tests/Unit", name, uses, products, kind: .test)
+}
+let tests = [
+    test("SystemCallsTests", ["SystemCalls"]),
+    test("CryptographyTests", ["Cryptography"]),
+    test("BytesTests", ["Bytes"]),
+    test("StructuresTests", ["Structures", "SystemCalls"]),
+    test("TelemetryTests", ["Telemetry", "Bytes", "Structures"]),
+    test("HTTPSemanticsTests", ["HTTPSemantics", "Bytes"]),
+    test("HTTP1Tests", ["HTTP1", "HTTPSemantics", "Bytes"]),
+    test("FleetModelTests", ["FleetModel", "Cryptography"]),
+    test("RoutingTests", ["Routing", "FleetModel", "HTTPSemantics", "Bytes"]),
+    test("SnapshotCompilerTests", ["SnapshotCompiler", "Routing", "FleetModel", "Cryptography"]),
+    test(
+        "FleetProtocolTests",
+        ["FleetProtocol", "FleetMessages", "FleetModel", "Cryptography", "Bytes"],
+        [(.protobuf, "SwiftProtobuf")]),
+    test("EventLoopTests", ["EventLoop", "SystemCalls", "Bytes", "Structures"]),
+    test("UpstreamsTests", ["Upstreams", "FleetModel", "EventLoop"]),
+    test(
+        "ProxyCoreTests",
+        ["ProxyCore", "HTTP1", "HTTPSemantics", "FleetModel", "SnapshotCompiler", "Bytes"]),
+    test(
+        "NodeAgentTests",
+        ["NodeAgent", "FleetProtocol", "FleetModel", "SnapshotCompiler", "Cryptography"]),
+    test("ControlStoreTests", ["ControlStore", "FleetModel", "Cryptography"], [(.grdb, "GRDB")]),
+    test("AuthorityTests", ["Authority", "ControlStore", "FleetModel", "Cryptography"]),
+    test(
+        "FleetServerTests",
+        [
+            "FleetServer", "FleetProtocol", "FleetMessages", "ControlStore", "Authority",
+            "FleetModel", "Cryptography",
+        ], [(.nio, "NIOCore"), (.nio, "NIOPosix"), (.nio, "NIOEmbedded"), (.nioSSL, "NIOSSL")]),
+    test(
+        "AdminAPITests",
+        ["AdminAPI", "AdminMessages", "ControlStore", "Authority", "FleetServer", "FleetModel"],
+        [(.hummingbird, "HummingbirdTesting"), (.hummingbird, "Hummingbird"), (.nio, "NIOCore")]),
+    test("ConfigurationFileTests", ["ConfigurationFile", "FleetModel"]),
+    test("PresentationTests", ["Presentation", "AdminMessages", "FleetModel"]),
+]
+
+// MARK: Scope
+
+var parts =
+    platform + base + protocols + model + dataPlane + controlPlane + operatorSide + commands + tests
+
+if let scope = Context.environment["WEIR_SCOPE"], !scope.isEmpty {
+    var wanted = Set(scope.split(separator: ",").map(String.init))
+    // Parts are listed after what they use, so one pass from the end finds the whole closure.
+    for part in parts.reversed() where wanted.contains(part.name) {
+        wanted.formUnion(part.uses)
+    }
+    parts = parts.filter { wanted.contains($0.name) }
+}
+
+let usedPackages = Set(parts.flatMap { $0.products.map { $0.0.rawValue } })
+
+let package = Package(
+    name: "weir",
+    dependencies: External.allCases.filter { usedPackages.contains($0.rawValue) }.map(\.dependency),
+    targets: parts.map(\.target)
+)

@@ -1,0 +1,2 @@
+// C shims for Linux system calls; no policy here.
+#pragma once

@@ -1,0 +1,2 @@
+// C shims for OpenSSL; no policy here.
+#pragma once
