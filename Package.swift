@@ -72,8 +72,12 @@ struct Part {
     let linked: [String]
 
     init(
-        _ folder: String, _ name: String, _ uses: [String] = [],
-        _ products: [(External, String)] = [], kind: Kind = .library, linked: [String] = []
+        _ folder: String,
+        _ name: String,
+        _ uses: [String] = [],
+        _ products: [(External, String)] = [],
+        kind: Kind = .library,
+        linked: [String] = []
     ) {
         (self.kind, self.folder, self.name) = (kind, folder, name)
         (self.uses, self.products, self.linked) = (uses, products, linked)
@@ -90,19 +94,34 @@ struct Part {
         switch kind {
         case .library:
             return .target(
-                name: name, dependencies: dependencies, path: path, swiftSettings: strict)
+                name: name,
+                dependencies: dependencies,
+                path: path,
+                swiftSettings: strict
+            )
         case .c:
             return .target(name: name, path: path, linkerSettings: libraries)
         case .generated:
             return .target(
-                name: name, dependencies: dependencies, path: path,
-                swiftSettings: [.swiftLanguageMode(.v6)])
+                name: name,
+                dependencies: dependencies,
+                path: path,
+                swiftSettings: [.swiftLanguageMode(.v6)]
+            )
         case .command:
             return .executableTarget(
-                name: name, dependencies: dependencies, path: path, swiftSettings: strict)
+                name: name,
+                dependencies: dependencies,
+                path: path,
+                swiftSettings: strict
+            )
         case .test:
             return .testTarget(
-                name: name, dependencies: dependencies, path: path, swiftSettings: strict)
+                name: name,
+                dependencies: dependencies,
+                path: path,
+                swiftSettings: strict
+            )
         }
     }
 }
@@ -129,40 +148,59 @@ let model = [
     Part("Sources/Model", "SnapshotCompiler", ["Cryptography", "FleetModel", "Routing"]),
     Part("Sources/Model", "FleetMessages", [], [(.protobuf, "SwiftProtobuf")], kind: .generated),
     Part(
-        "Sources/Model", "FleetProtocol", ["Bytes", "Cryptography", "FleetModel", "FleetMessages"],
-        [(.protobuf, "SwiftProtobuf")]),
+        "Sources/Model",
+        "FleetProtocol",
+        ["Bytes", "Cryptography", "FleetModel", "FleetMessages"],
+        [(.protobuf, "SwiftProtobuf")]
+    ),
     Part("Sources/Model", "AdminMessages", []),
 ]
 let dataPlane = [
     Part("Sources/DataPlane", "EventLoop", ["SystemCalls", "Bytes", "Structures"]),
     Part(
-        "Sources/DataPlane", "Transport",
-        ["SystemCalls", "TLSLibrary", "Bytes", "Structures", "EventLoop"]),
+        "Sources/DataPlane",
+        "Transport",
+        ["SystemCalls", "TLSLibrary", "Bytes", "Structures", "EventLoop"]
+    ),
     Part(
-        "Sources/DataPlane", "Upstreams",
-        ["SystemCalls", "Bytes", "Structures", "Telemetry", "FleetModel", "EventLoop", "Transport"]),
+        "Sources/DataPlane",
+        "Upstreams",
+        ["SystemCalls", "Bytes", "Structures", "Telemetry", "FleetModel", "EventLoop", "Transport"]
+    ),
     Part(
-        "Sources/DataPlane", "ProxyCore",
+        "Sources/DataPlane",
+        "ProxyCore",
         [
             "SystemCalls", "Bytes", "Structures", "Telemetry", "HTTPSemantics", "HTTP1",
             "FleetModel", "Routing", "SnapshotCompiler", "EventLoop", "Transport", "Upstreams",
-        ]),
+        ]
+    ),
     Part(
-        "Sources/DataPlane", "NodeAgent",
+        "Sources/DataPlane",
+        "NodeAgent",
         [
             "SystemCalls", "Cryptography", "TLSLibrary", "Bytes", "Structures", "Telemetry",
             "HTTPSemantics", "HTTP1", "FleetModel", "SnapshotCompiler", "FleetMessages",
             "FleetProtocol", "EventLoop", "Transport", "ProxyCore",
-        ]),
+        ]
+    ),
 ]
 let controlPlane = [
     Part(
-        "Sources/ControlPlane", "ControlStore", ["Cryptography", "FleetModel"], [(.grdb, "GRDB")]),
+        "Sources/ControlPlane",
+        "ControlStore",
+        ["Cryptography", "FleetModel"],
+        [(.grdb, "GRDB")]
+    ),
     Part(
-        "Sources/ControlPlane", "Authority", ["Cryptography", "FleetModel", "ControlStore"],
-        [(.certificates, "X509"), (.asn1, "SwiftASN1"), (.crypto, "Crypto")]),
+        "Sources/ControlPlane",
+        "Authority",
+        ["Cryptography", "FleetModel", "ControlStore"],
+        [(.certificates, "X509"), (.asn1, "SwiftASN1"), (.crypto, "Crypto")]
+    ),
     Part(
-        "Sources/ControlPlane", "FleetServer",
+        "Sources/ControlPlane",
+        "FleetServer",
         [
             "Cryptography", "FleetModel", "FleetMessages", "FleetProtocol", "ControlStore",
             "Authority",
@@ -170,9 +208,11 @@ let controlPlane = [
         [
             (.protobuf, "SwiftProtobuf"), (.nio, "NIOCore"), (.nio, "NIOPosix"),
             (.nioSSL, "NIOSSL"), (.log, "Logging"), (.lifecycle, "ServiceLifecycle"),
-        ]),
+        ]
+    ),
     Part(
-        "Sources/ControlPlane", "AdminAPI",
+        "Sources/ControlPlane",
+        "AdminAPI",
         [
             "Cryptography", "FleetModel", "SnapshotCompiler", "AdminMessages", "ControlStore",
             "Authority", "FleetServer",
@@ -180,37 +220,50 @@ let controlPlane = [
         [
             (.hummingbird, "Hummingbird"), (.hummingbird, "HummingbirdTLS"), (.nio, "NIOCore"),
             (.nioSSL, "NIOSSL"), (.log, "Logging"), (.lifecycle, "ServiceLifecycle"),
-        ]),
+        ]
+    ),
 ]
 let operatorSide = [
     Part("Sources/Operator", "ConfigurationFile", ["FleetModel"], [(.yams, "Yams")]),
     Part(
-        "Sources/Operator", "AdminClient", ["Cryptography", "AdminMessages"],
+        "Sources/Operator",
+        "AdminClient",
+        ["Cryptography", "AdminMessages"],
         [
             (.httpClient, "AsyncHTTPClient"), (.nio, "NIOCore"), (.nio, "NIOFoundationCompat"),
             (.nioSSL, "NIOSSL"),
-        ]),
+        ]
+    ),
     Part("Sources/Operator", "Presentation", ["FleetModel", "AdminMessages"]),
 ]
 let commands = [
     Part(
-        "Sources/Commands", "proxy-node",
+        "Sources/Commands",
+        "proxy-node",
         ["SystemCalls", "FleetModel", "SnapshotCompiler", "ProxyCore", "NodeAgent"],
-        [(.argumentParser, "ArgumentParser")], kind: .command),
+        [(.argumentParser, "ArgumentParser")],
+        kind: .command
+    ),
     Part(
-        "Sources/Commands", "proxy-control",
+        "Sources/Commands",
+        "proxy-control",
         ["Cryptography", "FleetModel", "ControlStore", "Authority", "FleetServer", "AdminAPI"],
         [
             (.argumentParser, "ArgumentParser"), (.log, "Logging"),
             (.lifecycle, "ServiceLifecycle"),
-        ], kind: .command),
+        ],
+        kind: .command
+    ),
     Part(
-        "Sources/Commands", "proxyctl",
+        "Sources/Commands",
+        "proxyctl",
         [
             "FleetModel", "Routing", "SnapshotCompiler", "AdminMessages", "ConfigurationFile",
             "AdminClient", "Presentation",
         ],
-        [(.argumentParser, "ArgumentParser"), (.yams, "Yams")], kind: .command),
+        [(.argumentParser, "ArgumentParser")],
+        kind: .command
+    ),
 ]
 
 func test(_ name: String, _ uses: [String], _ products: [(External, String)] = []) -> Part {
@@ -230,15 +283,18 @@ let tests = [
     test(
         "FleetProtocolTests",
         ["FleetProtocol", "FleetMessages", "FleetModel", "Cryptography", "Bytes"],
-        [(.protobuf, "SwiftProtobuf")]),
+        [(.protobuf, "SwiftProtobuf")]
+    ),
     test("EventLoopTests", ["EventLoop", "SystemCalls", "Bytes", "Structures"]),
     test("UpstreamsTests", ["Upstreams", "FleetModel", "EventLoop"]),
     test(
         "ProxyCoreTests",
-        ["ProxyCore", "HTTP1", "HTTPSemantics", "FleetModel", "SnapshotCompiler", "Bytes"]),
+        ["ProxyCore", "HTTP1", "HTTPSemantics", "FleetModel", "SnapshotCompiler", "Bytes"]
+    ),
     test(
         "NodeAgentTests",
-        ["NodeAgent", "FleetProtocol", "FleetModel", "SnapshotCompiler", "Cryptography"]),
+        ["NodeAgent", "FleetProtocol", "FleetModel", "SnapshotCompiler", "Cryptography"]
+    ),
     test("ControlStoreTests", ["ControlStore", "FleetModel", "Cryptography"], [(.grdb, "GRDB")]),
     test("AuthorityTests", ["Authority", "ControlStore", "FleetModel", "Cryptography"]),
     test(
@@ -246,11 +302,14 @@ let tests = [
         [
             "FleetServer", "FleetProtocol", "FleetMessages", "ControlStore", "Authority",
             "FleetModel", "Cryptography",
-        ], [(.nio, "NIOCore"), (.nio, "NIOPosix"), (.nio, "NIOEmbedded"), (.nioSSL, "NIOSSL")]),
+        ],
+        [(.nio, "NIOCore"), (.nio, "NIOPosix"), (.nio, "NIOEmbedded"), (.nioSSL, "NIOSSL")]
+    ),
     test(
         "AdminAPITests",
         ["AdminAPI", "AdminMessages", "ControlStore", "Authority", "FleetServer", "FleetModel"],
-        [(.hummingbird, "HummingbirdTesting"), (.hummingbird, "Hummingbird"), (.nio, "NIOCore")]),
+        [(.hummingbird, "HummingbirdTesting"), (.hummingbird, "Hummingbird"), (.nio, "NIOCore")]
+    ),
     test("ConfigurationFileTests", ["ConfigurationFile", "FleetModel"]),
     test("PresentationTests", ["Presentation", "AdminMessages", "FleetModel"]),
 ]

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Installs what the tests need and runs all of them: ./Tests/run.sh [SUITE ...]
+#
+# Suites, in the order in which they run: tidy format unit generated fuzz fleet. Without a name, all of them.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+suites=("$@")
+[ ${#suites[@]} -gt 0 ] || suites=(tidy format unit generated fuzz fleet)
+failed=()
+
+# Runs one suite and remembers whether it failed: run NAME COMMAND...
+run() {
+    local name=$1
+    shift
+    echo "== $name"
+    if "$@"; then :; else failed+=("$name"); fi
+}
+
+format_suite() {
+    local files
+    mapfile -t files < <(git ls-files --cached --others --exclude-standard 'Package.swift' 'Sources/*.swift' 'Tests/*.swift' | grep -v '^Sources/Model/FleetMessages/')
+    if swift format lint --strict --configuration .swift-format "${files[@]}"; then
+        echo "1 passed, 0 failed"
+    else
+        echo "0 passed, 1 failed"
+        return 1
+    fi
+}
+
+unit_suite() {
+    swift build --build-tests --explicit-target-dependency-import-check error && swift test --skip-build
+}
+
+# Files that are made from the code are as the code would make them.
+generated_suite() {
+    local passed=0 wrong=0 script
+    for script in Tests/Generated/*.sh; do
+        [ -e "$script" ] || continue
+        if "$script"; then passed=$((passed + 1)); else
+            echo "$script: a committed file differs from what the code makes" >&2
+            wrong=$((wrong + 1))
+        fi
+    done
+    echo "$passed passed, $wrong failed"
+    [ "$wrong" -eq 0 ]
+}
+
+fuzz_suite() {
+    [ -x Tests/fuzz.sh ] || return 0
+    ./Tests/fuzz.sh "${FUZZ_SECONDS:-10}"
+}
+
+fleet_suite() {
+    local folders=() folder
+    for folder in Tests/Integration Tests/Fleet; do
+        compgen -G "$folder/test_*.py" >/dev/null && folders+=("$folder")
+    done
+    [ ${#folders[@]} -gt 0 ] || return 0
+    WEIR_BIN=${WEIR_BIN:-$(swift build --show-bin-path)} PYTHONPATH=Tests/Support PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest -q -p no:cacheprovider "${folders[@]}"
+}
+
+./deploy/setup.sh python3 python3-pytest python3-yaml curl openssl iproute2 || exit 1
+
+for suite in "${suites[@]}"; do
+    case $suite in
+        tidy) run tidy python3 Tests/Tidy/tidy.py ;;
+        format) run format format_suite ;;
+        unit) run unit unit_suite ;;
+        generated) run generated generated_suite ;;
+        fuzz) run fuzz fuzz_suite ;;
+        fleet) run fleet fleet_suite ;;
+        *) echo "no suite is called '$suite': tidy format unit generated fuzz fleet" >&2; exit 2 ;;
+    esac
+done
+
+if [ ${#failed[@]} -gt 0 ]; then
+    echo "failed: ${failed[*]}" >&2
+    exit 1
+fi
+echo "all suites passed: ${suites[*]}"
