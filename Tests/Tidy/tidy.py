@@ -111,7 +111,7 @@ def unsafe_code():
         for number, line in enumerate(code):
             if "SAFETY:" in lines[number]:
                 last_safety = number
-            if not re.search(r"\bunsafe\b|@unsafe\b|@safe\b", line):
+            if line.strip() == "@unsafe" or not re.search(r"\bunsafe\b|@safe\b", line):
                 # A new declaration ends what the comment above covers.
                 if re.match(r"\s*(?:@\w+\s+)*(?:package|private|fileprivate|internal)?\s*(?:static\s+|mutating\s+)?(?:func|init|deinit)\b", line):
                     last_safety = -100 if number - last_safety > 3 else last_safety

@@ -1,1 +1,239 @@
+#define _GNU_SOURCE
 #include "CLinux.h"
+
+#include <arpa/inet.h>
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+_Static_assert(sizeof(struct weir_event) == sizeof(struct epoll_event), "epoll_event's size");
+_Static_assert(offsetof(struct weir_event, token) == offsetof(struct epoll_event, data),
+               "epoll_event's layout");
+
+int weir_poller(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int weir_poller_add(int poller, int descriptor, uint32_t events, uint64_t token) {
+    struct epoll_event event = {.events = events, .data = {.u64 = token}};
+    return epoll_ctl(poller, EPOLL_CTL_ADD, descriptor, &event);
+}
+
+int weir_poller_remove(int poller, int descriptor) {
+    return epoll_ctl(poller, EPOLL_CTL_DEL, descriptor, NULL);
+}
+
+int weir_poller_wait(int poller, struct weir_event *events, int capacity, int milliseconds) {
+    return epoll_wait(poller, (struct epoll_event *)events, capacity, milliseconds);
+}
+
+int weir_wake_up(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+int weir_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
+
+int weir_set_nonblocking(int descriptor) {
+    int flags = fcntl(descriptor, F_GETFL);
+    return flags < 0 ? -1 : fcntl(descriptor, F_SETFL, flags | O_NONBLOCK);
+}
+
+static socklen_t to_system(const struct weir_address *address, struct sockaddr_storage *storage) {
+    memset(storage, 0, sizeof *storage);
+    if (address->family == 6) {
+        struct sockaddr_in6 *system = (struct sockaddr_in6 *)storage;
+        uint64_t words[2] = {htobe64(address->high), htobe64(address->low)};
+        system->sin6_family = AF_INET6;
+        system->sin6_port = htons(address->port);
+        system->sin6_scope_id = address->scope;
+        memcpy(&system->sin6_addr, words, 16);
+        return sizeof *system;
+    }
+    struct sockaddr_in *system = (struct sockaddr_in *)storage;
+    system->sin_family = AF_INET;
+    system->sin_port = htons(address->port);
+    system->sin_addr.s_addr = htonl((uint32_t)address->low);
+    return sizeof *system;
+}
+
+static void from_system(const struct sockaddr_storage *storage, struct weir_address *address) {
+    memset(address, 0, sizeof *address);
+    if (storage->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *system = (const struct sockaddr_in6 *)storage;
+        uint64_t words[2];
+        memcpy(words, &system->sin6_addr, 16);
+        address->family = 6;
+        address->high = be64toh(words[0]);
+        address->low = be64toh(words[1]);
+        address->scope = system->sin6_scope_id;
+        address->port = ntohs(system->sin6_port);
+    } else if (storage->ss_family == AF_INET) {
+        const struct sockaddr_in *system = (const struct sockaddr_in *)storage;
+        address->family = 4;
+        address->low = ntohl(system->sin_addr.s_addr);
+        address->port = ntohs(system->sin_port);
+    }
+}
+
+int weir_stream_socket(const struct weir_address *address) {
+    int family = address->family == 6 ? AF_INET6 : AF_INET;
+    return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+int weir_bind(int descriptor, const struct weir_address *address) {
+    struct sockaddr_storage storage;
+    socklen_t length = to_system(address, &storage);
+    return bind(descriptor, (struct sockaddr *)&storage, length);
+}
+
+int weir_connect(int descriptor, const struct weir_address *address) {
+    struct sockaddr_storage storage;
+    socklen_t length = to_system(address, &storage);
+    return connect(descriptor, (struct sockaddr *)&storage, length);
+}
+
+int weir_accept(int descriptor, struct weir_address *peer) {
+    struct sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+    storage.ss_family = AF_UNSPEC;
+    int accepted =
+        accept4(descriptor, (struct sockaddr *)&storage, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (accepted >= 0) from_system(&storage, peer);
+    return accepted;
+}
+
+int weir_local_address(int descriptor, struct weir_address *address) {
+    struct sockaddr_storage storage;
+    socklen_t length = sizeof storage;
+    int status = getsockname(descriptor, (struct sockaddr *)&storage, &length);
+    if (status == 0) from_system(&storage, address);
+    return status;
+}
+
+int weir_set_option(int descriptor, int level, int option, int value) {
+    return setsockopt(descriptor, level, option, &value, sizeof value);
+}
+
+int weir_socket_error(int descriptor) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0 ? -1 : error;
+}
+
+int weir_parse_address(const char *text, struct weir_address *address) {
+    struct sockaddr_storage storage;
+    memset(&storage, 0, sizeof storage);
+    if (inet_pton(AF_INET, text, &((struct sockaddr_in *)&storage)->sin_addr) == 1)
+        storage.ss_family = AF_INET;
+    else if (inet_pton(AF_INET6, text, &((struct sockaddr_in6 *)&storage)->sin6_addr) == 1)
+        storage.ss_family = AF_INET6;
+    else
+        return 0;
+    from_system(&storage, address);
+    return 1;
+}
+
+int weir_format_address(const struct weir_address *address, char *text) {
+    struct sockaddr_storage storage;
+    to_system(address, &storage);
+    const void *octets = address->family == 6
+        ? (const void *)&((struct sockaddr_in6 *)&storage)->sin6_addr
+        : (const void *)&((struct sockaddr_in *)&storage)->sin_addr;
+    if (inet_ntop(storage.ss_family, octets, text, INET6_ADDRSTRLEN) == NULL) text[0] = 0;
+    return (int)strlen(text);
+}
+
+int weir_resolve(const char *host, struct weir_address *addresses, int capacity) {
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    int code = getaddrinfo(host, NULL, &hints, &found);
+    if (code != 0) return code < 0 ? code : -code;
+    int count = 0;
+    for (struct addrinfo *next = found; next != NULL && count < capacity; next = next->ai_next) {
+        struct sockaddr_storage storage;
+        memset(&storage, 0, sizeof storage);
+        if (next->ai_addrlen > sizeof storage) continue;
+        memcpy(&storage, next->ai_addr, next->ai_addrlen);
+        from_system(&storage, &addresses[count++]);
+    }
+    freeaddrinfo(found);
+    return count;
+}
+
+const char *weir_resolve_message(int code) { return gai_strerror(code); }
+
+int weir_affinity_count(void) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    return sched_getaffinity(0, sizeof set, &set) < 0 ? -1 : CPU_COUNT(&set);
+}
+
+int weir_steer_reuseport(int descriptor, uint32_t count) {
+    struct sock_filter code[] = {
+        {BPF_LD | BPF_W | BPF_ABS, 0, 0, (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM)},
+        {BPF_ALU | BPF_MOD | BPF_K, 0, 0, count},
+        {BPF_RET | BPF_A, 0, 0, 0},
+    };
+    struct sock_fprog program = {sizeof code / sizeof code[0], code};
+    if (count == 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program);
+}
+
+int weir_signal_descriptor(const int *signals, int count) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int index = 0; index < count; index++) sigaddset(&set, signals[index]);
+    int code = pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (code != 0) {
+        errno = code;
+        return -1;
+    }
+    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+int weir_next_signal(int descriptor) {
+    struct signalfd_siginfo event;
+    return read(descriptor, &event, sizeof event) == sizeof event ? (int)event.ssi_signo : -1;
+}
+
+int weir_send_datagram(const char *path, const char *text) {
+    struct sockaddr_un target = {.sun_family = AF_UNIX};
+    size_t length = strlen(path);
+    if (length == 0 || length >= sizeof target.sun_path) {
+        errno = EINVAL;
+        return -1;
+    }
+    memcpy(target.sun_path, path, length);
+    if (path[0] == '@') target.sun_path[0] = 0;
+    int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return -1;
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    ssize_t sent = sendto(descriptor, text, strlen(text), MSG_NOSIGNAL,
+                          (struct sockaddr *)&target, size);
+    int saved = errno;
+    close(descriptor);
+    errno = saved;
+    return sent < 0 ? -1 : 0;
+}
+
+long weir_random(void *target, long octets) { return getrandom(target, (size_t)octets, 0); }
+
+int weir_name_thread(const char *name) { return pthread_setname_np(pthread_self(), name); }
+
+const char *weir_error_name(int number) { return strerrorname_np(number); }
+
+const char *weir_error_message(int number) { return strerrordesc_np(number); }

@@ -1,2 +1,106 @@
-// C shims for Linux system calls; no policy here.
+// What Swift cannot import of Linux: variadic calls, macros over sets, and socket addresses of several shapes.
+// No policy here. Every function returns what the call returns and leaves errno as it is.
 #pragma once
+
+#include <stdint.h>
+
+/// An Internet address: `family` is 4 or 6; numbers are in host order; an IPv4 address is the low 32 bits of `low`.
+struct weir_address {
+    uint64_t high;
+    uint64_t low;
+    uint32_t scope;
+    uint16_t port;
+    uint8_t family;
+};
+
+/// epoll_event, whose layout Linux packs on x86-64 alone.
+struct weir_event {
+    uint32_t readiness;
+    uint64_t token;
+}
+#ifdef __x86_64__
+__attribute__((packed))
+#endif
+;
+
+/// epoll_create1(2), close-on-exec.
+int weir_poller(void);
+
+/// epoll_ctl(2) EPOLL_CTL_ADD.
+int weir_poller_add(int poller, int descriptor, uint32_t events, uint64_t token);
+
+/// epoll_ctl(2) EPOLL_CTL_DEL.
+int weir_poller_remove(int poller, int descriptor);
+
+/// epoll_wait(2).
+int weir_poller_wait(int poller, struct weir_event *events, int capacity, int milliseconds);
+
+/// eventfd(2), non-blocking and close-on-exec.
+int weir_wake_up(void);
+
+/// open(2) with a mode.
+int weir_open(const char *path, int flags, unsigned mode);
+
+/// fcntl(2) F_SETFL: adds O_NONBLOCK.
+int weir_set_nonblocking(int descriptor);
+
+/// socket(2): a non-blocking, close-on-exec stream socket of an address's family.
+int weir_stream_socket(const struct weir_address *address);
+
+/// bind(2).
+int weir_bind(int descriptor, const struct weir_address *address);
+
+/// connect(2).
+int weir_connect(int descriptor, const struct weir_address *address);
+
+/// accept4(2): non-blocking and close-on-exec. `peer` gets the peer's address.
+int weir_accept(int descriptor, struct weir_address *peer);
+
+/// getsockname(2).
+int weir_local_address(int descriptor, struct weir_address *address);
+
+/// setsockopt(2) with an int.
+int weir_set_option(int descriptor, int level, int option, int value);
+
+/// getsockopt(2) SO_ERROR: the pending error, which the call clears, or -1.
+int weir_socket_error(int descriptor);
+
+/// inet_pton(3) for either family: 1 when `text` is an address, else 0. The port becomes 0.
+int weir_parse_address(const char *text, struct weir_address *address);
+
+/// inet_ntop(3): writes at most 46 octets with the final NUL; returns the length.
+int weir_format_address(const struct weir_address *address, char *text);
+
+/// getaddrinfo(3) for stream sockets: the number of addresses written, or the negative EAI_ code.
+int weir_resolve(const char *host, struct weir_address *addresses, int capacity);
+
+/// gai_strerror(3) of a code that `weir_resolve` returned.
+const char *weir_resolve_message(int code);
+
+/// Number of CPUs in this thread's affinity mask, or -1.
+int weir_affinity_count(void);
+
+/// setsockopt(2) SO_ATTACH_REUSEPORT_CBPF with a program that steers each connection to socket
+/// `random % count` of the group, in the order in which the sockets were bound.
+int weir_steer_reuseport(int descriptor, uint32_t count);
+
+/// Blocks the signals in this thread and returns a non-blocking signalfd(2) that reads them.
+int weir_signal_descriptor(const int *signals, int count);
+
+/// The next signal that waits in a signalfd, or -1.
+int weir_next_signal(int descriptor);
+
+/// sendto(2) to a unix datagram socket; a name that begins with '@' is abstract.
+int weir_send_datagram(const char *path, const char *text);
+
+/// getrandom(2) into `target`; up to 256 octets come in one piece.
+long weir_random(void *target, long octets);
+
+/// pthread_setname_np(3) for the calling thread; `name` has at most 15 octets.
+int weir_name_thread(const char *name);
+
+/// The symbolic name of an error number ("EAGAIN"), a static string, or NULL.
+const char *weir_error_name(int number);
+
+/// The system's sentence for an error number, untranslated: a static string, or NULL.
+const char *weir_error_message(int number);

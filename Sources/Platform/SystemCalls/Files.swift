@@ -1,0 +1,151 @@
+internal import CLinux
+internal import Glibc
+
+/// What open(2) is asked for.
+package enum FileAccess: Sendable {
+    case read
+    /// Created if missing, and written at its end.
+    case append
+    /// Created, and cut to nothing if it was there.
+    case replace
+    /// Opened for reading and writing, and created if missing.
+    case update
+
+    var flags: Int32 {
+        switch self {
+        case .read: O_RDONLY
+        case .append: O_WRONLY | O_CREAT | O_APPEND
+        case .replace: O_WRONLY | O_CREAT | O_TRUNC
+        case .update: O_RDWR | O_CREAT
+        }
+    }
+}
+
+/// open(2), close-on-exec; `mode` is for a file that is created.
+package func openFile(
+    _ path: String,
+    _ access: FileAccess,
+    mode: UInt32 = 0o600
+) throws(SystemCallError) -> FileDescriptor {
+    guard !path.utf8.contains(0) else {
+        throw SystemCallError(call: "open", errno: .invalidArgument)
+    }
+    // SAFETY: the call gets NUL-terminated copies that live as long as it does.
+    let number = try check("open") { unsafe weir_open(path, access.flags | O_CLOEXEC, mode) }
+    return FileDescriptor(owning: number)
+}
+
+/// Reads a whole file of at most `octetsMax` octets; a longer one fails with EFBIG.
+package func readFile(_ path: String, octetsMax: Int) throws(SystemCallError) -> [UInt8] {
+    let file = try openFile(path, .read)
+    var content: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 65_536)
+    while true {
+        var span = chunk.mutableSpan
+        switch SystemCalls.read(file.number, into: &span) {
+        case .count(0):
+            return content
+        case .count(let count):
+            guard content.count <= octetsMax - count else {
+                throw SystemCallError(call: "read", errno: .fileTooLarge)
+            }
+            content.append(contentsOf: chunk[..<count])
+        case .wouldBlock:
+            throw SystemCallError(call: "read", errno: .wouldBlock)
+        case .failed(let errno):
+            throw SystemCallError(call: "read", errno: errno)
+        }
+    }
+}
+
+/// Writes all of `content` at the file's position.
+package func writeAll(_ descriptor: Int32, _ content: Span<UInt8>) throws(SystemCallError) {
+    var done = 0
+    while done < content.count {
+        let rest = content.extracting(done..<content.count)
+        switch SystemCalls.write(descriptor, rest) {
+        case .count(let count): done += count
+        case .wouldBlock: throw SystemCallError(call: "write", errno: .wouldBlock)
+        case .failed(let errno): throw SystemCallError(call: "write", errno: errno)
+        }
+    }
+}
+
+/// Replaces the file at `path` so that after a crash it holds the old content or the new, whole.
+///
+/// Writes a temporary name beside it, fsync(2), rename(2), and fsync(2) of the directory.
+package func replaceFile(
+    _ path: String,
+    with content: Span<UInt8>,
+    mode: UInt32 = 0o600
+) throws(SystemCallError) {
+    let temporary = path + ".new"
+    do throws(SystemCallError) {
+        let file = try openFile(temporary, .replace, mode: mode)
+        try writeAll(file.number, content)
+        try check("fsync") { fsync(file.number) }
+        try renameFile(temporary, to: path)
+    } catch {
+        // SAFETY: the call gets NUL-terminated copies that live as long as it does.
+        _ = unsafe unlink(temporary)
+        throw error
+    }
+    try syncDirectory(containing: path)
+}
+
+/// rename(2).
+package func renameFile(_ path: String, to target: String) throws(SystemCallError) {
+    // SAFETY: the call gets NUL-terminated copies that live as long as it does.
+    try check("rename") { unsafe rename(path, target) }
+}
+
+/// fsync(2) of the directory that holds `path`, so that a rename in it is durable.
+package func syncDirectory(containing path: String) throws(SystemCallError) {
+    let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+    let directory = try openFile(folder.isEmpty ? "/" : folder, .read)
+    try check("fsync") { fsync(directory.number) }
+}
+
+/// unlink(2); a file that is not there is no error.
+package func removeFile(_ path: String) throws(SystemCallError) {
+    do throws(SystemCallError) {
+        // SAFETY: the call gets NUL-terminated copies that live as long as it does.
+        try check("unlink") { unsafe unlink(path) }
+    } catch  where error.errno == .noSuchFile {
+        return
+    }
+}
+
+/// mkdir(2); a directory that is there already is no error.
+package func makeDirectory(_ path: String, mode: UInt32 = 0o700) throws(SystemCallError) {
+    do throws(SystemCallError) {
+        // SAFETY: the call gets NUL-terminated copies that live as long as it does.
+        try check("mkdir") { unsafe mkdir(path, mode) }
+    } catch  where error.errno == .fileExists {
+        return
+    }
+}
+
+/// rmdir(2).
+package func removeDirectory(_ path: String) throws(SystemCallError) {
+    // SAFETY: the call gets NUL-terminated copies that live as long as it does.
+    try check("rmdir") { unsafe rmdir(path) }
+}
+
+/// access(2) with F_OK.
+package func fileExists(_ path: String) -> Bool {
+    // SAFETY: the call gets NUL-terminated copies that live as long as it does.
+    unsafe access(path, F_OK) == 0
+}
+
+/// flock(2), exclusive and at once: whether the lock is ours now.
+///
+/// It ends with the descriptor.
+package func lockFile(_ descriptor: Int32) throws(SystemCallError) -> Bool {
+    do throws(SystemCallError) {
+        try check("flock") { flock(descriptor, LOCK_EX | LOCK_NB) }
+        return true
+    } catch  where error.errno == .wouldBlock {
+        return false
+    }
+}

@@ -1,0 +1,107 @@
+internal import CLinux
+internal import Glibc
+
+/// What a read or write on a non-blocking descriptor came to.
+package enum IOResult: Equatable, Sendable {
+    /// So many octets moved.
+    ///
+    /// A read of 0 octets is the end of the stream.
+    case count(Int)
+    /// Nothing can move now; readiness will be reported.
+    case wouldBlock
+    /// The call failed for good.
+    case failed(Errno)
+}
+
+/// Turns a call's return value into an `IOResult`, repeating it while it is interrupted.
+@inline(__always)
+private func result(_ body: () -> Int) -> IOResult {
+    while true {
+        let count = body()
+        if count >= 0 { return .count(count) }
+        switch Errno.last {
+        case .wouldBlock: return .wouldBlock
+        case .interrupted: continue
+        case let failure: return .failed(failure)
+        }
+    }
+}
+
+/// recv(2) into `buffer`.
+@unsafe
+package func receive(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer) -> IOResult {
+    // SAFETY: the kernel writes at most `buffer.count` octets before the call returns.
+    result { unsafe recv(descriptor, buffer.baseAddress, buffer.count, 0) }
+}
+
+/// send(2) from `buffer`, without SIGPIPE.
+@unsafe
+package func send(_ descriptor: Int32, _ buffer: UnsafeRawBufferPointer) -> IOResult {
+    // SAFETY: the kernel reads at most `buffer.count` octets before the call returns.
+    result {
+        unsafe Glibc.send(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_NOSIGNAL))
+    }
+}
+
+/// sendmsg(2) from two pieces in one call, without SIGPIPE.
+@unsafe
+package func send(
+    _ descriptor: Int32,
+    _ first: UnsafeRawBufferPointer,
+    _ second: UnsafeRawBufferPointer
+) -> IOResult {
+    // SAFETY: the vector and the message live on this stack for the call; the kernel only reads
+    // the two buffers, within their counts.
+    unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { pieces in
+        unsafe pieces[0] = unsafe iovec(
+            iov_base: UnsafeMutableRawPointer(mutating: first.baseAddress),
+            iov_len: first.count
+        )
+        unsafe pieces[1] = unsafe iovec(
+            iov_base: UnsafeMutableRawPointer(mutating: second.baseAddress),
+            iov_len: second.count
+        )
+        var message = unsafe msghdr()
+        unsafe message.msg_iov = pieces.baseAddress
+        unsafe message.msg_iovlen = 2
+        return result { unsafe sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL)) }
+    }
+}
+
+/// read(2) into `buffer`, for descriptors that are not sockets.
+@unsafe
+package func read(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer) -> IOResult {
+    // SAFETY: the kernel writes at most `buffer.count` octets before the call returns.
+    result { unsafe Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
+}
+
+/// write(2) from `buffer`, for descriptors that are not sockets.
+@unsafe
+package func write(_ descriptor: Int32, _ buffer: UnsafeRawBufferPointer) -> IOResult {
+    // SAFETY: the kernel reads at most `buffer.count` octets before the call returns.
+    result { unsafe Glibc.write(descriptor, buffer.baseAddress, buffer.count) }
+}
+
+/// recv(2) into the memory of `span`.
+package func receive(_ descriptor: Int32, into span: inout MutableSpan<UInt8>) -> IOResult {
+    // SAFETY: the pointer does not leave the closure.
+    unsafe span.withUnsafeMutableBytes { unsafe receive(descriptor, into: $0) }
+}
+
+/// send(2) from `span`.
+package func send(_ descriptor: Int32, _ span: Span<UInt8>) -> IOResult {
+    // SAFETY: the pointer does not leave the closure.
+    unsafe span.withUnsafeBytes { unsafe send(descriptor, $0) }
+}
+
+/// read(2) into the memory of `span`.
+package func read(_ descriptor: Int32, into span: inout MutableSpan<UInt8>) -> IOResult {
+    // SAFETY: the pointer does not leave the closure.
+    unsafe span.withUnsafeMutableBytes { unsafe read(descriptor, into: $0) }
+}
+
+/// write(2) from `span`.
+package func write(_ descriptor: Int32, _ span: Span<UInt8>) -> IOResult {
+    // SAFETY: the pointer does not leave the closure.
+    unsafe span.withUnsafeBytes { unsafe write(descriptor, $0) }
+}

@@ -1,0 +1,62 @@
+internal import CLinux
+internal import Glibc
+
+/// A thread of the kernel that runs one function.
+package final class Thread: Sendable {
+    private let handle: pthread_t
+
+    private init(handle: pthread_t) {
+        self.handle = handle
+    }
+
+    private final class Start {
+        let name: String
+        let body: @Sendable () -> Void
+
+        init(name: String, body: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.body = body
+        }
+    }
+
+    /// Starts a thread called `name` (15 octets are kept) that runs `body`.
+    package static func start(
+        name: String,
+        _ body: @escaping @Sendable () -> Void
+    ) throws(SystemCallError) -> Thread {
+        var handle = pthread_t()
+        // SAFETY: the retain that is made here is taken over by the new thread, or released below.
+        let start = unsafe Unmanaged.passRetained(Start(name: name, body: body))
+        let code = unsafe pthread_create(
+            &handle,
+            nil,
+            { argument in
+                if let argument = unsafe argument {
+                    let start =
+                        unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+                    _ = unsafe weir_name_thread(String(start.name.prefix(15)))
+                    start.body()
+                }
+                return nil
+            },
+            start.toOpaque()
+        )
+        guard code == 0 else {
+            unsafe start.release()
+            throw SystemCallError(call: "pthread_create", errno: Errno(rawValue: code))
+        }
+        return Thread(handle: handle)
+    }
+
+    /// Waits for the end of the thread.
+    ///
+    /// Call it once.
+    package func join() {
+        _ = pthread_join(handle, nil)
+    }
+}
+
+/// A number for the calling thread, to assert that a loop's state is touched by that loop alone.
+package func currentThreadNumber() -> UInt {
+    UInt(pthread_self())
+}
