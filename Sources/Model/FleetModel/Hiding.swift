@@ -1,0 +1,39 @@
+/// What back ends may reveal.
+package struct Hiding: Hashable, Sendable {
+    /// What becomes of the Server field.
+    package let server: ServerField
+    /// Response fields that are removed.
+    package let responseHeaders: [FieldNamePattern]
+    /// The pseudonym in Via; `nil` sends none.
+    package let via: String?
+    /// Which responses carry Proxy-Status (RFC 9209).
+    package let proxyStatus: ProxyStatusMode
+}
+
+/// What becomes of the Server field of a response.
+package enum ServerField: Hashable, Sendable {
+    /// It is removed.
+    case remove
+    /// It passes.
+    case keep
+    /// It is replaced by this value.
+    case replace(String)
+}
+
+/// A field name, or all names with a prefix.
+package struct FieldNamePattern: Hashable, Sendable {
+    /// The name, or its beginning, in lower case.
+    package let name: String
+    /// Whether the pattern ended in `*`.
+    package let isPrefix: Bool
+}
+
+/// Which responses carry Proxy-Status.
+package enum ProxyStatusMode: String, Hashable, Sendable {
+    /// Those that the proxy made because something failed.
+    case errors
+    /// All.
+    case all
+    /// None.
+    case off
+}

@@ -1,0 +1,44 @@
+/// A bound address with its protocol and limits.
+package struct Listener: Hashable, Sendable {
+    /// Unique among listeners.
+    package let name: String
+    /// Where it listens; always an IP address. Port 0 lets the system choose.
+    package let address: NetworkAddress
+    /// What it speaks.
+    package let transport: ListenerProtocol
+    /// Peers whose X-Forwarded-For and Forwarded are believed, walked from the right.
+    package let trustedProxies: [AddressBlock]
+    /// What a connection or a request may cost.
+    package let limits: ListenerLimits
+    /// How long a downstream may take.
+    package let timeouts: ListenerTimeouts
+}
+
+/// What a listener speaks.
+package enum ListenerProtocol: String, Hashable, Sendable {
+    case http
+}
+
+/// Limits of a listener; `nil` is no limit.
+package struct ListenerLimits: Hashable, Sendable {
+    /// Open connections per node.
+    package let connections: Int
+    /// Octets of a request's field section; 431 above.
+    package let fieldSectionBytes: Int
+    /// Field lines of a request; 431 above.
+    package let fieldLines: Int
+    /// Octets of a request-target; 414 above.
+    package let requestTargetBytes: Int
+    /// Octets of a request's content; 413 above.
+    package let bodyBytes: Int?
+    /// Requests that one connection carries before it is closed.
+    package let requestsPerConnection: Int?
+}
+
+/// Timeouts of a listener.
+package struct ListenerTimeouts: Hashable, Sendable {
+    /// From the first octet of a request to the end of its field section.
+    package let header: Duration
+    /// Between two requests of one connection.
+    package let idle: Duration
+}

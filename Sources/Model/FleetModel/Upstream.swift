@@ -1,0 +1,55 @@
+/// A named set of endpoints with balancing, pool and timeouts.
+package struct Upstream: Hashable, Sendable {
+    /// Unique among upstreams.
+    package let name: String
+    /// What its endpoints speak.
+    package let transport: UpstreamProtocol
+    /// How an endpoint is chosen.
+    package let balance: Balance
+    /// At least one, in file order; addresses are distinct and at least one weight is above 0.
+    package let endpoints: [Endpoint]
+    /// Limits of the pool.
+    package let connections: UpstreamConnections
+    /// How long an endpoint may take.
+    package let timeouts: UpstreamTimeouts
+}
+
+/// What an upstream's endpoints speak.
+package enum UpstreamProtocol: String, Hashable, Sendable {
+    case http1
+}
+
+/// How an endpoint is chosen.
+package enum Balance: String, Hashable, Sendable {
+    case roundRobin
+}
+
+/// One address in an upstream.
+package struct Endpoint: Hashable, Sendable {
+    /// An IP address, or a name to resolve, and a port of at least 1.
+    package let address: NetworkAddress
+    /// Its share of the requests, relative to the others; 0 takes none.
+    package let weight: Int
+}
+
+/// Limits of an upstream's connections, per node; `nil` is no limit.
+package struct UpstreamConnections: Hashable, Sendable {
+    /// Open connections to all endpoints together.
+    package let maximum: Int
+    /// How long an unused connection is kept.
+    package let idle: Duration
+    /// Open connections to one endpoint.
+    package let perEndpoint: Int?
+}
+
+/// Timeouts of an upstream; `nil` is no limit.
+package struct UpstreamTimeouts: Hashable, Sendable {
+    /// To establish a connection.
+    package let connect: Duration
+    /// From the end of the request to the first octet of the response; `nil` waits for ever.
+    package let firstByte: Duration?
+    /// Between two octets of a body, in either direction.
+    package let idle: Duration?
+    /// The whole exchange.
+    package let total: Duration?
+}
