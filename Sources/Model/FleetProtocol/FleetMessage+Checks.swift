@@ -1,0 +1,236 @@
+import FleetMessages
+import FleetModel
+
+extension FleetMessage {
+    /// Checks what a receiver relies on: lengths of digests, sizes of lists, enums that are not `unspecified`.
+    ///
+    /// - Throws: `fieldInvalid` or `limitExceeded`, naming the field.
+    func check() throws(FleetProtocolError) {
+        let check = FieldCheck(type: type)
+        switch self {
+        case .join(let message):
+            try check.text(message.token, "token", 1...Limits.tokenBytesMax)
+            try check.node(message.name, message.labels, message.build)
+            try check.certificate(octets(message.certificateRequest), "certificate_request")
+        case .joinAccepted(let message):
+            try check.length(message.clusterID.count, "cluster_id", 16)
+            try check.length(message.signingKey.count, "signing_key", 32)
+            try check.chain(message.certificateChain.map(octets))
+            try check.text(message.name, "name", 1...Limits.nameBytesMax)
+        case .joinRefused(let message):
+            try check.enumeration(message.reason == .unspecified, "reason")
+            try check.text(message.detail, "detail", 0...Limits.problemTextBytesMax)
+        case .hello(let message):
+            try check.length(message.clusterID.count, "cluster_id", 16)
+            try check.node(message.name, message.labels, message.build)
+            try check.holding(message.active, "active")
+            try check.holding(message.lastGood, "last_good")
+            let quarantined = message.quarantinedDigests
+            try check.count(
+                quarantined.count,
+                "quarantined_digests",
+                Limits.quarantinedDigestCountMax
+            )
+            for digest in quarantined { try check.length(digest.count, "quarantined_digests", 32) }
+        case .welcome(let message):
+            try check.optionalDigest(message.headDigest.count, "head_digest")
+            try check.seconds(message.heartbeatSeconds, "heartbeat_seconds")
+            try check.seconds(message.metricsSeconds, "metrics_seconds")
+        case .notModified(let message):
+            try check.head(message.hasHead ? message.head : nil)
+        case .manifest(let message):
+            try check.head(message.hasHead ? message.head : nil)
+            try check.content(message)
+        case .manifestDelta(let message):
+            try check.head(message.hasHead ? message.head : nil)
+            try check.length(message.baseDigest.count, "base_digest", 32)
+            try check.content(message)
+        case .wantBlobs(let message):
+            try check.count(message.digests.count, "digests", Limits.wantedDigestCountMax)
+            for digest in message.digests { try check.length(digest.count, "digests", 32) }
+        case .blobChunk(let message):
+            try check.parts(message.parts)
+        case .applyStatus(let message):
+            try check.status(message)
+        case .heartbeat(let message):
+            try check.holding(message.active, "active")
+        case .heartbeatAnswer(let message):
+            try check.optionalDigest(message.headDigest.count, "head_digest")
+        case .metricsReport(let message):
+            try check.report(message)
+        case .renew(let message):
+            try check.certificate(octets(message.certificateRequest), "certificate_request")
+        case .renewed(let message):
+            try check.text(message.refusal, "refusal", 0...Limits.problemTextBytesMax)
+            if message.refusal.isEmpty { try check.chain(message.certificateChain.map(octets)) }
+        case .command(let message):
+            try check.enumeration(isUnspecified(message.kind), "kind")
+        case .goodbye(let message):
+            try check.text(message.detail, "detail", 0...Limits.problemTextBytesMax)
+        case .deferred:
+            break
+        }
+    }
+}
+
+/// A command of a later version is as little use as none.
+private func isUnspecified(_ kind: WireCommandKind) -> Bool {
+    switch kind {
+    case .unspecified, .UNRECOGNIZED: true
+    case .drain, .undrain, .retry, .revoke: false
+    }
+}
+
+/// Checks of fields, each naming the field that failed.
+private struct FieldCheck {
+    let type: FrameType
+
+    func text(_ text: String, _ field: String, _ bytes: ClosedRange<Int>) throws(FleetProtocolError)
+    {
+        guard bytes.contains(text.utf8.count) else { throw .fieldInvalid(type, field: field) }
+    }
+
+    func length(_ count: Int, _ field: String, _ expected: Int) throws(FleetProtocolError) {
+        guard count == expected else { throw .fieldInvalid(type, field: field) }
+    }
+
+    func optionalDigest(_ count: Int, _ field: String) throws(FleetProtocolError) {
+        guard count == 0 || count == Digest.octetCount else {
+            throw .fieldInvalid(type, field: field)
+        }
+    }
+
+    func count(_ count: Int, _ field: String, _ max: Int) throws(FleetProtocolError) {
+        guard count <= max else { throw .limitExceeded(type, what: field) }
+    }
+
+    func enumeration(_ isUnspecified: Bool, _ field: String) throws(FleetProtocolError) {
+        if isUnspecified { throw .fieldInvalid(type, field: field) }
+    }
+
+    func seconds(_ seconds: UInt32, _ field: String) throws(FleetProtocolError) {
+        guard (1...Limits.heartbeatSecondsMax).contains(seconds) else {
+            throw .fieldInvalid(type, field: field)
+        }
+    }
+
+    func certificate(_ octets: [UInt8], _ field: String) throws(FleetProtocolError) {
+        guard !octets.isEmpty else { throw .fieldInvalid(type, field: field) }
+        try count(octets.count, field, Limits.certificateBytesMax)
+    }
+
+    func chain(_ chain: [[UInt8]]) throws(FleetProtocolError) {
+        guard !chain.isEmpty else { throw .fieldInvalid(type, field: "certificate_chain") }
+        try count(chain.count, "certificate_chain", Limits.certificateCountMax)
+        for octets in chain { try certificate(octets, "certificate_chain") }
+    }
+
+    func node(
+        _ name: String,
+        _ labels: [String: String],
+        _ build: String
+    ) throws(FleetProtocolError) {
+        try text(name, "name", 1...Limits.nameBytesMax)
+        try text(build, "build", 0...Limits.labelBytesMax)
+        try count(labels.count, "labels", Limits.labelCountMax)
+        for (label, value) in labels {
+            try text(label, "labels", 1...Limits.labelBytesMax)
+            try text(value, "labels", 0...Limits.labelBytesMax)
+        }
+    }
+
+    func holding(_ holding: WireHolding, _ field: String) throws(FleetProtocolError) {
+        try optionalDigest(holding.digest.count, field)
+    }
+
+    func head(_ head: WireHead?) throws(FleetProtocolError) {
+        guard let head else { throw .fieldInvalid(type, field: "head") }
+        try length(head.digest.count, "head.digest", 32)
+        try length(head.signature.count, "head.signature", 64)
+        if head.version == 0 { throw .fieldInvalid(type, field: "head.version") }
+        if head.epoch == 0 { throw .fieldInvalid(type, field: "head.epoch") }
+    }
+
+    func content(_ message: WireManifest) throws(FleetProtocolError) {
+        switch message.content {
+        case .entries(let list):
+            try count(list.entries.count, "entries", Limits.manifestEntryCountMax)
+        case .chunked(let reference): try chunked(reference)
+        case nil: throw .fieldInvalid(type, field: "content")
+        }
+    }
+
+    func content(_ message: WireManifestDelta) throws(FleetProtocolError) {
+        switch message.content {
+        case .operations(let list):
+            try count(list.operations.count, "operations", Limits.manifestEntryCountMax)
+        case .chunked(let reference): try chunked(reference)
+        case nil: throw .fieldInvalid(type, field: "content")
+        }
+    }
+
+    func chunked(_ reference: WireBlobReference) throws(FleetProtocolError) {
+        try length(reference.digest.count, "chunked.digest", 32)
+        guard reference.size > 0 else { throw .fieldInvalid(type, field: "chunked.size") }
+        try count(Int(reference.size), "chunked.size", Limits.manifestBytesMax)
+    }
+
+    func parts(_ parts: [WireBlobPart]) throws(FleetProtocolError) {
+        guard !parts.isEmpty else { throw .fieldInvalid(type, field: "parts") }
+        var bytes = 0
+        for part in parts {
+            try length(part.digest.count, "parts.digest", 32)
+            try count(Int(part.size), "parts.size", Limits.manifestBytesMax)
+            bytes += part.octets.count
+            let end = Int(part.offset) + part.octets.count
+            guard end <= Int(part.size), part.octets.count > 0 || part.size == 0 else {
+                throw .fieldInvalid(type, field: "parts.octets")
+            }
+        }
+        try count(bytes, "parts.octets", Limits.chunkBytesMax)
+    }
+
+    func status(_ message: WireApplyStatus) throws(FleetProtocolError) {
+        try length(message.digest.count, "digest", 32)
+        try holding(message.active, "active")
+        try text(message.lastGoodProblem, "last_good_problem", 0...Limits.problemTextBytesMax)
+        try count(message.problems.count, "problems", Limits.problemCountMax)
+        for problem in message.problems {
+            for part in [problem.kind, problem.name, problem.field, problem.message] {
+                try text(part, "problems", 0...Limits.problemTextBytesMax)
+            }
+        }
+        switch message.state {
+        case .received, .prepared, .active, .confirmed: break
+        case .rejected, .reverted:
+            guard message.cause == .content || message.cause == .environment else {
+                throw .fieldInvalid(type, field: "cause")
+            }
+        case .unspecified, .UNRECOGNIZED: throw .fieldInvalid(type, field: "state")
+        }
+    }
+
+    func report(_ message: WireMetricsReport) throws(FleetProtocolError) {
+        try count(message.counters.count + message.gauges.count, "counters", Limits.metricCountMax)
+        try count(message.histograms.count, "histograms", Limits.histogramCountMax)
+        for counter in message.counters { try metric(counter.name, counter.labels) }
+        for gauge in message.gauges { try metric(gauge.name, gauge.labels) }
+        for histogram in message.histograms {
+            try metric(histogram.name, histogram.labels)
+            try count(histogram.buckets.count, "buckets", Limits.bucketCountMax)
+            guard histogram.buckets.count == histogram.counts.count,
+                histogram.subBucketBits <= 16,
+                zip(histogram.buckets, histogram.buckets.dropFirst()).allSatisfy({ $0 < $1 })
+            else { throw .fieldInvalid(type, field: "buckets") }
+        }
+    }
+
+    func metric(_ name: String, _ labels: [WireMetricLabel]) throws(FleetProtocolError) {
+        try text(name, "name", 1...Limits.labelBytesMax)
+        try count(labels.count, "labels", Limits.metricLabelCountMax)
+        for label in labels {
+            try text(label.name, "labels", 1...Limits.labelBytesMax)
+            try text(label.value, "labels", 0...Limits.labelBytesMax)
+        }
+    }
+}

@@ -1,0 +1,97 @@
+/// Limits of the fleet protocol.
+///
+/// Both ends check what they receive; docs/protocol.md lists them.
+package enum Limits {
+    /// Octets of a frame's header: length, type, flags, correlation.
+    package static let frameHeaderBytes = 12
+
+    /// Longest payload of a frame after Welcome, in octets.
+    ///
+    /// A longer one ends the session before anything is allocated for it. 1 MiB holds 256 KiB of chunk and every list below with room to spare.
+    package static let framePayloadBytesMax = 1 << 20
+
+    /// The same before Join or Hello was accepted: a stranger can make us hold no more than this.
+    package static let framePayloadBytesMaxUnauthenticated = 16 << 10
+
+    /// Octets allocated for a payload before its octets have arrived; the rest grows with what does arrive.
+    package static let payloadBytesReservedMax = 16 << 10
+
+    /// Octets of blobs in one BlobChunk, and the largest manifest or delta that is sent within its
+    /// frame.
+    ///
+    /// Small enough for an urgent frame to overtake at 1 MB/s within a third of a second.
+    package static let chunkBytesMax = 256 << 10
+
+    /// Octets of one blob.
+    ///
+    /// The largest are certificate chains and inline bodies.
+    package static let blobBytesMax = 4 << 20
+
+    /// Octets of all blobs and the manifest of one version, as in a snapshot file.
+    package static let snapshotBytesMax = 256 << 20
+
+    /// Octets of a serialised manifest or delta: 200,000 entries with the longest names fit.
+    package static let manifestBytesMax = 32 << 20
+
+    /// Entries of a manifest, and operations of a delta.
+    package static let manifestEntryCountMax = 200_000
+
+    /// Digests in one WantBlobs; a node that lacks more asks again when these have come.
+    package static let wantedDigestCountMax = 8_192
+
+    /// Digests that a node keeps as rejected; the oldest is forgotten, and may then be offered again.
+    package static let quarantinedDigestCountMax = 64
+
+    /// Correlations of abandoned transfers whose chunks may still arrive; the oldest is forgotten, and a chunk for
+    /// it then ends the session.
+    package static let abandonedTransferCountMax = 64
+
+    /// Errors in one ApplyStatus; a sender leaves out the rest.
+    package static let problemCountMax = 64
+
+    /// Octets of one text in an error or a goodbye; a sender cuts it there.
+    package static let problemTextBytesMax = 1_024
+
+    /// Octets of a node's name.
+    package static let nameBytesMax = 63
+
+    /// Labels of a node.
+    package static let labelCountMax = 32
+
+    /// Octets of a label's name, its value, or a build's description.
+    package static let labelBytesMax = 128
+
+    /// Octets of a join token's text.
+    package static let tokenBytesMax = 256
+
+    /// Octets of a certificate request or of one certificate.
+    package static let certificateBytesMax = 4_096
+
+    /// Certificates in a chain: leaf, intermediate, root.
+    package static let certificateCountMax = 3
+
+    /// Counters plus gauges in a metrics report; a sender leaves out the rest.
+    package static let metricCountMax = 2_048
+
+    /// Histograms in a metrics report.
+    package static let histogramCountMax = 128
+
+    /// Buckets of one histogram that may be other than zero.
+    package static let bucketCountMax = 2_048
+
+    /// Labels of a metric.
+    package static let metricLabelCountMax = 8
+
+    /// Time from the connection to JoinAccepted or Welcome; then the end that waits closes.
+    package static let handshakeSeconds: Int64 = 10
+
+    /// Time between heartbeats that Welcome may ask for.
+    package static let heartbeatSecondsMax: UInt32 = 300
+
+    /// Time without any frame after which an end gives a session up: three heartbeats.
+    package static let silenceSeconds: Int64 = 30
+
+    /// First and longest time before a node tries again what failed for a reason outside the content.
+    package static let retrySecondsMin: Int64 = 1
+    package static let retrySecondsMax: Int64 = 30
+}
