@@ -156,7 +156,7 @@ let model = [
     Part("Sources/Model", "AdminMessages", []),
 ]
 let dataPlane = [
-    Part("Sources/DataPlane", "EventLoop", ["SystemCalls", "Bytes", "Structures"]),
+    Part("Sources/DataPlane", "EventLoop", ["SystemCalls"]),
     Part(
         "Sources/DataPlane",
         "Transport",
@@ -285,7 +285,7 @@ let tests = [
         ["FleetProtocol", "FleetMessages", "FleetModel", "Cryptography", "Bytes"],
         [(.protobuf, "SwiftProtobuf")]
     ),
-    test("EventLoopTests", ["EventLoop", "SystemCalls", "Bytes", "Structures"]),
+    test("EventLoopTests", ["EventLoop", "SystemCalls"]),
     test("UpstreamsTests", ["Upstreams", "FleetModel", "EventLoop"]),
     test(
         "ProxyCoreTests",

@@ -140,6 +140,7 @@ package struct Buffer: ~Copyable {
     @inlinable
     @discardableResult
     package mutating func append(_ octets: Span<UInt8>) -> Bool {
+        // SAFETY: `base` is the start of the block that this buffer owns.
         guard octets.count <= capacity &- end, let base = unsafe base else { return octets.isEmpty }
         let target = unsafe base + end
         // SAFETY: the room was checked, and a span of others cannot overlap memory that we own alone.
@@ -161,6 +162,7 @@ package struct Buffer: ~Copyable {
     @discardableResult
     package mutating func append(_ text: StaticString) -> Bool {
         let count = text.utf8CodeUnitCount
+        // SAFETY: `base` is the start of the block that this buffer owns.
         guard count <= capacity &- end, let base = unsafe base else { return count == 0 }
         // SAFETY: the room was checked; the literal lives for ever.
         unsafe (base + end).update(from: text.utf8Start, count: count)
@@ -175,6 +177,7 @@ package struct Buffer: ~Copyable {
     @inlinable
     @discardableResult
     package mutating func append(_ octet: UInt8) -> Bool {
+        // SAFETY: `base` is the start of the block that this buffer owns.
         guard end < capacity, let base = unsafe base else { return false }
         // SAFETY: end is less than capacity.
         unsafe base[end] = octet
@@ -216,6 +219,7 @@ package struct Buffer: ~Copyable {
             digitCount += 1
             rest /= radix
         }
+        // SAFETY: `base` is the start of the block that this buffer owns.
         guard digitCount <= capacity - end, let base = unsafe base else { return false }
         rest = number
         for index in stride(from: end + digitCount - 1, through: end, by: -1) {
@@ -234,6 +238,7 @@ package struct Buffer: ~Copyable {
     /// - Returns: `false`, with nothing copied, when they do not fit.
     @inlinable
     package mutating func prepend(_ head: borrowing Buffer) -> Bool {
+        // SAFETY: `base` is the start of the block that this buffer owns.
         guard head.count <= start, let base = unsafe base, let source = unsafe head.base else {
             return head.isEmpty
         }

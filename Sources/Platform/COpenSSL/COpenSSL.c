@@ -1,1 +1,180 @@
+#define _DEFAULT_SOURCE 1
 #include "COpenSSL.h"
+
+#include <string.h>
+#include <time.h>
+
+EVP_PKEY *weir_p256_generate(void) {
+    return EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+}
+
+int weir_asn1_time_seconds(const ASN1_TIME *time, int64_t *seconds) {
+    struct tm parts;
+    if (time == NULL || ASN1_TIME_to_tm(time, &parts) != 1) return 0;
+    *seconds = (int64_t)timegm(&parts);
+    return 1;
+}
+
+int weir_general_name_count(const GENERAL_NAMES *names) {
+    int count = names == NULL ? 0 : sk_GENERAL_NAME_num(names);
+    return count < 0 ? 0 : count;
+}
+
+const unsigned char *weir_general_name(const GENERAL_NAMES *names, int index, int *kind, int *length) {
+    const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, index);
+    const ASN1_STRING *text = NULL;
+    if (name == NULL) return NULL;
+    switch (name->type) {
+    case GEN_DNS: text = name->d.dNSName; break;
+    case GEN_URI: text = name->d.uniformResourceIdentifier; break;
+    case GEN_IPADD: text = name->d.iPAddress; break;
+    default: return NULL;
+    }
+    *kind = name->type;
+    *length = ASN1_STRING_length(text);
+    return ASN1_STRING_get0_data(text);
+}
+
+void weir_general_names_free(GENERAL_NAMES *names) {
+    GENERAL_NAMES_free(names);
+}
+
+int weir_gcm_get_tag(EVP_CIPHER_CTX *context, void *tag, int length) {
+    return EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, length, tag);
+}
+
+int weir_gcm_set_tag(EVP_CIPHER_CTX *context, const void *tag, int length) {
+    // OpenSSL reads the tag and does not write to it; its signature serves both directions.
+    return EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, length, (void *)tag);
+}
+
+void weir_ssl_ctx_set_modes(SSL_CTX *context) {
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE
+                                  | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+}
+
+int weir_ssl_ctx_only_tls13(SSL_CTX *context) {
+    return SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1
+        && SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1;
+}
+
+int weir_ssl_ctx_add_chain(SSL_CTX *context, X509 *certificate) {
+    return (int)SSL_CTX_add1_chain_cert(context, certificate);
+}
+
+int weir_ssl_set_server_name(SSL *ssl, const char *name) {
+    return (int)SSL_set_tlsext_host_name(ssl, name);
+}
+
+int weir_x509_chain_count(const STACK_OF(X509) *chain) {
+    int count = chain == NULL ? 0 : sk_X509_num(chain);
+    return count < 0 ? 0 : count;
+}
+
+X509 *weir_x509_chain_at(const STACK_OF(X509) *chain, int index) {
+    return sk_X509_value(chain, index);
+}
+
+int weir_err_reason(unsigned long code) {
+    return ERR_GET_REASON(code);
+}
+
+int weir_err_library(unsigned long code) {
+    return ERR_GET_LIB(code);
+}
+
+// What a context carries for its callbacks lives in its ex_data and is freed with it.
+
+struct alpn_list {
+    unsigned int length;
+    unsigned char octets[];
+};
+
+static void free_ex_data(void *parent, void *pointer, CRYPTO_EX_DATA *data, int index, long argl, void *argp) {
+    (void)parent, (void)data, (void)index, (void)argl, (void)argp;
+    OPENSSL_free(pointer);
+}
+
+static CRYPTO_ONCE indexes_once = CRYPTO_ONCE_STATIC_INIT;
+static int alpn_index = -1;
+static int pin_index = -1;
+
+static void make_indexes(void) {
+    alpn_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_ex_data);
+    pin_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_ex_data);
+}
+
+static int have_indexes(void) {
+    return CRYPTO_THREAD_run_once(&indexes_once, make_indexes) == 1 && alpn_index >= 0 && pin_index >= 0;
+}
+
+static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_length, const unsigned char *in,
+                       unsigned int in_length, void *argument) {
+    const struct alpn_list *list = argument;
+    (void)ssl;
+    if (SSL_select_next_proto((unsigned char **)out, out_length, list->octets, list->length, in, in_length)
+        != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+int weir_ssl_ctx_set_alpn_selection(SSL_CTX *context, const unsigned char *protocols, unsigned int length) {
+    struct alpn_list *list;
+    if (!have_indexes()) return 0;
+    list = OPENSSL_malloc(sizeof *list + length);
+    if (list == NULL) return 0;
+    list->length = length;
+    memcpy(list->octets, protocols, length);
+    if (SSL_CTX_set_ex_data(context, alpn_index, list) != 1) {
+        OPENSSL_free(list);
+        return 0;
+    }
+    SSL_CTX_set_alpn_select_cb(context, select_alpn, list);
+    return 1;
+}
+
+// Trusts, for this one verification, the certificate of the peer's chain that has the pinned digest;
+// everything else (signatures, validity, name, purpose, CA bit) is then checked by OpenSSL as always.
+static int verify_pinned(X509_STORE_CTX *verification, void *argument) {
+    const unsigned char *pin = argument;
+    STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(verification);
+    STACK_OF(X509) *trusted = sk_X509_new_null();
+    int result = 0, found = 0;
+    if (trusted == NULL) {
+        X509_STORE_CTX_set_error(verification, X509_V_ERR_OUT_OF_MEM);
+        return 0;
+    }
+    for (int index = 0; index < weir_x509_chain_count(sent); index++) {
+        X509 *certificate = sk_X509_value(sent, index);
+        unsigned char digest[EVP_MAX_MD_SIZE];
+        unsigned int length = 0;
+        if (X509_check_ca(certificate) != 1) continue;
+        if (X509_digest(certificate, EVP_sha256(), digest, &length) != 1 || length != 32) continue;
+        if (CRYPTO_memcmp(digest, pin, 32) == 0 && sk_X509_push(trusted, certificate) > 0) {
+            found = 1;
+            break;
+        }
+    }
+    if (found) {
+        X509_STORE_CTX_set0_trusted_stack(verification, trusted);
+        result = X509_verify_cert(verification);
+    } else {
+        X509_STORE_CTX_set_error(verification, X509_V_ERR_CERT_UNTRUSTED);
+    }
+    // The verification keeps its chain with references of its own; the stack itself was ours.
+    sk_X509_free(trusted);
+    return result > 0;
+}
+
+int weir_ssl_ctx_set_pinned_authority(SSL_CTX *context, const unsigned char digest[32]) {
+    unsigned char *copy;
+    if (!have_indexes()) return 0;
+    copy = OPENSSL_memdup(digest, 32);
+    if (copy == NULL) return 0;
+    if (SSL_CTX_set_ex_data(context, pin_index, copy) != 1) {
+        OPENSSL_free(copy);
+        return 0;
+    }
+    SSL_CTX_set_cert_verify_callback(context, verify_pinned, copy);
+    return 1;
+}

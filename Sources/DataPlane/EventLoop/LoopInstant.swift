@@ -1,0 +1,44 @@
+internal import SystemCalls
+
+/// A moment of the monotonic clock, in nanoseconds.
+package struct LoopInstant: Comparable, Hashable, Sendable {
+    package let nanoseconds: UInt64
+
+    /// Wraps `nanoseconds` of the monotonic clock.
+    @inlinable
+    package init(nanoseconds: UInt64) {
+        self.nanoseconds = nanoseconds
+    }
+
+    /// What never comes: no deadline.
+    package static let never = LoopInstant(nanoseconds: .max)
+
+    /// The clock, read now.
+    package static var now: LoopInstant {
+        LoopInstant(nanoseconds: monotonicNanoseconds())
+    }
+
+    @inlinable
+    package static func < (left: LoopInstant, right: LoopInstant) -> Bool {
+        left.nanoseconds < right.nanoseconds
+    }
+
+    /// The moment so many nanoseconds later, `never` at the end of the clock.
+    ///
+    /// - Parameter nanoseconds: How much later.
+    /// - Returns: The later moment.
+    @inlinable
+    package func advanced(by nanoseconds: UInt64) -> LoopInstant {
+        let (sum, overflow) = self.nanoseconds.addingReportingOverflow(nanoseconds)
+        return overflow ? .never : LoopInstant(nanoseconds: sum)
+    }
+
+    /// Nanoseconds since an earlier moment; 0 when it is later.
+    ///
+    /// - Parameter earlier: The other moment.
+    /// - Returns: The difference.
+    @inlinable
+    package func nanoseconds(since earlier: LoopInstant) -> UInt64 {
+        nanoseconds > earlier.nanoseconds ? nanoseconds &- earlier.nanoseconds : 0  // was compared
+    }
+}
