@@ -160,12 +160,12 @@ let dataPlane = [
     Part(
         "Sources/DataPlane",
         "Transport",
-        ["SystemCalls", "TLSLibrary", "Bytes", "Structures", "EventLoop"]
+        ["SystemCalls", "Bytes"]
     ),
     Part(
         "Sources/DataPlane",
         "Upstreams",
-        ["SystemCalls", "Bytes", "Structures", "Telemetry", "FleetModel", "EventLoop", "Transport"]
+        ["SystemCalls", "FleetModel"]
     ),
     Part(
         "Sources/DataPlane",
@@ -286,7 +286,7 @@ let tests = [
         [(.protobuf, "SwiftProtobuf")]
     ),
     test("EventLoopTests", ["EventLoop", "SystemCalls"]),
-    test("UpstreamsTests", ["Upstreams", "FleetModel", "EventLoop"]),
+    test("UpstreamsTests", ["Upstreams"]),
     test(
         "ProxyCoreTests",
         ["ProxyCore", "HTTP1", "HTTPSemantics", "FleetModel", "SnapshotCompiler", "Bytes"]

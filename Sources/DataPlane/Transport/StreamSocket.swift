@@ -1,0 +1,129 @@
+package import Bytes
+package import SystemCalls
+
+/// A TCP connection and what is known of its readiness.
+///
+/// Edge triggering reports a change once, so the socket remembers it. A read that comes up shorter than
+/// asked has emptied the kernel's queue: there is no second call to be told EAGAIN, unless the peer has
+/// closed, which only a read of zero octets shows.
+package struct StreamSocket: ~Copyable {
+    private let descriptor: FileDescriptor
+    /// Whether a read may bring something: octets, the end, or an error.
+    package private(set) var canRead = false
+    /// Whether a write may move something.
+    package private(set) var canWrite: Bool
+    private var endIsNear = false
+
+    /// What a read came to.
+    package enum Received: Equatable, Sendable {
+        /// So many octets came; at least 1.
+        case octets(Int)
+        /// Nothing is there now.
+        case wouldBlock
+        /// The peer has sent its FIN and everything before it has been read.
+        case end
+        /// The connection is broken.
+        case failed(Errno)
+    }
+
+    /// What a write came to.
+    package enum Sent: Equatable, Sendable {
+        /// So many octets moved; fewer than given when the socket is full.
+        case octets(Int)
+        /// The connection is broken.
+        case failed(Errno)
+    }
+
+    /// Takes over a connection.
+    ///
+    /// - Parameters:
+    ///   - descriptor: A non-blocking socket.
+    ///   - isConnected: `false` while connect(2) is under way.
+    package init(owning descriptor: consuming FileDescriptor, isConnected: Bool) {
+        self.descriptor = descriptor
+        canWrite = isConnected
+    }
+
+    /// The number, to register with a loop.
+    package var number: Int32 { descriptor.number }
+
+    /// Notes what the loop reported.
+    ///
+    /// - Parameter readiness: The event.
+    @inline(__always)
+    package mutating func note(_ readiness: Readiness) {
+        if !readiness.isDisjoint(with: [.readable, .peerClosed, .hangUp, .error]) {
+            canRead = true
+        }
+        if !readiness.isDisjoint(with: [.writable, .hangUp, .error]) { canWrite = true }
+        if !readiness.isDisjoint(with: [.peerClosed, .hangUp, .error]) { endIsNear = true }
+    }
+
+    /// Reads once into the free memory of `buffer`.
+    ///
+    /// - Parameters:
+    ///   - buffer: A buffer with a block and with more than `reserve` octets free.
+    ///   - reserve: Octets at the end of the block to leave free.
+    /// - Returns: What came.
+    package mutating func receive(into buffer: inout Buffer, reserve: Int) -> Received {
+        var outcome = Received.wouldBlock
+        var asked = 0
+        // SAFETY: the pointer is used by the one call and not kept.
+        unsafe buffer.fill(reserve: reserve) { memory in
+            asked = memory.count
+            switch unsafe SystemCalls.receive(descriptor.number, into: memory) {
+            case .count(0):
+                outcome = asked == 0 ? .wouldBlock : .end
+                return 0
+            case .count(let count):
+                outcome = .octets(count)
+                return count
+            case .wouldBlock:
+                return 0
+            case .failed(let errno):
+                outcome = .failed(errno)
+                return 0
+            }
+        }
+        if case .octets(let count) = outcome {
+            if count < asked, !endIsNear { canRead = false }
+        } else {
+            canRead = false
+        }
+        return outcome
+    }
+
+    /// Writes once.
+    ///
+    /// - Parameter octets: What to write.
+    /// - Returns: How much of it moved; 0 when the socket is full.
+    package mutating func send(_ octets: Span<UInt8>) -> Sent {
+        switch SystemCalls.send(descriptor.number, octets) {
+        case .count(let count):
+            if count < octets.count { canWrite = false }
+            return .octets(count)
+        case .wouldBlock:
+            canWrite = false
+            return .octets(0)
+        case .failed(let errno):
+            return .failed(errno)
+        }
+    }
+
+    /// The error of a connect(2) that has come to its end, or `nil` when the connection stands.
+    ///
+    /// - Returns: The error.
+    package borrowing func connectError() -> Errno? {
+        pendingError(descriptor.number)
+    }
+
+    /// Sends FIN after what has been written.
+    package borrowing func finishWriting() {
+        shutdownWrite(descriptor.number)
+    }
+
+    /// Has the coming close reset the connection.
+    package borrowing func resetOnClose() {
+        setResetOnClose(descriptor.number)
+    }
+}
