@@ -1,1 +1,1 @@
-// Replaced by the first code of this target.
+// The target has no file yet.
