@@ -272,6 +272,7 @@ func test(_ name: String, _ uses: [String], _ products: [(External, String)] = [
 let tests = [
     test("SystemCallsTests", ["SystemCalls"]),
     test("CryptographyTests", ["Cryptography"]),
+    test("TLSLibraryTests", ["TLSLibrary", "Cryptography"]),
     test("BytesTests", ["Bytes"]),
     test("StructuresTests", ["Structures", "SystemCalls"]),
     test("TelemetryTests", ["Telemetry", "Bytes", "Structures"]),

@@ -36,6 +36,9 @@ void weir_general_names_free(GENERAL_NAMES *names);
 int weir_gcm_get_tag(EVP_CIPHER_CTX *context, void *tag, int length);
 int weir_gcm_set_tag(EVP_CIPHER_CTX *context, const void *tag, int length);
 
+/// SSL_CTX_set_session_cache_mode(SSL_SESS_CACHE_OFF).
+void weir_ssl_ctx_no_session_cache(SSL_CTX *context);
+
 /// SSL_CTX_set_mode(SSL_MODE_RELEASE_BUFFERS | partial writes | moving write buffer).
 void weir_ssl_ctx_set_modes(SSL_CTX *context);
 

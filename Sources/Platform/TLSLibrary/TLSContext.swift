@@ -1,0 +1,282 @@
+internal import COpenSSL
+
+/// A certificate chain and its private key.
+package struct TLSIdentity: Sendable {
+    /// The chain in DER, the leaf first.
+    package let chain: [[UInt8]]
+    /// The leaf's private key in DER (PKCS#8); secret.
+    package let privateKey: [UInt8]
+
+    /// Joins a chain and its key.
+    package init(chain: [[UInt8]], privateKey: [UInt8]) {
+        (self.chain, self.privateKey) = (chain, privateKey)
+    }
+}
+
+/// Whom a client believes; the system's authorities are never used.
+package enum TLSTrust: Sendable {
+    /// The chain must end in one of these CA certificates (DER).
+    case authorities([[UInt8]])
+    /// The chain as sent must end in the CA certificate whose DER has this SHA-256 (32 octets).
+    case pinnedAuthority([UInt8])
+}
+
+/// What a client's sessions have in common.
+package struct TLSClientOptions: Sendable {
+    /// Sent as SNI, and the dNSName that the server's certificate must carry; no wildcard matches it.
+    package var serverName: String
+    /// Whom to believe.
+    package var trust: TLSTrust
+    /// Application protocols by preference, of which the server must take one; empty: no ALPN.
+    package var protocols: [String]
+    /// The client's own certificate, if it has one.
+    package var identity: TLSIdentity?
+
+    /// Names the server, whom to believe, and what to speak.
+    package init(
+        serverName: String,
+        trust: TLSTrust,
+        protocols: [String],
+        identity: TLSIdentity? = nil
+    ) {
+        (self.serverName, self.trust) = (serverName, trust)
+        (self.protocols, self.identity) = (protocols, identity)
+    }
+}
+
+/// What a server asks of its clients.
+package enum TLSClientAuthentication: Sendable {
+    /// No certificate.
+    case none
+    /// A certificate is verified against these authorities (DER) if one is sent.
+    case optional([[UInt8]])
+    /// A certificate that these authorities (DER) issued is required.
+    case required([[UInt8]])
+}
+
+/// What a server's sessions have in common.
+package struct TLSServerOptions: Sendable {
+    /// The server's certificate.
+    package var identity: TLSIdentity
+    /// Application protocols by preference, of which the client must offer one; empty: no ALPN.
+    package var protocols: [String]
+    /// What is asked of clients.
+    package var clientAuthentication: TLSClientAuthentication
+
+    /// Names the server's certificate, what it speaks, and what it asks of clients.
+    package init(
+        identity: TLSIdentity,
+        protocols: [String],
+        clientAuthentication: TLSClientAuthentication = .none
+    ) {
+        self.identity = identity
+        self.protocols = protocols
+        self.clientAuthentication = clientAuthentication
+    }
+}
+
+/// What TLS 1.3 sessions of one side share: certificates, trust, protocols. Immutable once made.
+///
+/// Confined to one thread, as its sessions are.
+// SAFETY: the pointer is set once, counted by OpenSSL, and lent for single calls only.
+@safe package final class TLSContext {
+    /// Which side its sessions play.
+    package enum Side: Hashable, Sendable {
+        /// The side that sends the ClientHello.
+        case client
+        /// The side that answers it.
+        case server
+    }
+
+    /// Which side the sessions play.
+    package let side: Side
+    let pointer: OpaquePointer
+    let serverName: String?
+    let needsProtocol: Bool
+
+    /// A context for client sessions.
+    package init(client options: TLSClientOptions) throws(TLSError) {
+        side = .client
+        serverName = options.serverName
+        needsProtocol = !options.protocols.isEmpty
+        // SAFETY: the new context's only reference becomes this object's.
+        guard let pointer = unsafe SSL_CTX_new(TLS_client_method()) else { throw .libraryFailed }
+        unsafe self.pointer = pointer
+        try prepare()
+        try expect(serverName: options.serverName)
+        switch options.trust {
+        case .authorities(let authorities):
+            try trust(authorities, announce: false)
+        case .pinnedAuthority(let digest):
+            guard digest.count == 32 else { throw .configurationInvalid(.pin) }
+            // SAFETY: 32 octets are copied out of the array.
+            guard unsafe weir_ssl_ctx_set_pinned_authority(pointer, digest) == 1 else {
+                throw .libraryFailed
+            }
+        }
+        // SAFETY: the context is ours; no callback of ours is set here.
+        unsafe SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
+        if let identity = options.identity {
+            try use(identity)
+        }
+        let protocols = try Self.wireFormat(options.protocols)
+        if !protocols.isEmpty {
+            // SAFETY: OpenSSL copies the list. This call answers 0 for success.
+            guard unsafe SSL_CTX_set_alpn_protos(pointer, protocols, UInt32(protocols.count)) == 0
+            else { throw .libraryFailed }
+        }
+    }
+
+    /// A context for server sessions.
+    package init(server options: TLSServerOptions) throws(TLSError) {
+        side = .server
+        serverName = nil
+        needsProtocol = !options.protocols.isEmpty
+        // SAFETY: the new context's only reference becomes this object's.
+        guard let pointer = unsafe SSL_CTX_new(TLS_server_method()) else { throw .libraryFailed }
+        unsafe self.pointer = pointer
+        try prepare()
+        try use(options.identity)
+        // SAFETY: the context is ours; no callback of ours is set here.
+        switch options.clientAuthentication {
+        case .none:
+            unsafe SSL_CTX_set_verify(pointer, SSL_VERIFY_NONE, nil)
+        case .optional(let authorities):
+            try trust(authorities, announce: true)
+            unsafe SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
+        case .required(let authorities):
+            try trust(authorities, announce: true)
+            let mode = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
+            unsafe SSL_CTX_set_verify(pointer, mode, nil)
+        }
+        let protocols = try Self.wireFormat(options.protocols)
+        if !protocols.isEmpty {
+            // SAFETY: the shim copies the list into the context.
+            guard
+                unsafe weir_ssl_ctx_set_alpn_selection(
+                    pointer,
+                    protocols,
+                    UInt32(protocols.count)
+                ) == 1
+            else { throw .libraryFailed }
+        }
+    }
+
+    deinit {
+        // SAFETY: the reference is ours; sessions hold their own.
+        unsafe SSL_CTX_free(pointer)
+    }
+
+    /// TLS 1.3 alone, no resumption: a fleet session is authenticated anew each time.
+    private func prepare() throws(TLSError) {
+        // SAFETY: the context is ours.
+        guard unsafe weir_ssl_ctx_only_tls13(pointer) == 1,
+            unsafe SSL_CTX_set_num_tickets(pointer, 0) == 1
+        else { throw .libraryFailed }
+        unsafe weir_ssl_ctx_no_session_cache(pointer)
+        unsafe weir_ssl_ctx_set_modes(pointer)
+    }
+
+    /// The leaf's subject alternative names must hold the name itself.
+    private func expect(serverName name: String) throws(TLSError) {
+        guard !name.isEmpty, !name.utf8.contains(0), name.utf8.count <= 255 else {
+            throw .configurationInvalid(.serverName)
+        }
+        // SAFETY: the parameters are borrowed from the context; OpenSSL copies the name.
+        guard let parameters = unsafe SSL_CTX_get0_param(pointer) else { throw .libraryFailed }
+        let flags = UInt32(X509_CHECK_FLAG_NO_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT)
+        unsafe X509_VERIFY_PARAM_set_hostflags(parameters, flags)
+        guard unsafe X509_VERIFY_PARAM_set1_host(parameters, name, 0) == 1 else {
+            throw .configurationInvalid(.serverName)
+        }
+    }
+
+    private func trust(_ authorities: [[UInt8]], announce: Bool) throws(TLSError) {
+        // SAFETY: the store is borrowed from the context; it takes references of its own.
+        guard !authorities.isEmpty, let store = unsafe SSL_CTX_get_cert_store(pointer) else {
+            throw .configurationInvalid(.authority)
+        }
+        for der in authorities {
+            guard let certificate = DecodedCertificate(der: der),
+                unsafe X509_STORE_add_cert(store, certificate.pointer) == 1
+            else {
+                ERR_clear_error()
+                throw .configurationInvalid(.authority)
+            }
+            // A server names its authorities, so that clients can choose a certificate.
+            if announce, unsafe SSL_CTX_add_client_CA(pointer, certificate.pointer) != 1 {
+                throw .libraryFailed
+            }
+        }
+    }
+
+    private func use(_ identity: TLSIdentity) throws(TLSError) {
+        guard let leafDER = identity.chain.first, let leaf = DecodedCertificate(der: leafDER) else {
+            throw .configurationInvalid(.certificate)
+        }
+        // SAFETY: OpenSSL takes references of its own to certificates and key.
+        guard unsafe SSL_CTX_use_certificate(pointer, leaf.pointer) == 1 else {
+            ERR_clear_error()
+            throw .configurationInvalid(.certificate)
+        }
+        for der in identity.chain.dropFirst() {
+            guard let certificate = DecodedCertificate(der: der),
+                unsafe weir_ssl_ctx_add_chain(pointer, certificate.pointer) == 1
+            else {
+                ERR_clear_error()
+                throw .configurationInvalid(.certificate)
+            }
+        }
+        // SAFETY: OpenSSL reads at most `count` octets and moves our cursor; the key is freed below,
+        // the context has its own reference.
+        let key = unsafe identity.privateKey.withUnsafeBufferPointer { buffer in
+            var cursor = buffer.baseAddress
+            return unsafe d2i_AutoPrivateKey(nil, &cursor, buffer.count)
+        }
+        defer { unsafe EVP_PKEY_free(key) }
+        guard unsafe key != nil, unsafe SSL_CTX_use_PrivateKey(pointer, key) == 1,
+            unsafe SSL_CTX_check_private_key(pointer) == 1
+        else {
+            ERR_clear_error()
+            throw .configurationInvalid(.privateKey)
+        }
+    }
+
+    /// Each name with its length in front (RFC 7301 §3.1).
+    private static func wireFormat(_ protocols: [String]) throws(TLSError) -> [UInt8] {
+        var list: [UInt8] = []
+        for name in protocols {
+            let octets = Array(name.utf8)
+            guard let length = UInt8(exactly: octets.count), length > 0 else {
+                throw .configurationInvalid(.protocolName)
+            }
+            list.append(length)
+            list.append(contentsOf: octets)
+        }
+        return list
+    }
+}
+
+/// An `X509`, freed with this value.
+// SAFETY: the pointer is set once, is freed in deinit only, and is lent for single calls only.
+@safe private struct DecodedCertificate: ~Copyable {
+    let pointer: OpaquePointer
+
+    init?(der: [UInt8]) {
+        // SAFETY: OpenSSL reads at most `count` octets and moves our cursor; the array outlives it.
+        let decoded = unsafe der.withUnsafeBufferPointer { buffer in
+            var cursor = buffer.baseAddress
+            return unsafe d2i_X509(nil, &cursor, buffer.count)
+        }
+        guard let pointer = unsafe decoded else {
+            ERR_clear_error()
+            return nil
+        }
+        unsafe self.pointer = pointer
+    }
+
+    deinit {
+        // SAFETY: the reference is ours.
+        unsafe X509_free(pointer)
+    }
+}
