@@ -1,0 +1,347 @@
+/// A number that a node keeps: a sample of a metric, with its labels.
+///
+/// `MetricFamily.all` says what each one is called and means.
+package enum Metric: Int, CaseIterable, Sendable {
+    case requests1xx
+    case requests2xx
+    case requests3xx
+    case requests4xx
+    case requests5xx
+    case requestsAborted
+    case connectionsOpen
+    case connectionsAccepted
+    case connectionsRefused
+    case receivedBytes
+    case sentBytes
+    case upstreamConnectionsOpen
+    case upstreamConnectionsOpened
+    case upstreamConnectionsReused
+    case upstreamConnectFailures
+    case upstreamRetries
+    case upstreamReceivedBytes
+    case upstreamSentBytes
+    case accessLogDropped
+    case accessLogFailed
+    case loopLag
+    case ready
+    case activeVersion
+    case activations
+    case activationFailures
+    case controlConnected
+    case residentMemory
+    case startTime
+
+    /// The counter of final responses with this status code.
+    ///
+    /// - Parameter status: A status code from 100 to 599.
+    /// - Returns: The counter of its class.
+    @inlinable
+    package static func requests(status: Int) -> Metric {
+        switch status {
+        case ..<200: .requests1xx
+        case ..<300: .requests2xx
+        case ..<400: .requests3xx
+        case ..<500: .requests4xx
+        default: .requests5xx
+        }
+    }
+}
+
+/// A metric: its name, what it measures, and the samples that belong to it.
+///
+/// This is the one place where metrics are declared. Rendering, reports and docs/metrics.md follow it.
+package struct MetricFamily: Sendable {
+    /// Whether values only grow, go both ways, or are a distribution.
+    package enum Kind: String, Sendable {
+        case counter
+        case gauge
+        case histogram
+    }
+
+    /// What the number counts.
+    package enum Unit: String, Sendable {
+        case none = ""
+        case bytes
+        /// Kept in nanoseconds and shown in seconds.
+        case seconds
+    }
+
+    /// How the values of several workers become one.
+    package enum Merging: Sendable {
+        case sum
+        case largest
+    }
+
+    package let name: String
+    package let kind: Kind
+    package let unit: Unit
+    package let merging: Merging
+    package let help: String
+    /// The label that tells the samples apart; empty when there is but one.
+    package let label: String
+    /// The samples with their label's value.
+    package let samples: [(value: String, metric: Metric)]
+
+    init(
+        _ name: String,
+        _ kind: Kind,
+        unit: Unit = .none,
+        merging: Merging = .sum,
+        _ help: String,
+        label: String = "",
+        _ samples: [(value: String, metric: Metric)] = []
+    ) {
+        self.name = name
+        self.kind = kind
+        self.unit = unit
+        self.merging = merging
+        self.help = help
+        self.label = label
+        self.samples = samples
+    }
+
+    /// One number for each metric: how its workers' values are merged.
+    static let mergings: [Merging] = {
+        var mergings = [Merging](repeating: .sum, count: Metric.allCases.count)
+        for family in all {
+            for sample in family.samples { mergings[sample.metric.rawValue] = family.merging }
+        }
+        return mergings
+    }()
+}
+
+extension MetricFamily {
+    /// Every metric of a node that has a fixed set of samples, in the order in which they are shown.
+    package static let all: [MetricFamily] =
+        [
+            MetricFamily(
+                "weir_requests_total",
+                .counter,
+                "Requests by the class of their final response; aborted: none was sent.",
+                label: "status",
+                [
+                    ("1xx", .requests1xx), ("2xx", .requests2xx), ("3xx", .requests3xx),
+                    ("4xx", .requests4xx), ("5xx", .requests5xx), ("aborted", .requestsAborted),
+                ]
+            ),
+            MetricFamily(
+                "weir_connections",
+                .gauge,
+                "Client connections that are open.",
+                [("", .connectionsOpen)]
+            ),
+            MetricFamily(
+                "weir_connections_accepted_total",
+                .counter,
+                "Client connections that were accepted.",
+                [("", .connectionsAccepted)]
+            ),
+            MetricFamily(
+                "weir_connections_refused_total",
+                .counter,
+                "Client connections that were closed at once because a limit was reached.",
+                [("", .connectionsRefused)]
+            ),
+            MetricFamily(
+                "weir_received_bytes_total",
+                .counter,
+                unit: .bytes,
+                "Octets received from clients.",
+                [("", .receivedBytes)]
+            ),
+            MetricFamily(
+                "weir_sent_bytes_total",
+                .counter,
+                unit: .bytes,
+                "Octets sent to clients.",
+                [("", .sentBytes)]
+            ),
+            MetricFamily(
+                "weir_upstream_connections",
+                .gauge,
+                "Connections to endpoints that are open, in use or idle.",
+                [("", .upstreamConnectionsOpen)]
+            ),
+            MetricFamily(
+                "weir_upstream_connections_total",
+                .counter,
+                "Exchanges by the connection to their endpoint: a new one or one from the pool.",
+                label: "connection",
+                [("new", .upstreamConnectionsOpened), ("reused", .upstreamConnectionsReused)]
+            ),
+            MetricFamily(
+                "weir_upstream_connect_failures_total",
+                .counter,
+                "Connections to endpoints that could not be made.",
+                [("", .upstreamConnectFailures)]
+            ),
+            MetricFamily(
+                "weir_upstream_retries_total",
+                .counter,
+                "Requests that were sent to an endpoint once more.",
+                [("", .upstreamRetries)]
+            ),
+            MetricFamily(
+                "weir_upstream_received_bytes_total",
+                .counter,
+                unit: .bytes,
+                "Octets received from endpoints.",
+                [("", .upstreamReceivedBytes)]
+            ),
+            MetricFamily(
+                "weir_upstream_sent_bytes_total",
+                .counter,
+                unit: .bytes,
+                "Octets sent to endpoints.",
+                [("", .upstreamSentBytes)]
+            ),
+        ] + process
+
+    private static let process: [MetricFamily] = [
+        MetricFamily(
+            "weir_access_log_dropped_total",
+            .counter,
+            "Access-log records that were dropped because the writer was behind.",
+            [("", .accessLogDropped)]
+        ),
+        MetricFamily(
+            "weir_access_log_failed_total",
+            .counter,
+            "Access-log records that could not be written, because the disk was full or so.",
+            [("", .accessLogFailed)]
+        ),
+        MetricFamily(
+            "weir_loop_lag_seconds",
+            .gauge,
+            unit: .seconds,
+            merging: .largest,
+            "Longest time that a worker's loop was busy without looking for events, lately.",
+            [("", .loopLag)]
+        ),
+        MetricFamily(
+            "weir_ready",
+            .gauge,
+            merging: .largest,
+            "1 while the node serves a version and does not drain.",
+            [("", .ready)]
+        ),
+        MetricFamily(
+            "weir_active_version",
+            .gauge,
+            merging: .largest,
+            "Number of the configuration version that is served, 0 without one.",
+            [("", .activeVersion)]
+        ),
+        MetricFamily(
+            "weir_activations_total",
+            .counter,
+            "Configurations that the node tried to serve, by result.",
+            label: "result",
+            [("active", .activations), ("failed", .activationFailures)]
+        ),
+        MetricFamily(
+            "weir_control_connected",
+            .gauge,
+            merging: .largest,
+            "1 while the node has a session with the control plane.",
+            [("", .controlConnected)]
+        ),
+        MetricFamily(
+            "weir_resident_memory_bytes",
+            .gauge,
+            unit: .bytes,
+            merging: .largest,
+            "Resident memory of the process.",
+            [("", .residentMemory)]
+        ),
+        MetricFamily(
+            "weir_start_time_seconds",
+            .gauge,
+            unit: .seconds,
+            merging: .largest,
+            "When the process started, in seconds since 1970.",
+            [("", .startTime)]
+        ),
+    ]
+
+    /// The distribution of the time from a request's first octet to its response's last one.
+    package static let requestDuration = MetricFamily(
+        "weir_request_duration_seconds",
+        .histogram,
+        unit: .seconds,
+        "Time from a request's first octet to the last octet of its response."
+    )
+
+    /// Exchanges that failed, by `ProxyErrorType`.
+    package static let errors = MetricFamily(
+        "weir_errors_total",
+        .counter,
+        "Exchanges that failed, by error type (RFC 9209 §2.3).",
+        label: "type"
+    )
+}
+
+/// Numbers that a node keeps for each named thing of a kind, such as each route.
+package struct LabelledFamily: Sendable {
+    /// What the names name.
+    package enum Subject: Int, CaseIterable, Sendable {
+        case route
+        case upstream
+        case endpoint
+    }
+
+    /// One number of such a thing, by its place in the row.
+    package enum Column: Int, CaseIterable, Sendable {
+        case requests
+        case errors
+        case nanoseconds
+    }
+
+    package let name: String
+    package let subject: Subject
+    package let column: Column
+    package let unit: MetricFamily.Unit
+    package let help: String
+
+    /// The label's name, which is the subject's.
+    package var label: String {
+        switch subject {
+        case .route: "route"
+        case .upstream: "upstream"
+        case .endpoint: "endpoint"
+        }
+    }
+
+    /// Every metric with a sample for each name.
+    package static let all: [LabelledFamily] = Subject.allCases.flatMap { subject in
+        let word =
+            switch subject {
+            case .route: "route"
+            case .upstream: "upstream"
+            case .endpoint: "endpoint"
+            }
+        return [
+            LabelledFamily(
+                name: "weir_\(word)_requests_total",
+                subject: subject,
+                column: .requests,
+                unit: .none,
+                help: "Requests, by \(word)."
+            ),
+            LabelledFamily(
+                name: "weir_\(word)_errors_total",
+                subject: subject,
+                column: .errors,
+                unit: .none,
+                help: "Requests that ended with a 5xx status or without a response, by \(word)."
+            ),
+            LabelledFamily(
+                name: "weir_\(word)_duration_seconds_total",
+                subject: subject,
+                column: .nanoseconds,
+                unit: .seconds,
+                help: "Sum of the time that requests took, by \(word)."
+            ),
+        ]
+    }
+}
