@@ -2,7 +2,7 @@
 ///
 /// Listeners and upstreams stand in the order of their names, routes in file order. One made from a
 /// document and one made from its resources are equal.
-package struct Configuration: Hashable, Sendable {
+package struct Configuration: Sendable {
     /// Where nodes listen.
     package let listeners: [Listener]
     /// Where requests go.
@@ -13,8 +13,118 @@ package struct Configuration: Hashable, Sendable {
     package let hiding: Hiding
     /// What is logged.
     package let logging: Logging
-    /// The same as it is stored and sent, in manifest order.
-    package let resources: [Resource]
     /// The list of the resources; its digest is the version's.
     package let manifest: Manifest
+    /// The resources with what was made of them, in manifest order.
+    private let checked: [CheckedResource]
+
+    /// Checks a document, such as `ConfigurationFile` or `JSONReader` reads.
+    ///
+    /// - Throws: Every problem at once, in the order of the document.
+    package init(document: ConfigurationNode) throws(ConfigurationProblems) {
+        var checker = ConfigurationChecker()
+        checker.add(document: document)
+        self.init(try checker.finish())
+    }
+
+    /// Checks stored or received resources as strictly as a document.
+    ///
+    /// - Parameters:
+    ///   - resources: Resources in manifest order, with canonical content.
+    ///   - previous: A configuration whose unchanged resources need not be read again.
+    /// - Throws: Every problem at once, without places.
+    package init(
+        resources: [Resource],
+        reusing previous: Configuration? = nil
+    ) throws(ConfigurationProblems) {
+        do {
+            _ = try Manifest(entries: resources.map(\.entry))
+        } catch {
+            throw ConfigurationProblems([
+                Problem(kind: nil, name: "", field: "", message: "not a manifest: \(error)")
+            ])
+        }
+        var known: [ManifestEntry: CheckedResource] = [:]
+        for checked in previous?.checked ?? [] { known[checked.resource.entry] = checked }
+        var checker = ConfigurationChecker()
+        for resource in resources {
+            if let checked = known[resource.entry] {
+                checker.add(checked)
+            } else {
+                checker.add(stored: resource)
+            }
+        }
+        do {
+            self.init(try checker.finish())
+        } catch {
+            throw ConfigurationProblems(error.problems.map(\.withoutPlace))
+        }
+    }
+
+    /// Reads and checks a JSON document.
+    package init(json: String, file: String = "") throws(ConfigurationProblems) {
+        try self.init(document: try JSONReader.read(Array(json.utf8), file: file))
+    }
+
+    /// The configuration without resources: nothing listens.
+    package static let empty = Configuration([])
+
+    /// The same as it is stored and sent, in manifest order.
+    package var resources: [Resource] { checked.map(\.resource) }
+
+    private init(_ checked: [CheckedResource]) {
+        var listeners: [Listener] = []
+        var upstreams: [Upstream] = []
+        var routes: [Route] = []
+        var hiding: Hiding?
+        var logging: Logging?
+        for item in checked {
+            switch item.typed {
+            case .listener(let listener): listeners.append(listener)
+            case .upstream(let upstream): upstreams.append(upstream)
+            case .route(let route): routes.append(route)
+            case .hiding(let found): hiding = found
+            case .logging(let found): logging = found
+            case .inert: break
+            }
+        }
+        (self.listeners, self.upstreams, self.routes) = (listeners, upstreams, routes)
+        self.hiding = hiding ?? Self.defaultHiding
+        self.logging = logging ?? Self.defaultLogging
+        self.checked = checked
+        manifest = Manifest(checked: checked.map(\.resource.entry))
+    }
+
+    private static let defaultHiding: Hiding = {
+        guard case .hiding(let hiding) = TypedResource(kind: .hiding, nil) else {
+            preconditionFailure("hiding reads as hiding")
+        }
+        return hiding
+    }()
+
+    private static let defaultLogging: Logging = {
+        guard case .logging(let logging) = TypedResource(kind: .logging, nil) else {
+            preconditionFailure("logging reads as logging")
+        }
+        return logging
+    }()
+}
+
+extension Configuration: Hashable {
+    /// The manifest's digest covers all content, and the rest follows from it.
+    package static func == (left: Configuration, right: Configuration) -> Bool {
+        left.manifest.digest == right.manifest.digest
+    }
+
+    /// Hashes the manifest's digest.
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(manifest.digest)
+    }
+}
+
+extension Problem {
+    /// The same for content that has no file.
+    fileprivate var withoutPlace: Problem {
+        Problem(kind: kind, name: name, field: field, message: message)
+    }
 }

@@ -1,0 +1,281 @@
+/// Checks a whole configuration and gathers everything that is wrong with it.
+struct ConfigurationChecker {
+    /// Takes fields that the build refuses, to check a document against the whole contract.
+    var acceptsUnbuilt = false
+
+    private var drafts: [Draft] = []
+    private var problems: [Problem] = []
+    private var suggester = Suggester()
+
+    /// A resource on its way to be a `CheckedResource`.
+    private struct Draft {
+        let kind: ResourceKind
+        let name: String
+        /// Where its name stands.
+        let place: Place
+        /// Where its address stands, if it has one.
+        let addressPlace: Place
+        let references: [Reference]
+        /// `nil` if it has problems of its own.
+        let checked: CheckedResource?
+    }
+
+    init(acceptsUnbuilt: Bool = false) {
+        self.acceptsUnbuilt = acceptsUnbuilt
+    }
+
+    // MARK: Inputs
+
+    /// Takes a whole document: a map of sections.
+    mutating func add(document: ConfigurationNode) {
+        guard let sections = document.entries else {
+            complain("a configuration is a map of sections, not \(document.noun)", document.place)
+            return
+        }
+        for section in sections {
+            guard let kind = ResourceKind(section: section.key) else {
+                let known = ResourceKind.allCases.lazy.map(\.section)
+                let hint = suggester.hint(for: section.key, among: known)
+                complain("unknown section\(hint)", section.keyPlace, field: section.key)
+                continue
+            }
+            add(section.value, to: kind, at: section.keyPlace)
+        }
+    }
+
+    private mutating func add(_ node: ConfigurationNode, to kind: ResourceKind, at place: Place) {
+        if !Settings.settings(of: kind).isBuilt && !acceptsUnbuilt {
+            // What holds nothing states what the build does anyway.
+            if let items = node.items, items.isEmpty { return }
+            complain("not supported by this build", place, kind: kind)
+            return
+        }
+        if kind.isSingleton {
+            add(resource: node, kind: kind, name: kind.rawValue, namePlace: place)
+            return
+        }
+        guard let items = node.items else {
+            complain("must be a list, not \(node.noun)", node.place, kind: kind)
+            return
+        }
+        for (index, item) in items.enumerated() {
+            let name = item["name"]
+            add(
+                resource: item,
+                kind: kind,
+                name: name?.text ?? "#\(index + 1)",
+                namePlace: name?.place ?? item.place
+            )
+        }
+    }
+
+    /// Takes what is known to be right already.
+    mutating func add(_ checked: CheckedResource) {
+        drafts.append(
+            Draft(
+                kind: checked.resource.kind,
+                name: checked.resource.name,
+                place: .none,
+                addressPlace: .none,
+                references: checked.references,
+                checked: checked
+            )
+        )
+    }
+
+    /// Takes one stored resource.
+    ///
+    /// Its content must be exactly what this target would write, so that one configuration has one
+    /// digest.
+    mutating func add(stored resource: Resource) {
+        let kind = resource.kind
+        let node: ConfigurationNode
+        do {
+            node = try JSONReader.read(resource.content)
+        } catch {
+            let found = error.problems.first?.description ?? ""
+            complain("stored content is not JSON: \(found)", .none, kind: kind, name: resource.name)
+            return
+        }
+        if !Settings.settings(of: kind).isBuilt {
+            let message = "not supported by this build"
+            complain(message, .none, kind: kind, name: resource.name)
+            return
+        }
+        let name = kind.isSingleton ? kind.rawValue : node["name"]?.text ?? ""
+        guard name == resource.name else {
+            let message = "stored content is named \(quoted(name))"
+            complain(message, .none, kind: kind, name: resource.name)
+            return
+        }
+        add(resource: node, kind: kind, name: name, namePlace: .none)
+        guard let checked = drafts.last?.checked else { return }
+        if checked.resource.digest != resource.digest {
+            let message = "stored content is not in canonical form"
+            complain(message, .none, kind: kind, name: resource.name)
+        }
+    }
+
+    private mutating func add(
+        resource node: ConfigurationNode,
+        kind: ResourceKind,
+        name: String,
+        namePlace: Place
+    ) {
+        let shown = quoted(name).dropFirst().dropLast()
+        var checker = RecordChecker(
+            kind: kind,
+            name: String(shown),
+            acceptsUnbuilt: acceptsUnbuilt,
+            suggester: suggester
+        )
+        var value = checker.record(node, Settings.settings(of: kind).record)
+        value = checker.applyRules(value, node)
+        suggester = checker.remainingSuggester
+        let isSound = checker.problems.isEmpty && !acceptsUnbuilt
+        problems.append(contentsOf: checker.problems)
+        drafts.append(
+            Draft(
+                kind: kind,
+                name: name,
+                place: namePlace,
+                addressPlace: node["address"]?.place ?? node.place,
+                references: checker.references,
+                checked: isSound
+                    ? CheckedResource(
+                        kind: kind,
+                        name: name,
+                        value: value,
+                        references: checker.references
+                    ) : nil
+            )
+        )
+    }
+
+    // MARK: The whole
+
+    /// Checks what concerns several resources, and gives them in manifest order.
+    mutating func finish() throws(ConfigurationProblems) -> [CheckedResource] {
+        checkNames()
+        checkAddresses()
+        checkReferences()
+        guard problems.isEmpty else { throw ConfigurationProblems(sortedProblems()) }
+        var ordered = drafts
+        ordered.sort { left, right in
+            if left.kind != right.kind { return left.kind < right.kind }
+            return !left.kind.keepsOrder && Manifest.isName(left.name, before: right.name)
+        }
+        return ordered.compactMap(\.checked)
+    }
+
+    private mutating func checkNames() {
+        var seen: [ResourceIdentity: Place] = [:]
+        for draft in drafts {
+            let identity = ResourceIdentity(kind: draft.kind, name: draft.name)
+            guard let first = seen[identity] else {
+                seen[identity] = draft.place
+                continue
+            }
+            let taken = first.description.isEmpty ? "" : " at \(first)"
+            complain(
+                "the name is already taken\(taken)",
+                draft.place,
+                kind: draft.kind,
+                name: draft.name,
+                field: "name"
+            )
+        }
+    }
+
+    private mutating func checkAddresses() {
+        var seen: [NetworkAddress: String] = [:]
+        for draft in drafts {
+            guard case .listener(let listener)? = draft.checked?.typed, listener.address.port != 0
+            else { continue }
+            guard let first = seen[listener.address] else {
+                seen[listener.address] = draft.name
+                continue
+            }
+            complain(
+                "\(listener.address) is already the address of \(quoted(first))",
+                draft.addressPlace,
+                kind: .listener,
+                name: draft.name,
+                field: "address"
+            )
+        }
+    }
+
+    private mutating func checkReferences() {
+        var names: [ResourceKind: Set<String>] = [:]
+        for draft in drafts { names[draft.kind, default: []].insert(draft.name) }
+        var sorted: [ResourceKind: [String]] = [:]
+        for draft in drafts {
+            for reference in draft.references {
+                let known = names[reference.kind] ?? []
+                if known.contains(reference.name) { continue }
+                let candidates = sorted[reference.kind] ?? known.sorted()
+                sorted[reference.kind] = candidates
+                let hint = suggester.hint(for: reference.name, among: candidates)
+                complain(
+                    "there is no \(reference.kind.rawValue) \(quoted(reference.name))\(hint)",
+                    reference.place,
+                    kind: draft.kind,
+                    name: draft.name,
+                    field: reference.field
+                )
+            }
+        }
+    }
+
+    // MARK: Problems
+
+    private mutating func complain(
+        _ message: String,
+        _ place: Place,
+        kind: ResourceKind? = nil,
+        name: String = "",
+        field: String = ""
+    ) {
+        problems.append(
+            Problem(kind: kind, name: name, field: field, message: message, place: place)
+        )
+    }
+
+    /// The problems in the order of the document, as many as a reader can use.
+    private func sortedProblems() -> [Problem] {
+        var files: [String: Int] = [:]
+        for problem in problems where files[problem.file] == nil {
+            files[problem.file] = files.count
+        }
+        let keyed: [(key: [Int], problem: Problem)] = problems.enumerated().map { offset, problem in
+            (
+                key: [files[problem.file] ?? 0, problem.line, problem.column, offset],
+                problem: problem
+            )
+        }
+        let sorted = keyed.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map(\.problem)
+        let countMax = ModelLimits.problemCountMax
+        if sorted.count <= countMax { return sorted }
+        let rest = Problem(
+            kind: nil,
+            name: "",
+            field: "",
+            message: "and \(sorted.count - countMax) more problems"
+        )
+        return sorted.prefix(countMax) + [rest]
+    }
+}
+
+/// A resource without problems of its own.
+struct CheckedResource: Sendable {
+    let resource: Resource
+    let typed: TypedResource
+    let references: [Reference]
+
+    init(kind: ResourceKind, name: String, value: SettingValue, references: [Reference]) {
+        resource = Resource(kind: kind, name: name, content: JSONWriter.compact(value.canonical))
+        typed = TypedResource(kind: kind, value)
+        self.references = references
+    }
+}

@@ -1,0 +1,22 @@
+/// Limits of what this target reads.
+///
+/// All guard against hostile or broken input; at a limit the document is refused with a problem that
+/// names it, before what exceeds it is built in memory.
+package enum ModelLimits {
+    /// Octets of one JSON document: ten times the configuration of 50,000 plain routes.
+    package static let documentBytesMax = 16 << 20
+    /// Nesting of lists and maps. The deepest field of the contract stands at 9.
+    package static let depthMax = 32
+    /// Scalars, lists, maps and keys of one document, so that 16 MiB of `0,` stay affordable.
+    package static let valueCountMax = 1_000_000
+    /// Problems reported at once; what follows is summed up in one line.
+    package static let problemCountMax = 1_000
+    /// Cells of edit-distance tables computed for suggestions per document: about 20 ms.
+    package static let suggestionCellsMax = 4_000_000
+    /// Octets of a resource's name.
+    package static let nameBytesMax = 63
+    /// Octets of a text field such as a response's body.
+    package static let textBytesMax = 1 << 20
+    /// Entries of one list or map within a resource.
+    package static let listCountMax = 10_000
+}

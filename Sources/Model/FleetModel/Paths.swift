@@ -1,0 +1,85 @@
+/// Checks of path patterns.
+///
+/// Requests are matched by their normalised path (RFC 3986 §6.2.2), so a pattern is normalised as
+/// far as that has one meaning, and what no normalised path can have is refused.
+enum Paths {
+    static func prefix(_ text: String) throws(Complaint) -> String {
+        var path = try normalised(text)
+        while path.hasSuffix("/") && path.utf8.count > 1 { path.removeLast() }
+        return path
+    }
+
+    static func normalised(_ text: String) throws(Complaint) -> String {
+        guard text.hasPrefix("/") else {
+            let hint = text.isEmpty ? "" : "; did you mean /\(text)?"
+            throw Complaint("\(quoted(text)): a path starts with /\(hint)")
+        }
+        if text.utf8.count > 8192 { throw Complaint("longer than 8192 octets") }
+        let path = try decodeNeedless(text)
+        for segment in path.split(separator: "/") where segment == "." || segment == ".." {
+            throw Complaint("\(quoted(text)): no normalised path has \(segment) as a segment")
+        }
+        return path
+    }
+
+    /// Decodes percent-encoded unreserved characters; puts the other encodings into upper case.
+    private static func decodeNeedless(_ text: String) throws(Complaint) -> String {
+        let octets = Array(text.utf8)
+        var path: [UInt8] = []
+        path.reserveCapacity(octets.count)
+        var index = 0
+        while index < octets.count {
+            let octet = octets[index]
+            switch octet {
+            case UInt8(ascii: "%"):
+                let end = index + 3
+                guard end <= octets.count,
+                    let code = UInt8(hexadecimal: octets[(index + 1)..<end])
+                else {
+                    throw Complaint("\(quoted(text)): % must start two hexadecimal digits")
+                }
+                if code == UInt8(ascii: "/") {
+                    throw Complaint(
+                        "\(quoted(text)): paths with an encoded slash are rejected, so this never "
+                            + "matches"
+                    )
+                }
+                if isUnreserved(code) {
+                    path.append(code)
+                } else {
+                    let digits = String(code, radix: 16, uppercase: true)
+                    path.append(contentsOf: (digits.utf8.count == 1 ? "%0" : "%").utf8)
+                    path.append(contentsOf: digits.utf8)
+                }
+                index = end
+                continue
+            case UInt8(ascii: "?"), UInt8(ascii: "#"):
+                throw Complaint("\(quoted(text)): a path has no query and no fragment")
+            case 0x21...0x7E where !#""<>\^`{|}"#.utf8.contains(octet):
+                path.append(octet)
+            default:
+                throw Complaint(
+                    "\(quoted(text)) has characters that a path must percent-encode"
+                )
+            }
+            index += 1
+        }
+        return String(decoding: path, as: UTF8.self)
+    }
+
+    private static func isUnreserved(_ octet: UInt8) -> Bool {
+        Texts.isAlphanumeric(octet) || "-._~".utf8.contains(octet)
+    }
+}
+
+extension UInt8 {
+    /// Reads exactly two hexadecimal digits.
+    fileprivate init?(hexadecimal digits: ArraySlice<UInt8>) {
+        var value = 0
+        for digit in digits {
+            guard let part = Character(Unicode.Scalar(digit)).hexDigitValue else { return nil }
+            value = value << 4 | part
+        }
+        self = UInt8(truncatingIfNeeded: value)
+    }
+}

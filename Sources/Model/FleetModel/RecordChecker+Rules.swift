@@ -1,0 +1,101 @@
+extension RecordChecker {
+    /// Checks what the table cannot say, and puts shorthands into their one spelling.
+    ///
+    /// - Parameters:
+    ///   - value: What `record` made of `node`.
+    ///   - node: The resource, for places.
+    mutating func applyRules(_ value: SettingValue, _ node: ConfigurationNode) -> SettingValue {
+        switch kind {
+        case .upstream: checkEndpoints(value, node)
+        case .route:
+            checkResponse(value, node)
+            checkRedirect(value, node)
+        case .logging: return Self.expandAccess(value)
+        case .listener, .certificate, .policy, .consumer, .api, .test, .group, .hiding, .requestID,
+            .overload, .paths, .tracing, .metrics:
+            break
+        }
+        return value
+    }
+
+    private mutating func checkEndpoints(_ value: SettingValue, _ node: ConfigurationNode) {
+        guard case .list(let endpoints)? = value["endpoints"], let list = node["endpoints"] else {
+            return
+        }
+        // Only a list without problems has one value per node.
+        guard let items = list.items, items.count == endpoints.count else { return }
+        var seen: [NetworkAddress: Int] = [:]
+        var weightSum = 0
+        for (index, endpoint) in endpoints.enumerated() {
+            if case .integer(let weight)? = endpoint["weight"] {
+                weightSum += weight
+            } else {
+                weightSum += 1
+            }
+            guard case .address(let address)? = endpoint["address"] else { continue }
+            if let first = seen[address] {
+                complain(
+                    "\(address) is already endpoints[\(first)]",
+                    field: "endpoints[\(index)].address",
+                    at: items[index]["address"]?.place ?? items[index].place
+                )
+            } else {
+                seen[address] = index
+            }
+        }
+        if weightSum == 0 && !endpoints.isEmpty {
+            complain("every weight is 0", field: "endpoints", at: list.place)
+        }
+    }
+
+    /// Fields that belong to the connection or that the proxy writes (RFC 9110 §7.6.1, §8.6).
+    private static let ownFields: Set<String> = [
+        "connection", "content-length", "date", "keep-alive", "proxy-connection", "te", "trailer",
+        "transfer-encoding", "upgrade",
+    ]
+
+    private mutating func checkResponse(_ value: SettingValue, _ node: ConfigurationNode) {
+        guard let response = value["respond"], let part = node["respond"] else { return }
+        if case .record(let headers)? = response["headers"] {
+            for header in headers where Self.ownFields.contains(header.name) {
+                complain(
+                    "\(header.name) is written by the proxy itself",
+                    field: "respond.headers[\(header.name)]",
+                    at: part["headers"]?.place ?? part.place
+                )
+            }
+        }
+        // RFC 9110 §15.3.5, §15.3.6, §15.4.5.
+        guard case .integer(let status)? = response["status"], [204, 205, 304].contains(status),
+            case .template(_, let body)? = response["body"], !body.isEmpty
+        else { return }
+        complain(
+            "a response with status \(status) has no content",
+            field: "respond.body",
+            at: part["body"]?.place ?? part.place
+        )
+    }
+
+    private mutating func checkRedirect(_ value: SettingValue, _ node: ConfigurationNode) {
+        guard case .integer(let status)? = value["redirect"]?["status"],
+            ![301, 302, 303, 307, 308].contains(status)
+        else { return }
+        complain(
+            "must be 301, 302, 303, 307 or 308",
+            field: "redirect.status",
+            at: node["redirect"]?["status"]?.place ?? node.place
+        )
+    }
+
+    /// `access: off` and `access: {format: off}` are the same content.
+    private static func expandAccess(_ value: SettingValue) -> SettingValue {
+        guard case .record(let fields) = value else { return value }
+        return .record(
+            fields.map { field in
+                guard field.name == "access", field.value == .text("off") else { return field }
+                let format = SettingValue.Field(name: "format", value: .text("off"))
+                return SettingValue.Field(name: "access", value: .record([format]))
+            }
+        )
+    }
+}

@@ -1,0 +1,287 @@
+extension Settings {
+    /// Consumers.
+    static let consumers = ResourceSettings(
+        .consumer,
+        "Who calls, and what they may",
+        RecordType([
+            Setting("name", .text(.name), .required, "Unique among consumers"),
+            Setting("groups", .list(.text(.name)), .defaultsTo("[]"), "Groups"),
+            Setting(
+                "apiKeys",
+                .list(.fields([Setting("secret", .text(.name), .required, "Secret's name")])),
+                .defaultsTo("[]"),
+                "Keys"
+            ),
+            Setting(
+                "basic",
+                .fields([Setting("secret", .text(.name), .required, "Secret's name")]),
+                .optional,
+                "Password"
+            ),
+            Setting(
+                "quota",
+                .fields([
+                    Setting("requests", .integer(1...1_000_000_000), .required, "Requests"),
+                    Setting("per", .span, .required, "Period"),
+                ]),
+                .optional,
+                "Requests in a long period"
+            ),
+        ]),
+        isBuilt: false
+    )
+
+    /// APIs.
+    static let apis = ResourceSettings(
+        .api,
+        "Lifecycle of an API that routes belong to",
+        RecordType([
+            Setting("name", .text(.name), .required, "Unique among APIs"),
+            Setting("version", .text(.name), .required, "Version"),
+            Setting("routes", .list(.reference(.route)), .defaultsTo("[]"), "Its routes"),
+            Setting(
+                "stage",
+                .word("draft", "published", "deprecated", "retired"),
+                .defaultsTo("published"),
+                "Stage"
+            ),
+            Setting("sunset", .text(.line), .optional, "Date of retirement"),
+            Setting("successor", .text(.name), .optional, "Version that follows"),
+        ]),
+        isBuilt: false
+    )
+
+    /// What back ends may reveal.
+    static let hiding = ResourceSettings(
+        .hiding,
+        "What back ends may reveal",
+        RecordType([
+            Setting(
+                "server",
+                .text(.fieldValue),
+                .defaultsTo("remove"),
+                "Server field: `remove`, `keep`, or a replacement"
+            ),
+            Setting(
+                "responseHeaders",
+                .list(.text(.fieldNamePattern)),
+                .defaultsTo("[x-powered-by, x-aspnet-version, x-runtime, x-backend-*]"),
+                "Response fields that are removed"
+            ),
+            Setting(
+                "rewriteLocation",
+                .boolean,
+                .defaultsTo("true"),
+                "Location fields that name an endpoint become public URLs",
+                .unbuilt(accepting: ["false"])
+            ),
+            Setting(
+                "rewriteCookies",
+                .boolean,
+                .defaultsTo("true"),
+                "Domain and Path of Set-Cookie likewise",
+                .unbuilt(accepting: ["false"])
+            ),
+            Setting(
+                "via",
+                .either([""], .text(.token)),
+                .defaultsTo("weir"),
+                "Pseudonym in Via; empty sends none"
+            ),
+            Setting(
+                "proxyStatus",
+                .word("errors", "all", "off"),
+                .defaultsTo("errors"),
+                "Which responses carry Proxy-Status"
+            ),
+            Setting(
+                "names",
+                .boolean,
+                .defaultsTo("false"),
+                "Whether Proxy-Status names upstreams",
+                .unbuilt(accepting: ["false"])
+            ),
+        ])
+    )
+
+    /// Request identifiers.
+    static let requestID = ResourceSettings(
+        .requestID,
+        "Identifiers of requests",
+        RecordType([
+            Setting("header", .text(.fieldName), .defaultsTo("x-request-id"), "Field"),
+            Setting(
+                "accept",
+                .word("trusted", "always", "never"),
+                .defaultsTo("trusted"),
+                "From whom one is accepted"
+            ),
+        ]),
+        isBuilt: false
+    )
+
+    /// Overload protection.
+    static let overload = ResourceSettings(
+        .overload,
+        "When new requests get 503 at once",
+        RecordType([
+            Setting(
+                "loopLag",
+                .timeoutOrNone,
+                .defaultsTo("100ms"),
+                "Lag of a loop; 0 is no limit",
+                .unbuilt(accepting: ["0"])
+            ),
+            Setting(
+                "memory",
+                .sizeOrNone,
+                .defaultsTo("0"),
+                "Resident memory; 0 is no limit",
+                .unbuilt(accepting: ["0"])
+            ),
+        ])
+    )
+
+    /// What a path means.
+    static let paths = ResourceSettings(
+        .paths,
+        "One meaning of a path for matching, policies and the upstream",
+        RecordType([
+            Setting(
+                "normalise",
+                .boolean,
+                .defaultsTo("true"),
+                "Resolve dot segments and needless percent-encoding",
+                .unbuilt(accepting: ["true"])
+            ),
+            Setting(
+                "mergeSlashes",
+                .boolean,
+                .defaultsTo("false"),
+                "Take several slashes for one",
+                .unbuilt(accepting: ["false"])
+            ),
+            Setting(
+                "encodedSlash",
+                .word(["reject"], unbuilt: ["keep", "decode"]),
+                .defaultsTo("reject"),
+                "What becomes of %2F"
+            ),
+        ])
+    )
+
+    /// Logs.
+    static let logging = ResourceSettings(
+        .logging,
+        "What is logged",
+        RecordType([
+            Setting(
+                "access",
+                .either(
+                    ["off"],
+                    .fields([
+                        Setting(
+                            "format",
+                            .word("json", "combined", "off"),
+                            .defaultsTo("json"),
+                            "How a record is written"
+                        ),
+                        Setting(
+                            "sample",
+                            .percentage,
+                            .defaultsTo("100%"),
+                            "Share of the exchanges",
+                            .unbuilt(accepting: ["100%"])
+                        ),
+                        Setting("to", .text(.logTarget), .defaultsTo("stdout"), "Where it goes"),
+                    ])
+                ),
+                .optional,
+                "The access log; `off` is short for `{format: off}`"
+            )
+        ])
+    )
+
+    /// Tracing.
+    static let tracing = ResourceSettings(
+        .tracing,
+        "W3C trace context",
+        RecordType([
+            Setting("propagate", .boolean, .defaultsTo("true"), "Whether it is passed on"),
+            Setting("otlp", .text(.line), .defaultsTo(""), "Where spans go; empty: nowhere"),
+            Setting("sample", .percentage, .defaultsTo("1%"), "Share of the exchanges"),
+        ]),
+        isBuilt: false
+    )
+
+    /// Metrics.
+    static let metrics = ResourceSettings(
+        .metrics,
+        "How far metrics are broken down",
+        RecordType([
+            Setting(
+                "perRoute",
+                .boolean,
+                .defaultsTo("true"),
+                "By route",
+                .unbuilt(accepting: ["false"])
+            ),
+            Setting(
+                "perEndpoint",
+                .boolean,
+                .defaultsTo("true"),
+                "By endpoint",
+                .unbuilt(accepting: ["false"])
+            ),
+        ])
+    )
+
+    /// Tests.
+    static let tests = ResourceSettings(
+        .test,
+        "Run by `proxyctl validate` on the node's own matcher",
+        RecordType([
+            Setting("name", .text(.line), .required, "Unique among tests"),
+            Setting(
+                "request",
+                .fields([
+                    Setting("method", .text(.token), .defaultsTo("GET"), "Method"),
+                    Setting("url", .text(.line), .required, "URL"),
+                    Setting("headers", .map(.fieldName, .text(.line)), .defaultsTo("{}"), "Fields"),
+                    Setting("client", .text(.line), .optional, "Client's address"),
+                ]),
+                .required,
+                "The request"
+            ),
+            Setting(
+                "expect",
+                .fields([
+                    Setting("route", .text(.line), .optional, "Route"),
+                    Setting("upstream", .text(.line), .optional, "Upstream"),
+                    Setting("path", .text(.line), .optional, "Path that the upstream sees"),
+                    Setting("status", .integer(100...599), .optional, "Status code"),
+                ]),
+                .required,
+                "What must come out"
+            ),
+        ]),
+        isBuilt: false
+    )
+
+    /// Groups.
+    static let groups = ResourceSettings(
+        .group,
+        "Which nodes take which listeners; a listener in no group goes to all",
+        RecordType([
+            Setting("name", .text(.name), .required, "Unique among groups"),
+            Setting("nodes", .map(.line, .text(.line)), .required, "Labels of the nodes"),
+            Setting(
+                "listeners",
+                .list(.reference(.listener), countMin: 1),
+                .required,
+                "Listeners"
+            ),
+        ]),
+        isBuilt: false
+    )
+}

@@ -1,0 +1,257 @@
+extension Settings {
+    /// Listeners.
+    static let listeners = ResourceSettings(
+        .listener,
+        "Addresses that nodes bind, with their protocol and limits",
+        RecordType([
+            Setting("name", .text(.name), .required, "Unique among listeners"),
+            Setting(
+                "address",
+                .text(.listenAddress),
+                .required,
+                "Where nodes listen; port 0 lets the system choose"
+            ),
+            Setting(
+                "protocol",
+                .word(["http"], unbuilt: ["https", "tcp", "tls-passthrough"]),
+                .defaultsTo("http"),
+                "What the listener speaks"
+            ),
+            Setting(
+                "redirectToHTTPS",
+                .integer(1...65535),
+                .optional,
+                "Answer every request with a 308 to this port",
+                .unbuilt
+            ),
+            Setting("tls", listenerTLS, .optional, "How TLS is terminated", .unbuilt),
+            Setting(
+                "proxyProtocol",
+                .word(["off"], unbuilt: ["accept", "require"]),
+                .defaultsTo("off"),
+                "Whether connections start with a PROXY protocol header"
+            ),
+            Setting(
+                "trustedProxies",
+                .list(.text(.addressBlock)),
+                .defaultsTo("[]"),
+                "Peers whose X-Forwarded-For is believed, walked from the right"
+            ),
+            Setting("limits", listenerLimits, .optional, "What connections and requests may cost"),
+            Setting("timeouts", listenerTimeouts, .optional, "How long a client may take"),
+            Setting(
+                "upstream",
+                .reference(.upstream),
+                .optional,
+                "Where a tcp listener forwards to",
+                .unbuilt
+            ),
+            Setting(
+                "serverNames",
+                .map(.hostPattern, .reference(.upstream)),
+                .optional,
+                "Where a tls-passthrough listener forwards to, by server name",
+                .unbuilt
+            ),
+        ])
+    )
+
+    private static let listenerLimits = SettingType.fields([
+        Setting(
+            "connections",
+            .integer(1...10_000_000),
+            .defaultsTo("100000"),
+            "Open connections per node"
+        ),
+        Setting(
+            "connectionsPerClient",
+            .countOrNone,
+            .defaultsTo("0"),
+            "Open connections per client address; 0 is no limit",
+            .unbuilt(accepting: ["0"])
+        ),
+        Setting(
+            "fieldSectionBytes",
+            .size(1024...(1 << 20), allowsZero: false),
+            .defaultsTo("64KiB"),
+            "Size of a request's field section; 431 above"
+        ),
+        Setting(
+            "fieldLines",
+            .integer(1...10_000),
+            .defaultsTo("100"),
+            "Field lines of a request; 431 above"
+        ),
+        Setting(
+            "requestTargetBytes",
+            .size(64...(1 << 20), allowsZero: false),
+            .defaultsTo("16KiB"),
+            "Size of a request-target; 414 above"
+        ),
+        Setting(
+            "bodyBytes",
+            .sizeOrNone,
+            .defaultsTo("0"),
+            "Size of a request's content; 413 above; 0 is no limit"
+        ),
+        Setting(
+            "requestsPerConnection",
+            .countOrNone,
+            .defaultsTo("0"),
+            "Requests after which a connection is closed; 0 is no limit"
+        ),
+        Setting(
+            "streamsPerConnection",
+            .integer(1...10_000),
+            .defaultsTo("128"),
+            "Concurrent streams of an HTTP/2 connection",
+            .unbuilt
+        ),
+    ])
+
+    private static let listenerTimeouts = SettingType.fields([
+        Setting("handshake", .timeout, .defaultsTo("10s"), "TLS handshake", .unbuilt),
+        Setting("header", .timeout, .defaultsTo("10s"), "A request's whole field section"),
+        Setting(
+            "minimumBodyRate",
+            .countOrNone,
+            .defaultsTo("240"),
+            "Octets per second of a request's content after 5 s; 0 is no limit",
+            .unbuilt(accepting: ["0"])
+        ),
+        Setting("idle", .timeout, .defaultsTo("75s"), "Between two requests of a connection"),
+    ])
+
+    private static let listenerTLS = SettingType.fields([
+        Setting(
+            "certificates",
+            .list(.reference(.certificate), countMin: 1),
+            .required,
+            "Chosen by server name; the last one answers an unknown or missing name"
+        ),
+        Setting(
+            "strictSNI",
+            .boolean,
+            .defaultsTo("false"),
+            "Refuse the handshake for an unknown name"
+        ),
+        Setting(
+            "minimumVersion",
+            .word("1.2", "1.3"),
+            .defaultsTo("1.2"),
+            "Lowest version of TLS"
+        ),
+        Setting(
+            "alpn",
+            .list(.word("h2", "http/1.1"), countMin: 1),
+            .defaultsTo("[h2, http/1.1]"),
+            "Protocols offered, in order of preference"
+        ),
+        Setting(
+            "clientCertificate",
+            .fields([
+                Setting(
+                    "mode",
+                    .word("none", "request", "require"),
+                    .defaultsTo("none"),
+                    "Whether clients are asked for a certificate"
+                ),
+                Setting(
+                    "authorities",
+                    .list(.reference(.certificate)),
+                    .defaultsTo("[]"),
+                    "Certificates that hold the authorities' bundles"
+                ),
+                Setting(
+                    "forward",
+                    .fields([
+                        Setting("subject", .text(.fieldName), .optional, "Field for the subject"),
+                        Setting(
+                            "fingerprint",
+                            .text(.fieldName),
+                            .optional,
+                            "Field for the fingerprint"
+                        ),
+                    ]),
+                    .optional,
+                    "Request fields that tell the upstream who the client is"
+                ),
+            ]),
+            .optional,
+            "Mutual TLS"
+        ),
+        Setting(
+            "handshakesPerSecond",
+            .countOrNone,
+            .defaultsTo("0"),
+            "Handshakes per client address; 0 is no limit"
+        ),
+    ])
+
+    /// Certificates.
+    static let certificates = ResourceSettings(
+        .certificate,
+        "Certificates, keys and authorities",
+        RecordType(
+            [
+                Setting("name", .text(.name), .required, "Unique among certificates"),
+                Setting("hosts", .list(.text(.host)), .optional, "Names of an ACME certificate"),
+                Setting(
+                    "acme",
+                    .fields([
+                        Setting("directory", .text(.line), .required, "URL of the directory"),
+                        Setting("email", .text(.line), .optional, "Contact"),
+                        Setting(
+                            "challenge",
+                            .word("http-01", "tls-alpn-01"),
+                            .defaultsTo("http-01"),
+                            "How names are proved"
+                        ),
+                        Setting(
+                            "authority",
+                            .text(.line),
+                            .optional,
+                            "CA bundle to trust for the directory itself"
+                        ),
+                        Setting(
+                            "eab",
+                            .fields([
+                                Setting("keyID", .text(.line), .required, "Key's identifier"),
+                                Setting("secret", .text(.line), .required, "Name of the secret"),
+                            ]),
+                            .optional,
+                            "External account binding"
+                        ),
+                    ]),
+                    .optional,
+                    "Obtain and renew by ACME"
+                ),
+                Setting(
+                    "files",
+                    .fields([
+                        Setting("certificate", .text(.line), .required, "PEM file of the chain"),
+                        Setting("key", .text(.line), .required, "PEM file of the key"),
+                    ]),
+                    .optional,
+                    "Read by proxyctl at apply"
+                ),
+                Setting(
+                    "selfSigned",
+                    .fields([
+                        Setting("hosts", .list(.text(.host), countMin: 1), .required, "Names")
+                    ]),
+                    .optional,
+                    "Made by the control plane"
+                ),
+                Setting(
+                    "authority",
+                    .fields([Setting("file", .text(.line), .required, "PEM file of the bundle")]),
+                    .optional,
+                    "A bundle of authorities to trust"
+                ),
+            ],
+            exactlyOneOf: [["acme", "files", "selfSigned", "authority"]]
+        ),
+        isBuilt: false
+    )
+}

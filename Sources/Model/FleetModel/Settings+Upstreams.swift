@@ -1,0 +1,201 @@
+extension Settings {
+    /// Upstreams.
+    static let upstreams = ResourceSettings(
+        .upstream,
+        "Named sets of endpoints with balancing, pools and timeouts",
+        RecordType([
+            Setting("name", .text(.name), .required, "Unique among upstreams"),
+            Setting(
+                "protocol",
+                .word(["http1"], unbuilt: ["h2", "h2c", "auto"]),
+                .defaultsTo("http1"),
+                "What the endpoints speak"
+            ),
+            Setting(
+                "balance",
+                .word(
+                    ["roundRobin"],
+                    unbuilt: ["leastRequests", "powerOfTwo", "latency", "hash", "random"]
+                ),
+                .defaultsTo("roundRobin"),
+                "How an endpoint is chosen"
+            ),
+            Setting("hash", affinity, .optional, "What `balance: hash` hashes", .unbuilt),
+            Setting(
+                "endpoints",
+                .list(.record(endpoint), countMin: 1),
+                .required,
+                "Where requests go"
+            ),
+            Setting("discovery", discovery, .optional, "Endpoints from DNS", .unbuilt),
+            Setting("sticky", sticky, .optional, "Keep a client at its endpoint", .unbuilt),
+            Setting("connections", connections, .optional, "Limits of the pool, per node"),
+            Setting("queue", queue, .optional, "Where requests wait for a connection"),
+            Setting("timeouts", upstreamTimeouts, .optional, "How long an endpoint may take"),
+            Setting("retry", retry, .optional, "When a request is tried again", .unbuilt),
+            Setting("health", health, .optional, "Active health checks", .unbuilt),
+            Setting("outliers", outliers, .optional, "Passive ejection", .unbuilt),
+            Setting("circuit", circuit, .optional, "Circuit breaker", .unbuilt),
+            Setting(
+                "slowStart",
+                .timeoutOrNone,
+                .defaultsTo("0s"),
+                "How long a new endpoint's share grows",
+                .unbuilt(accepting: ["0s"])
+            ),
+            Setting("tls", upstreamTLS, .optional, "TLS to the endpoints", .unbuilt),
+            Setting(
+                "proxyProtocol",
+                .word(["off"], unbuilt: ["v1", "v2"]),
+                .defaultsTo("off"),
+                "Whether connections start with a PROXY protocol header"
+            ),
+        ])
+    )
+
+    private static let endpoint = RecordType([
+        Setting(
+            "address",
+            .text(.endpointAddress),
+            .required,
+            "A host name is resolved by each node"
+        ),
+        Setting(
+            "weight",
+            .integer(0...10_000),
+            .defaultsTo("1"),
+            "Share of the requests; 0 takes none"
+        ),
+        Setting(
+            "zone",
+            .text(.name),
+            .optional,
+            "Preferred by nodes with this label",
+            .unbuilt
+        ),
+        Setting(
+            "tier",
+            .integer(0...100),
+            .defaultsTo("0"),
+            "Used when lower tiers have no healthy endpoint",
+            .unbuilt(accepting: ["0"])
+        ),
+    ])
+
+    private static let connections = SettingType.fields([
+        Setting("maximum", .integer(1...10_000_000), .defaultsTo("1000"), "To all endpoints"),
+        Setting("idle", .timeout, .defaultsTo("60s"), "How long an unused connection is kept"),
+        Setting("perEndpoint", .countOrNone, .defaultsTo("0"), "To one endpoint; 0 is no limit"),
+    ])
+
+    private static let queue = SettingType.fields([
+        Setting(
+            "requests",
+            .countOrNone,
+            .defaultsTo("100"),
+            "Requests that wait; 503 above",
+            .unbuilt(accepting: ["0"])
+        ),
+        Setting("timeout", .timeout, .defaultsTo("1s"), "How long a request waits", .unbuilt),
+    ])
+
+    private static let upstreamTimeouts = SettingType.fields([
+        Setting("connect", .timeout, .defaultsTo("2s"), "To establish a connection"),
+        Setting(
+            "firstByte",
+            .timeoutOrNone,
+            .defaultsTo("30s"),
+            "From the end of a request to the start of its response; 0 is no limit"
+        ),
+        Setting(
+            "idle",
+            .timeoutOrNone,
+            .defaultsTo("60s"),
+            "Between two octets of a body; 0 is no limit"
+        ),
+        Setting("total", .timeoutOrNone, .defaultsTo("0s"), "The whole exchange; 0 is no limit"),
+    ])
+
+    private static let affinity = SettingType.fields([
+        Setting(
+            "on",
+            .word("clientIP", "header", "cookie", "query", "path"),
+            .required,
+            "Part of the request"
+        ),
+        Setting("name", .text(.line), .optional, "Name of the field, cookie or parameter"),
+    ])
+
+    private static let discovery = SettingType.fields([
+        Setting("dns", .text(.line), .required, "Name to resolve, and a port"),
+        Setting("type", .word("a", "srv"), .defaultsTo("a"), "Records to ask for"),
+        Setting("refresh", .either(["ttl"], .timeout), .defaultsTo("ttl"), "When to ask again"),
+    ])
+
+    private static let sticky = SettingType.fields([
+        Setting("cookie", .text(.token), .required, "Name of the cookie"),
+        Setting("ttl", .span, .optional, "How long the cookie lives"),
+    ])
+
+    private static let retry = SettingType.fields([
+        Setting("attempts", .integer(1...10), .required, "Tries beyond the first"),
+        Setting("on", .list(.text(.token)), .optional, "Failures and status codes"),
+        Setting("budget", .percentage, .optional, "Share of requests that may be retries"),
+        Setting("perTryTimeout", .timeoutOrNone, .defaultsTo("0s"), "Limit of one try"),
+    ])
+
+    private static let health = SettingType.fields(
+        [
+            Setting(
+                "http",
+                .fields([
+                    Setting("path", .text(.line), .required, "Path to get"),
+                    Setting("expect", .text(.line), .defaultsTo("200-299"), "Status codes"),
+                    Setting("host", .text(.host), .optional, "Value of Host"),
+                ]),
+                .optional,
+                "An HTTP request"
+            ),
+            Setting("tcp", .fields([]), .optional, "A connection alone"),
+            Setting(
+                "grpc",
+                .fields([Setting("service", .text(.line), .optional, "Service's name")]),
+                .optional,
+                "The gRPC health protocol"
+            ),
+            Setting("interval", .timeout, .defaultsTo("5s"), "Time between checks"),
+            Setting("timeout", .timeout, .defaultsTo("1s"), "Limit of one check"),
+            Setting("healthyAfter", .integer(1...100), .defaultsTo("2"), "Successes in a row"),
+            Setting("unhealthyAfter", .integer(1...100), .defaultsTo("3"), "Failures in a row"),
+            Setting("jitter", .percentage, .defaultsTo("10%"), "Random part of the interval"),
+        ],
+        exactlyOneOf: ["http", "tcp", "grpc"]
+    )
+
+    private static let outliers = SettingType.fields([
+        Setting("consecutiveErrors", .countOrNone, .optional, "Errors in a row that eject"),
+        Setting("successRate", .percentage, .optional, "Share of successes that ejects below"),
+        Setting("ejectFor", .timeout, .optional, "How long an endpoint is out"),
+        Setting("maximumEjected", .percentage, .optional, "Share of endpoints that may be out"),
+    ])
+
+    private static let circuit = SettingType.fields([
+        Setting("errors", .percentage, .required, "Share of errors that opens"),
+        Setting("minimumRequests", .countOrNone, .optional, "Requests before it may open"),
+        Setting("window", .timeout, .optional, "Time that counts"),
+        Setting("openFor", .timeout, .optional, "Time until it is tried again"),
+        Setting(
+            "respond",
+            .fields([Setting("status", .integer(200...599), .defaultsTo("503"), "Status code")]),
+            .optional,
+            "Answer while open"
+        ),
+    ])
+
+    private static let upstreamTLS = SettingType.fields([
+        Setting("serverName", .text(.host), .optional, "Name to ask for and to verify"),
+        Setting("verify", .boolean, .defaultsTo("true"), "Whether the certificate is verified"),
+        Setting("authority", .text(.line), .optional, "Certificate that holds the authorities"),
+        Setting("clientCertificate", .text(.line), .optional, "Certificate to present"),
+    ])
+}

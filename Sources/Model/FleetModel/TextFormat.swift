@@ -1,0 +1,88 @@
+/// What a text field holds: how it is checked, and in which spelling it is stored.
+package enum TextFormat: Hashable, Sendable {
+    /// Any text up to `ModelLimits.textBytesMax` octets; tabs and line ends are allowed.
+    case text
+    /// Text on one line.
+    case line
+    /// A resource's name.
+    case name
+    /// A token (RFC 9110 §5.6.2).
+    case token
+    /// A field name, stored in lower case.
+    case fieldName
+    /// A field name that may end in `*`.
+    case fieldNamePattern
+    /// A field value: visible characters, spaces and tabs, without white space at its ends.
+    case fieldValue
+    /// A field value with variables.
+    case fieldTemplate
+    /// Text with variables.
+    case textTemplate
+    /// A URI reference with variables, for Location.
+    case location
+    /// A host name or address without a port.
+    case host
+    /// A host, or `*.` and a name.
+    case hostPattern
+    /// A path as requests have it after normalisation.
+    case path
+    /// A path of which the trailing slash has no meaning.
+    case pathPrefix
+    /// Where a listener binds: an IP address and a port.
+    case listenAddress
+    /// Where an endpoint is: a host and a port.
+    case endpointAddress
+    /// An address or a block of addresses.
+    case addressBlock
+    /// `stdout` or an absolute file path.
+    case logTarget
+
+    /// What the reference calls it.
+    package var noun: String {
+        switch self {
+        case .text: "text"
+        case .line: "text on one line"
+        case .name: "name"
+        case .token: "token"
+        case .fieldName: "field name"
+        case .fieldNamePattern: "field name, or its beginning and `*`"
+        case .fieldValue: "field value"
+        case .fieldTemplate: "field value with variables"
+        case .textTemplate: "text with variables"
+        case .location: "URI or path with variables"
+        case .host: "host"
+        case .hostPattern: "host or `*.`domain"
+        case .path, .pathPrefix: "path"
+        case .listenAddress: "IP address and port"
+        case .endpointAddress: "host and port"
+        case .addressBlock: "address or block"
+        case .logTarget: "`stdout` or a file's path"
+        }
+    }
+
+    /// Reads `text` and puts it into canonical spelling.
+    func parse(_ text: String) throws(Complaint) -> SettingValue {
+        switch self {
+        case .text: .text(try Texts.text(text, allowsLines: true))
+        case .line: .text(try Texts.text(text, allowsLines: false))
+        case .name: .text(try Texts.name(text))
+        case .token: .text(try Texts.token(text, noun: "token"))
+        case .fieldName: .text(try Texts.token(text, noun: "field name").lowercased())
+        case .fieldNamePattern: .text(try Texts.fieldNamePattern(text))
+        case .fieldValue: .text(try Texts.fieldValue(text))
+        case .fieldTemplate:
+            .template(try Template(parsing: try Texts.fieldValue(text)), text)
+        case .textTemplate:
+            .template(try Template(parsing: try Texts.text(text, allowsLines: true)), text)
+        case .location: .template(try Texts.location(text), text)
+        case .host: .text(try Hosts.host(text))
+        case .hostPattern: .host(try Hosts.pattern(text))
+        case .path: .text(try Paths.normalised(text))
+        case .pathPrefix: .text(try Paths.prefix(text))
+        case .listenAddress: .address(try Hosts.listenAddress(text))
+        case .endpointAddress: .address(try Hosts.endpointAddress(text))
+        case .addressBlock: .block(try Hosts.block(text))
+        case .logTarget: .text(try Texts.logTarget(text))
+        }
+    }
+}

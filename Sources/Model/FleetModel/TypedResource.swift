@@ -1,0 +1,169 @@
+/// A resource as the types that the programs use.
+enum TypedResource: Sendable {
+    case listener(Listener)
+    case upstream(Upstream)
+    case route(Route)
+    case hiding(Hiding)
+    case logging(Logging)
+    /// Its kind has nothing for the build to do.
+    case inert
+
+    /// Takes a record that was checked without a problem.
+    init(kind: ResourceKind, _ value: SettingValue?) {
+        let fields = FieldReader(value, Settings.settings(of: kind).record)
+        switch kind {
+        case .listener: self = .listener(Listener(fields))
+        case .upstream: self = .upstream(Upstream(fields))
+        case .route: self = .route(Route(fields))
+        case .hiding: self = .hiding(Hiding(fields))
+        case .logging: self = .logging(Logging(fields))
+        case .certificate, .policy, .consumer, .api, .test, .group, .requestID, .overload, .paths,
+            .tracing, .metrics:
+            self = .inert
+        }
+    }
+}
+
+extension Listener {
+    fileprivate init(_ fields: FieldReader) {
+        let limits = fields.record("limits")
+        let timeouts = fields.record("timeouts")
+        self.init(
+            name: fields.text("name"),
+            address: fields.address("address"),
+            transport: fields.word("protocol", as: ListenerProtocol.self),
+            trustedProxies: fields.list("trustedProxies").compactMap { value in
+                guard case .block(let block) = value else { return nil }
+                return block
+            },
+            limits: ListenerLimits(
+                connections: limits.integer("connections"),
+                fieldSectionBytes: limits.size("fieldSectionBytes"),
+                fieldLines: limits.integer("fieldLines"),
+                requestTargetBytes: limits.size("requestTargetBytes"),
+                bodyBytes: limits.limit("bodyBytes"),
+                requestsPerConnection: limits.limit("requestsPerConnection")
+            ),
+            timeouts: ListenerTimeouts(
+                header: timeouts.duration("header"),
+                idle: timeouts.duration("idle")
+            )
+        )
+    }
+}
+
+extension Upstream {
+    fileprivate init(_ fields: FieldReader) {
+        let connections = fields.record("connections")
+        let timeouts = fields.record("timeouts")
+        self.init(
+            name: fields.text("name"),
+            transport: fields.word("protocol", as: UpstreamProtocol.self),
+            balance: fields.word("balance", as: Balance.self),
+            endpoints: fields.records("endpoints").map { endpoint in
+                Endpoint(address: endpoint.address("address"), weight: endpoint.integer("weight"))
+            },
+            connections: UpstreamConnections(
+                maximum: connections.integer("maximum"),
+                idle: connections.duration("idle"),
+                perEndpoint: connections.limit("perEndpoint")
+            ),
+            timeouts: UpstreamTimeouts(
+                connect: timeouts.duration("connect"),
+                firstByte: timeouts.durationLimit("firstByte"),
+                idle: timeouts.durationLimit("idle"),
+                total: timeouts.durationLimit("total")
+            )
+        )
+    }
+}
+
+extension Route {
+    fileprivate init(_ fields: FieldReader) {
+        let path = fields.record("match").record("path")
+        let pattern: PathPattern?
+        if let exact = path.optionalText("exact") {
+            pattern = .exact(exact)
+        } else {
+            pattern = path.optionalText("prefix").map { .prefix($0) }
+        }
+        self.init(
+            name: fields.text("name"),
+            listeners: fields.has("listeners")
+                ? fields.list("listeners").compactMap(\.scalarText) : nil,
+            hosts: fields.has("hosts")
+                ? fields.list("hosts").compactMap { value in
+                    guard case .host(let host) = value else { return nil }
+                    return host
+                } : nil,
+            path: pattern,
+            action: Self.action(fields),
+            totalTimeout: fields.record("timeouts").durationLimit("total")
+        )
+    }
+
+    private static func action(_ fields: FieldReader) -> RouteAction {
+        if fields.has("upstream") { return .upstream(fields.text("upstream")) }
+        if fields.has("redirect") {
+            let redirect = fields.record("redirect")
+            return .redirect(
+                Redirect(
+                    status: redirect.integer("status"),
+                    location: redirect.template("location")
+                )
+            )
+        }
+        let response = fields.record("respond")
+        return .respond(
+            FixedResponse(
+                status: response.integer("status"),
+                headers: response.map("headers").compactMap { field in
+                    guard case .template(let value, _) = field.value else { return nil }
+                    return FieldLine(name: field.name, value: value)
+                },
+                body: response.template("body")
+            )
+        )
+    }
+}
+
+extension Hiding {
+    fileprivate init(_ fields: FieldReader) {
+        let server: ServerField
+        switch fields.text("server") {
+        case "remove": server = .remove
+        case "keep": server = .keep
+        case let value: server = .replace(value)
+        }
+        let via = fields.text("via")
+        self.init(
+            server: server,
+            responseHeaders: fields.list("responseHeaders").compactMap(\.scalarText).map { text in
+                let isPrefix = text.hasSuffix("*")
+                return FieldNamePattern(
+                    name: isPrefix ? String(text.dropLast()) : text,
+                    isPrefix: isPrefix
+                )
+            },
+            via: via.isEmpty ? nil : via,
+            proxyStatus: fields.word("proxyStatus", as: ProxyStatusMode.self)
+        )
+    }
+}
+
+extension Logging {
+    fileprivate init(_ fields: FieldReader) {
+        let access = fields.record("access")
+        guard let format = AccessLogFormat(rawValue: access.text("format")) else {
+            self.init(access: nil)
+            return
+        }
+        let target = access.text("to")
+        self.init(
+            access: AccessLog(
+                format: format,
+                target: target == "stdout" ? .stdout : .file(target)
+            )
+        )
+    }
+}

@@ -1,0 +1,164 @@
+import FleetModel
+import Testing
+
+@Suite("Valid configurations")
+struct ConfigurationTests {
+    private static let full = #"""
+        {"listeners": [
+           {"name": "web", "address": "0.0.0.0:8080", "protocol": "http", "proxyProtocol": "off",
+            "trustedProxies": ["10.0.0.0/8", "::1"],
+            "limits": {"connections": 10, "fieldSectionBytes": "65536", "bodyBytes": "1MiB",
+                       "connectionsPerClient": 0},
+            "timeouts": {"header": "1500ms", "idle": "60s", "minimumBodyRate": 0}},
+           {"name": "alt", "address": "[0:0::1]:0"}],
+         "upstreams": [
+           {"name": "products", "balance": "roundRobin", "protocol": "http1",
+            "endpoints": [{"address": "127.0.0.1:9001", "weight": 2, "tier": 0},
+                          {"address": "Origin.Internal:80"}],
+            "connections": {"perEndpoint": 5}, "timeouts": {"total": "0s", "firstByte": "90s"}}],
+         "routes": [
+           {"name": "z", "hosts": ["Shop.Example.com", "*.example.org"], "listeners": ["web"],
+            "match": {"path": {"prefix": "/products/"}, "methods": []}, "upstream": "products",
+            "timeouts": {"total": "15s"}},
+           {"name": "a", "match": {"path": {"exact": "/%7Ea/%c3%a9"}},
+            "redirect": {"status": 301, "location": "https://blog.example.com${path}"}},
+           {"name": "t", "respond": {"status": 418, "headers": {"Content-Type": "text/plain"},
+            "body": "short and stout\n"}}],
+         "hiding": {"server": "weir", "via": "", "rewriteLocation": false},
+         "logging": {"access": "off"}}
+        """#
+
+    @Test("a document becomes typed values with the defaults filled in")
+    func readsDocument() throws {
+        let configuration = try Configuration(json: Self.full)
+        #expect(configuration.listeners.map(\.name) == ["alt", "web"])
+        let alt = configuration.listeners[0]
+        #expect(alt.address.description == "[::1]:0")
+        #expect(alt.limits.connections == 100_000 && alt.limits.fieldSectionBytes == 65536)
+        #expect(alt.limits.fieldLines == 100 && alt.limits.requestTargetBytes == 16384)
+        #expect(alt.limits.bodyBytes == nil && alt.limits.requestsPerConnection == nil)
+        #expect(alt.timeouts.header == .seconds(10) && alt.timeouts.idle == .seconds(75))
+        let web = configuration.listeners[1]
+        #expect(web.trustedProxies.map(\.description) == ["10.0.0.0/8", "::1/128"])
+        #expect(web.limits.bodyBytes == 1 << 20)
+        #expect(web.timeouts.header == .milliseconds(1500))
+
+        let upstream = configuration.upstreams[0]
+        #expect(upstream.endpoints.map(\.weight) == [2, 1])
+        #expect(
+            upstream.endpoints.map(\.address.description) == [
+                "127.0.0.1:9001", "origin.internal:80",
+            ]
+        )
+        #expect(upstream.connections.maximum == 1000 && upstream.connections.perEndpoint == 5)
+        #expect(upstream.connections.idle == .seconds(60))
+        #expect(upstream.timeouts.connect == .seconds(2) && upstream.timeouts.total == nil)
+        #expect(upstream.timeouts.firstByte == .seconds(90))
+        #expect(upstream.timeouts.idle == .seconds(60))
+    }
+
+    @Test("routes keep file order and know their hosts, paths and actions")
+    func readsRoutes() throws {
+        let routes = try Configuration(json: Self.full).routes
+        #expect(routes.map(\.name) == ["z", "a", "t"])
+        #expect(routes[0].hosts == [.exact("shop.example.com"), .wildcard("example.org")])
+        #expect(routes[0].path == .prefix("/products") && routes[0].listeners == ["web"])
+        #expect(routes[0].totalTimeout == .seconds(15))
+        #expect(routes[0].action == .upstream("products"))
+        #expect(routes[1].path == .exact("/~a/%C3%A9"))
+        #expect(routes[1].hosts == nil && routes[1].listeners == nil)
+        let location = Template(segments: [
+            .literal("https://blog.example.com"), .variable(.path),
+        ])
+        guard case .redirect(let redirect) = routes[1].action else {
+            Issue.record("not a redirect")
+            return
+        }
+        #expect(redirect.status == 301 && redirect.location == location)
+        guard case .respond(let response) = routes[2].action else {
+            Issue.record("not a response")
+            return
+        }
+        #expect(response.status == 418 && response.body.constant == "short and stout\n")
+        #expect(response.headers.map(\.name) == ["content-type"])
+    }
+
+    @Test("hiding and logging have the contract's defaults")
+    func readsSingletons() throws {
+        let empty = Configuration.empty
+        #expect(empty.hiding.server == .remove && empty.hiding.via == "weir")
+        #expect(empty.hiding.proxyStatus == .errors)
+        #expect(
+            empty.hiding.responseHeaders.map(\.name)
+                == ["x-powered-by", "x-aspnet-version", "x-runtime", "x-backend-"]
+        )
+        #expect(empty.hiding.responseHeaders.map(\.isPrefix) == [false, false, false, true])
+        #expect(empty.logging.access?.format == .json && empty.logging.access?.target == .stdout)
+        let full = try Configuration(json: Self.full)
+        #expect(full.hiding.server == .replace("weir") && full.hiding.via == nil)
+        #expect(full.logging.access == nil)
+        let file = try Configuration(
+            json: #"{"logging":{"access":{"format":"combined","to":"/var/log/a","sample":"100%"}}}"#
+        )
+        #expect(file.logging.access?.format == .combined)
+        #expect(file.logging.access?.target == .file("/var/log/a"))
+    }
+
+    @Test("content is canonical: spelling, order of keys and notation do not change a digest")
+    func isCanonical() throws {
+        let configuration = try Configuration(json: Self.full)
+        let contents = configuration.resources.map { String(decoding: $0.content, as: UTF8.self) }
+        #expect(contents[0] == #"{"address":"[::1]:0","name":"alt"}"#)
+        #expect(
+            contents[1] == #"{"address":"0.0.0.0:8080","#
+                + #""limits":{"bodyBytes":"1MiB","connections":10,"connectionsPerClient":0,"#
+                + #""fieldSectionBytes":"64KiB"},"name":"web","protocol":"http","#
+                + #""proxyProtocol":"off","timeouts":{"header":"1500ms","idle":"1m","#
+                + #""minimumBodyRate":0},"trustedProxies":["10.0.0.0/8","::1/128"]}"#
+        )
+        #expect(contents.last == #"{"access":{"format":"off"}}"#)
+        let other = try Configuration(
+            json: #"{"logging":{"access":{"format":"off"}},"listeners":[{"address":"[::1]:0","#
+                + #""name":"alt"}]}"#
+        )
+        #expect(other.resources[0] == configuration.resources[0])
+        #expect(other.resources[1] == configuration.resources.last)
+        #expect(
+            configuration.manifest.digest.hex
+                == "3186bd5b235193479b038564614e54c4cbf75505fb632befe7216896520b5578"
+        )
+    }
+
+    @Test("stored resources make the same configuration again, reused or not")
+    func readsResources() throws {
+        let configuration = try Configuration(json: Self.full)
+        let again = try Configuration(resources: configuration.resources)
+        #expect(again == configuration && again.routes == configuration.routes)
+        #expect(again.listeners == configuration.listeners && again.hiding == configuration.hiding)
+        let reused = try Configuration(resources: again.resources, reusing: configuration)
+        #expect(reused.upstreams == configuration.upstreams)
+    }
+
+    @Test("reused resources are still checked against what is new around them")
+    func checksReused() throws {
+        let configuration = try Configuration(json: Self.full)
+        let rest = configuration.resources.filter { $0.kind != .upstream }
+        #expect(throws: ConfigurationProblems.self) {
+            try Configuration(resources: rest, reusing: configuration)
+        }
+    }
+
+    @Test(
+        "stored content that this target would not write is refused",
+        arguments: [
+            #"{"name":"web","address":"0.0.0.0:80"}"#, #"{"address": "0.0.0.0:80","name":"web"}"#,
+            #"{"address":"0.0.0.0:80","name":"other"}"#, #"{"address":"0.0.0.0:80"}"#, "[]", "{",
+            #"{"address":"0.0.0.0:80","name":"web","x":1}"#,
+            #"{"address":"0.0.0.0:80","limits":{"bodyBytes":"1024"},"name":"web"}"#,
+        ]
+    )
+    func refusesOtherContent(text: String) {
+        let resource = Resource(kind: .listener, name: "web", content: Array(text.utf8))
+        #expect(throws: ConfigurationProblems.self) { try Configuration(resources: [resource]) }
+    }
+}

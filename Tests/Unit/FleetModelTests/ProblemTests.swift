@@ -1,0 +1,241 @@
+import FleetModel
+import Testing
+
+@Suite("What is wrong with a configuration")
+struct ProblemTests {
+    private func problems(_ json: String) -> [String] {
+        do {
+            _ = try Configuration(json: json)
+            return []
+        } catch {
+            return error.problems.map { "\($0.path): \($0.message)" }
+        }
+    }
+
+    private func listener(_ fields: String) -> String {
+        #"{"listeners":[{"name":"web","address":"0.0.0.0:80",\#(fields)}]}"#
+    }
+
+    private func route(_ fields: String) -> String {
+        #"{"routes":[{"name":"r",\#(fields)}]}"#
+    }
+
+    @Test("all problems are reported at once, in the order of the document, with their places")
+    func reportsAll() throws {
+        let json = """
+            {"listeners": [{"name": "web", "adress": "0.0.0.0:80", "protocol": "https"}],
+             "routes": [{"name": "r", "upstream": "prodcts", "policies": ["x"]},
+                        {"name": "r", "respond": {}}],
+             "upstreams": [{"name": "products", "endpoints": []}],
+             "routs": []}
+            """
+        do {
+            _ = try Configuration(json: json, file: "fleet.json")
+            Issue.record("accepted")
+        } catch {
+            #expect(
+                error.problems.map(\.description) == [
+                    "fleet.json:1:16: listeners[web]: address is missing",
+                    "fleet.json:1:32: listeners[web].adress: unknown field; did you mean address?",
+                    "fleet.json:1:68: listeners[web].protocol: "
+                        + "\"https\" is not supported by this build",
+                    "fleet.json:2:39: routes[r].upstream: there is no upstream \"prodcts\"; "
+                        + "did you mean products?",
+                    "fleet.json:2:50: routes[r].policies: not supported by this build",
+                    "fleet.json:3:22: routes[r].name: the name is already taken at "
+                        + "fleet.json:2:22",
+                    "fleet.json:4:50: upstreams[products].endpoints: must not be empty",
+                    "fleet.json:5:2: routs: unknown section; did you mean routes?",
+                ]
+            )
+        }
+    }
+
+    @Test(
+        "fields that the build does not carry out are refused by name",
+        arguments: [
+            (#""tls":{}"#, "tls"), (#""redirectToHTTPS":8443"#, "redirectToHTTPS"),
+            (#""limits":{"connectionsPerClient":5}"#, "limits.connectionsPerClient"),
+            (#""limits":{"streamsPerConnection":128}"#, "limits.streamsPerConnection"),
+            (#""timeouts":{"minimumBodyRate":240}"#, "timeouts.minimumBodyRate"),
+            (#""upstream":"x""#, "upstream"), (#""serverNames":{}"#, "serverNames"),
+        ]
+    )
+    func refusesUnbuilt(field: String, path: String) {
+        let found = problems(listener(field))
+        #expect(found.count == 1, "\(found)")
+        #expect(
+            found.first?.hasPrefix("listeners[web].\(path): not supported by this build") == true
+        )
+    }
+
+    @Test("a section without a built kind is refused once, and taken when it is empty")
+    func refusesSections() {
+        #expect(
+            problems(#"{"policies":[{"name":"a"},{"nonsense":1}]}"#)
+                == ["policies: not supported by this build"]
+        )
+        #expect(problems(#"{"policies":[],"certificates":[]}"#) == [])
+        #expect(
+            problems(#"{"hiding":{"rewriteLocation":true}}"#)
+                == ["hiding.rewriteLocation: not supported by this build; only false is"]
+        )
+        #expect(problems(#"{"paths":{"normalise":true,"encodedSlash":"reject"}}"#) == [])
+        #expect(problems(#"{"paths":{"encodedSlash":"keep"}}"#).count == 1)
+    }
+
+    @Test(
+        "values outside their type are refused",
+        arguments: [
+            #""limits":{"connections":0}"#, #""limits":{"connections":"many"}"#,
+            #""limits":{"fieldSectionBytes":"64KB"}"#, #""limits":{"fieldSectionBytes":"1"}"#,
+            #""limits":{"fieldSectionBytes":"99999999999999999999KiB"}"#,
+            #""limits":{"bodyBytes":"-1"}"#, #""limits":{"bodyBytes":"9000000TiB"}"#,
+            #""limits":{"fieldLines":1.5}"#, #""limits":{"fieldLines":"007"}"#,
+            #""limits":[]"#, #""limits":null"#, #""limits":7"#,
+            #""timeouts":{"header":"5"}"#, #""timeouts":{"header":"5 s"}"#,
+            #""timeouts":{"header":"0s"}"#, #""timeouts":{"header":"1.5s"}"#,
+            #""timeouts":{"header":"-1s"}"#, #""timeouts":{"header":"999999999999999999d"}"#,
+            #""timeouts":{"idle":"2d"}"#, #""timeouts":{"idle":null}"#,
+            #""trustedProxies":["10.0.0.1/8"]"#, #""trustedProxies":["10.0.0.0/33"]"#,
+            #""trustedProxies":["fe80::1%eth0"]"#, #""trustedProxies":"10.0.0.0/8""#,
+            #""trustedProxies":["10.0.0.1","10.0.0.1/32"]"#, #""proxyProtocol":"on""#,
+        ]
+    )
+    func refusesValues(field: String) {
+        #expect(problems(listener(field)).count == 1, "\(problems(listener(field)))")
+    }
+
+    @Test(
+        "addresses that cannot be bound are refused, with what was probably meant",
+        arguments: [
+            ("8080", "0.0.0.0:8080"), (":8080", "0.0.0.0:8080"), ("*:80", "0.0.0.0:80"),
+            ("localhost:80", "127.0.0.1:80"), ("::1", "[::1]:80"), ("0.0.0.0", "no port"),
+            ("0.0.0.0:65536", "port"), ("0.0.0.0:", "port"), ("[::1]", "no port"),
+            ("256.0.0.1:80", "IPv4"), ("01.0.0.1:80", "IPv4"), ("[::g]:80", "IPv6"),
+            ("unix:/run/a", "not supported by this build"), ("::1:80", "[::1:80]:80"),
+            ("0.0.0.0:+80", "port"), ("", "no port"), ("http://a:80", "host name"),
+        ]
+    )
+    func refusesAddresses(address: String, hint: String) {
+        let found = problems(#"{"listeners":[{"name":"web","address":"\#(address)"}]}"#)
+        #expect(found.count == 1 && found[0].contains(hint), "\(found)")
+    }
+
+    @Test("two listeners do not share an address, however it is written; port 0 is never shared")
+    func refusesSharedAddresses() {
+        let shared = #"""
+            {"listeners":[{"name":"a","address":"[::1]:80"},{"name":"b","address":"[0:0::1]:80"}]}
+            """#
+        #expect(
+            problems(shared) == ["listeners[b].address: [::1]:80 is already the address of \"a\""]
+        )
+        #expect(problems(shared.replacing(":80", with: ":0")) == [])
+    }
+
+    @Test(
+        "an upstream needs endpoints that differ, with ports and some weight",
+        arguments: [
+            (#"{"address":"a:80"},{"address":"A:80"}"#, "already endpoints[0]"),
+            (#"{"address":"a:0"}"#, "port"), (#"{"address":"http://a"}"#, "URL"),
+            (#"{"address":"a"}"#, "port"), (#"{"weight":1}"#, "address is missing"),
+            (#"{"address":"a:80","weight":0}"#, "every weight is 0"),
+            (#"{"address":"a:80","weight":-1}"#, "0 to 10000"),
+            (#"{"address":"a:80","tier":1}"#, "not supported by this build"),
+            (#"{"address":"a b:80"}"#, "not a host name"), (#""a:80""#, "must be a map"),
+        ]
+    )
+    func refusesEndpoints(endpoints: String, message: String) {
+        let found = problems(#"{"upstreams":[{"name":"u","endpoints":[\#(endpoints)]}]}"#)
+        #expect(found.count == 1 && found[0].contains(message), "\(found)")
+    }
+
+    @Test(
+        "a route has exactly one action and conditions that can hold",
+        arguments: [
+            (#""hosts":["a"]"#, "needs one of upstream, split, redirect, respond, aggregate"),
+            (#""respond":{},"redirect":{"location":"/"}"#, "only one"),
+            (#""respond":{},"hosts":[]"#, "must not be empty"),
+            (#""respond":{},"listeners":[]"#, "must not be empty"),
+            (#""respond":{},"listeners":["web"]"#, "there is no listener"),
+            (#""respond":{},"hosts":["a:80"]"#, "did you mean a?"),
+            (#""respond":{},"hosts":["*"]"#, "*.example.com"),
+            (#""respond":{},"hosts":["a.*.b"]"#, "*.example.com"),
+            (#""respond":{},"hosts":["ex ample"]"#, "not a host name"),
+            (#""respond":{},"hosts":["müller.de"]"#, "xn--"),
+            (#""respond":{},"hosts":["a.b","A.B."]"#, "listed twice"),
+            (#""respond":{},"hosts":["1.2.3"]"#, "IPv4"),
+            (#""respond":{},"hosts":["::1"]"#, "[::1]"),
+            (#""respond":{},"match":{"path":{}}"#, "needs one of exact, prefix, regex"),
+            (#""respond":{},"match":{"path":{"exact":"/a","prefix":"/b"}}"#, "only one"),
+            (#""respond":{},"match":{"path":{"regex":"a"}}"#, "not supported by this build"),
+            (#""respond":{},"match":{"path":{"exact":"a"}}"#, "did you mean /a?"),
+            (#""respond":{},"match":{"path":{"exact":"/a/../b"}}"#, "segment"),
+            (#""respond":{},"match":{"path":{"exact":"/%2e%2E/b"}}"#, "segment"),
+            (#""respond":{},"match":{"path":{"exact":"/a?b"}}"#, "no query"),
+            (#""respond":{},"match":{"path":{"exact":"/a%2"}}"#, "hexadecimal"),
+            (#""respond":{},"match":{"path":{"exact":"/a%2Fb"}}"#, "encoded slash"),
+            (#""respond":{},"match":{"path":{"exact":"/a b"}}"#, "percent-encode"),
+            (#""respond":{},"match":{"methods":["GET"]}"#, "not supported by this build"),
+            (#""respond":{"status":100}"#, "200 to 599"),
+            (#""respond":{"status":600}"#, "200 to 599"),
+            (#""respond":{"status":204,"body":"x"}"#, "no content"),
+            (#""respond":{"headers":{"Content-Length":"1"}}"#, "proxy itself"),
+            (#""respond":{"headers":{"a b":"1"}}"#, "not a field name"),
+            (#""respond":{"headers":{"a":"x\r\ny: z"}}"#, "not a field value"),
+            (#""respond":{"headers":{"a":"1","A":"2"}}"#, "listed twice"),
+            (#""respond":{"body":"${pth}"}"#, "did you mean ${path}?"),
+            (#""respond":{"body":"${capture.1}"}"#, "not supported by this build"),
+            (#""respond":{"body":"${path"}"#, "without its }"),
+            (#""redirect":{"status":304,"location":"/"}"#, "must be 301"),
+            (#""redirect":{}"#, "location is missing"), (#""redirect":{"location":""}"#, "empty"),
+            (#""redirect":{"location":"${path}"}"#, "must start"),
+            (#""redirect":{"location":"/${path}"}"#, "must start"),
+            (#""redirect":{"location":"https://a b"}"#, "percent-encode"),
+            (#""timeouts":{"totl":"1s"},"respond":{}"#, "did you mean total?"),
+        ]
+    )
+    func refusesRoutes(fields: String, message: String) {
+        let found = problems(route(fields))
+        #expect(found.count == 1 && found[0].contains(message), "\(found)")
+    }
+
+    @Test("names are checked, and nameless resources are counted")
+    func refusesNames() {
+        for name in ["", "-a", "a-", "a b", "a/b", "ä", String(repeating: "a", count: 64)] {
+            let json = #"{"listeners":[{"name":"\#(name)","address":"0.0.0.0:80"}]}"#
+            #expect(problems(json).count == 1, "\(name)")
+        }
+        #expect(
+            problems(#"{"listeners":[{"address":"0.0.0.0:80"}]}"#)
+                == ["listeners[#1]: name is missing"]
+        )
+        #expect(problems(#"{"listeners":[7]}"#).count == 1)
+        #expect(problems(#"{"listeners":{}}"#) == ["listeners: must be a list, not a map"])
+        #expect(problems("[]").count == 1)
+    }
+
+    @Test("`$${` stands for itself")
+    func escapesTemplates() throws {
+        let configuration = try Configuration(
+            json: route(#""respond":{"body":"$a $${b} ${host}"}"#)
+        )
+        guard case .respond(let response) = configuration.routes[0].action else {
+            Issue.record("not a response")
+            return
+        }
+        #expect(
+            response.body.segments == [.literal("$a ${b} "), .variable(.host)]
+        )
+    }
+
+    @Test("thousands of problems are summed up, and a text of the user is quoted harmlessly")
+    func sumsUp() {
+        let names = (0..<5000).map { #"{"name":"r\#($0)","upstream":"missing\#($0)"}"# }
+        let found = problems(#"{"routes":[\#(names.joined(separator: ","))]}"#)
+        #expect(found.count == ModelLimits.problemCountMax + 1)
+        #expect(found.last == ": and 4000 more problems")
+        let odd = problems(#"{"listeners":[{"name":"\u001b[2J\u000a","address":"0.0.0.0:80"}]}"#)
+        #expect(odd.allSatisfy { $0.unicodeScalars.allSatisfy { $0.value >= 0x20 } })
+    }
+}
