@@ -275,7 +275,7 @@ let tests = [
     test("TLSLibraryTests", ["TLSLibrary", "Cryptography"]),
     test("BytesTests", ["Bytes"]),
     test("StructuresTests", ["Structures", "SystemCalls"]),
-    test("TelemetryTests", ["Telemetry", "Bytes", "Structures"]),
+    test("TelemetryTests", ["Telemetry", "SystemCalls", "Bytes", "Structures"]),
     test("HTTPSemanticsTests", ["HTTPSemantics", "Bytes"]),
     test("HTTP1Tests", ["HTTP1", "HTTPSemantics", "Bytes"]),
     test("FleetModelTests", ["FleetModel", "Cryptography"]),
