@@ -14,10 +14,15 @@ package struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// Takes exactly 32 octets; anything else is no digest.
     package init?(octets: some Collection<UInt8>) {
         guard octets.count == Self.octetCount else { return nil }
-        var words: [UInt64] = [0, 0, 0, 0]
+        var words: InlineArray<4, UInt64> = .init(repeating: 0)
         for (index, octet) in octets.enumerated() {
             words[index / 8] = words[index / 8] << 8 | UInt64(octet)
         }
+        self.init(words: words)
+    }
+
+    /// Joins four words, the most significant first.
+    init(words: InlineArray<4, UInt64>) {
         (word0, word1, word2, word3) = (words[0], words[1], words[2], words[3])
     }
 
@@ -52,17 +57,13 @@ package struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// The octet at `index`, counted from the most significant.
     package subscript(index: Int) -> UInt8 {
         precondition(index >= 0 && index < Self.octetCount, "a digest has no octet \(index)")
-        let word = [word0, word1, word2, word3][index / 8]
-        return UInt8(truncatingIfNeeded: word >> UInt64(56 - index % 8 * 8))
+        let words: InlineArray<4, UInt64> = [word0, word1, word2, word3]
+        return UInt8(truncatingIfNeeded: words[index / 8] >> UInt64(56 - index % 8 * 8))
     }
 
     /// Appends the 32 octets.
     package func append(to octets: inout [UInt8]) {
-        for word in [word0, word1, word2, word3] {
-            for shift in stride(from: 56, through: 0, by: -8) {
-                octets.append(UInt8(truncatingIfNeeded: word >> UInt64(shift)))
-            }
-        }
+        for index in 0..<Self.octetCount { octets.append(self[index]) }
     }
 
     /// 64 lower-case hexadecimal digits.

@@ -71,27 +71,65 @@ package struct Manifest: Hashable, Sendable {
     }
 
     private static func check(_ entries: [ManifestEntry]) throws(Fault) {
-        var seen = Set<ResourceIdentity>(minimumCapacity: entries.count)
+        var seen: Set<String> = []
         var previous: ManifestEntry?
         for entry in entries {
-            let length = entry.name.utf8.count
-            let isNamed = length > 0 && length <= nameBytesMax
-            if !isNamed || entry.kind.isSingleton && entry.name != entry.kind.rawValue {
-                throw .badName(kind: entry.kind, name: entry.name)
+            try checkName(entry)
+            if let previous {
+                try check(entry, after: previous)
+                if previous.kind != entry.kind { seen.removeAll(keepingCapacity: true) }
             }
-            if !seen.insert(ResourceIdentity(kind: entry.kind, name: entry.name)).inserted {
+            // Where entries stand by name, their order leaves no room for a duplicate.
+            if entry.kind.keepsOrder && !seen.insert(entry.name).inserted {
                 throw .duplicate(kind: entry.kind, name: entry.name)
-            }
-            if let previous, !Self.mayFollow(previous, entry) {
-                throw .outOfOrder(kind: entry.kind, name: entry.name)
             }
             previous = entry
         }
     }
 
-    private static func mayFollow(_ first: ManifestEntry, _ second: ManifestEntry) -> Bool {
-        if first.kind != second.kind { return first.kind < second.kind }
-        return first.kind.keepsOrder || isName(first.name, before: second.name)
+    /// Checks entries of which only some are new, and the others stand in a manifest in this order.
+    static func check(_ entries: [ManifestEntry], new: [Int]) throws(Fault) {
+        var names: Set<ResourceIdentity> = []
+        for index in new {
+            let entry = entries[index]
+            try checkName(entry)
+            let identity = ResourceIdentity(kind: entry.kind, name: entry.name)
+            if !names.insert(identity).inserted {
+                throw .duplicate(kind: entry.kind, name: entry.name)
+            }
+            if index > 0 { try check(entry, after: entries[index - 1]) }
+            if index + 1 < entries.count { try check(entries[index + 1], after: entry) }
+        }
+        guard new.contains(where: { entries[$0].kind.keepsOrder }) else { return }
+        var next = new[...]
+        for (index, entry) in entries.enumerated() where entry.kind.keepsOrder {
+            while let first = next.first, first < index { next.removeFirst() }
+            if next.first == index { continue }
+            if names.contains(ResourceIdentity(kind: entry.kind, name: entry.name)) {
+                throw .duplicate(kind: entry.kind, name: entry.name)
+            }
+        }
+    }
+
+    private static func checkName(_ entry: ManifestEntry) throws(Fault) {
+        let isNamed = (1...nameBytesMax).contains(entry.name.utf8.count)
+        if !isNamed || entry.kind.isSingleton && entry.name != entry.kind.rawValue {
+            throw .badName(kind: entry.kind, name: entry.name)
+        }
+    }
+
+    private static func check(
+        _ entry: ManifestEntry,
+        after previous: ManifestEntry
+    ) throws(Fault) {
+        if previous.kind < entry.kind { return }
+        if previous.kind == entry.kind {
+            if entry.kind.keepsOrder || isName(previous.name, before: entry.name) { return }
+            if previous.name == entry.name {
+                throw .duplicate(kind: entry.kind, name: entry.name)
+            }
+        }
+        throw .outOfOrder(kind: entry.kind, name: entry.name)
     }
 
     /// Orders names by their octets.

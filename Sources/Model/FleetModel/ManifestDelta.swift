@@ -42,24 +42,37 @@ package struct ManifestDelta: Hashable, Sendable {
     ///
     /// - Complexity: O(n log n) in the number of entries.
     package init(from old: Manifest, to new: Manifest) {
+        let (before, after) = (old.entries, new.entries)
+        // What is the same at both ends, nearly everything after a small change, is left alone.
+        let shorter = min(before.count, after.count)
+        var head = 0
+        while head < shorter, before[head] == after[head] { head += 1 }
+        var tail = 0
+        while tail < shorter - head,
+            before[before.count - 1 - tail] == after[after.count - 1 - tail]
+        {
+            tail += 1
+        }
         var positions: [ManifestEntry: Int] = [:]
-        positions.reserveCapacity(old.entries.count)
-        for (index, entry) in old.entries.enumerated() { positions[entry] = index }
+        for index in head..<(before.count - tail) { positions[before[index]] = index }
         // Positions in the base of the result's entries that the base has, in the result's order.
-        let shared = new.entries.map { positions[$0] }
+        let middle = after[head..<(after.count - tail)]
+        let shared = middle.map { positions[$0] }
         let kept = Self.longestIncreasing(shared)
         var writer = OperationWriter()
-        var next = 0
-        for (index, entry) in new.entries.enumerated() {
-            guard let position = shared[index], kept[index] else {
+        writer.keep(head)
+        var next = head
+        for (offset, entry) in middle.enumerated() {
+            guard let position = shared[offset], kept[offset] else {
                 writer.insert(entry)
                 continue
             }
             writer.drop(position - next)
-            writer.keep()
+            writer.keep(1)
             next = position + 1
         }
-        writer.drop(old.entries.count - next)
+        writer.drop(before.count - tail - next)
+        writer.keep(tail)
         self.init(base: old.digest, result: new.digest, operations: writer.operations)
     }
 
@@ -85,6 +98,7 @@ package struct ManifestDelta: Hashable, Sendable {
         let entries = manifest.entries
         var made: [ManifestEntry] = []
         made.reserveCapacity(entries.count)
+        var new: [Int] = []
         var next = 0
         for operation in operations {
             switch operation {
@@ -100,16 +114,17 @@ package struct ManifestDelta: Hashable, Sendable {
                 }
                 next += count
             case .insert(let entry):
+                new.append(made.count)
                 made.append(entry)
             }
         }
         guard next == entries.count else { throw .baseNotUsedUp(remaining: entries.count - next) }
-        let outcome: Manifest
         do {
-            outcome = try Manifest(entries: made)
+            try Manifest.check(made, new: new)
         } catch {
             throw .notAManifest(error)
         }
+        let outcome = Manifest(checked: made)
         guard outcome.digest == result else {
             throw .otherResult(expected: result, found: outcome.digest)
         }
@@ -153,11 +168,11 @@ package struct ManifestDelta: Hashable, Sendable {
 private struct OperationWriter {
     var operations: [ManifestDelta.Operation] = []
 
-    mutating func keep() {
+    mutating func keep(_ more: Int) {
         if case .keep(let count) = operations.last {
-            operations[operations.count - 1] = .keep(count + 1)
-        } else {
-            operations.append(.keep(1))
+            operations[operations.count - 1] = .keep(count + more)
+        } else if more > 0 {
+            operations.append(.keep(more))
         }
     }
 

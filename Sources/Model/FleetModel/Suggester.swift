@@ -1,11 +1,14 @@
 /// Finds what a misspelt word was probably meant to be.
 ///
 /// Works on a budget of table cells, so that a document full of wrong names stays cheap to refuse.
-struct Suggester {
+package struct Suggester {
     private var cells = ModelLimits.suggestionCellsMax
 
+    /// Starts with the budget of one document.
+    package init() {}
+
     /// `; did you mean X?`, or nothing where no candidate is close.
-    mutating func hint(
+    package mutating func hint(
         for word: String,
         among candidates: some Sequence<String>,
         shown: (String) -> String = { $0 }
@@ -15,7 +18,9 @@ struct Suggester {
     }
 
     /// The candidate with the fewest edits, at most a third of the word's length and at least one.
-    mutating func closest(to word: String, among candidates: some Sequence<String>) -> String? {
+    package mutating func closest(to word: String, among candidates: some Sequence<String>)
+        -> String?
+    {
         let letters = Array(word.lowercased().utf8)
         guard !letters.isEmpty, letters.count <= 64, cells > 0 else { return nil }
         let editsMax = max(1, letters.count / 3)
