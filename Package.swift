@@ -206,7 +206,7 @@ let controlPlane = [
             "Authority",
         ],
         [
-            (.protobuf, "SwiftProtobuf"), (.nio, "NIOCore"), (.nio, "NIOPosix"),
+            (.protobuf, "SwiftProtobuf"), (.nio, "NIOCore"), (.nio, "NIOPosix"), (.nio, "NIOTLS"),
             (.nioSSL, "NIOSSL"), (.log, "Logging"), (.lifecycle, "ServiceLifecycle"),
         ]
     ),

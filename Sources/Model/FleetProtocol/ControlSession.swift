@@ -25,7 +25,7 @@ package struct ControlSession: ~Copyable {
     }
 
     /// What a node is to be sent for the head.
-    package enum Offer: Sendable, Equatable {
+    package enum Offer: Sendable, Hashable {
         case notModified
         case delta(base: Digest)
         case manifest
@@ -42,6 +42,8 @@ package struct ControlSession: ~Copyable {
         case decideJoin(WireJoin)
         /// A member said Hello: call `admitted` or `refused`.
         case admit(WireHello)
+        /// The member said Hello again.
+        case greeted(WireHello)
         /// The node's state changed: call `offer` with the head.
         case synchronise
         /// Send these contents in chunks with this correlation, in place of any sent before.
@@ -311,7 +313,7 @@ package struct ControlSession: ~Copyable {
         case .hello(let hello):
             try check(hello, name: steady.name)
             steady = Steady(name: steady.name, hello: hello)
-            return [.synchronise]
+            return [.greeted(hello), .synchronise]
         case .wantBlobs(let message):
             let digests = message.digests.compactMap { Digest(octets: octets($0)) }
             return [.sendBlobs(digests, correlation: correlation)]

@@ -1,0 +1,294 @@
+import FleetMessages
+import FleetModel
+import FleetProtocol
+import Logging
+import NIOCore
+import NIOSSL
+
+/// One connection: turns octets into frames for its `ControlSession` and carries out what that says.
+///
+/// Frames are written at once. Chunks wait here and are written only while the channel takes them, so that a frame
+/// never waits behind more than the channel holds, and a peer that stops reading costs what it was sent so far:
+///
+///     frames ------------------------------------+--> channel (512 KiB) --> TLS --> socket
+///     chunks --> waiting here --while writable---+
+final class FleetConnection: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// The member's name; empty for a stranger.
+    let name: String
+    let record: NodeRecord
+    /// Whether the node is being sent a whole manifest and its contents; kept by `Fleet`.
+    var isFullySyncing = false
+
+    private let fleet: Fleet
+    private var session: ControlSession
+    private var decoder = FrameDecoder()
+    private var context: ChannelHandlerContext?
+    private var waiting: [(correlation: UInt32, chunk: ChunkPayload)] = []
+    private var waitingNext = 0
+    /// Whether the head was not offered because the channel took nothing.
+    private var offerIsDue = false
+    private var outstandingBytes = 0
+    private var deadline: NIODeadline
+    private var deadlineTask: Scheduled<Void>?
+    private var stalledSince: NIODeadline?
+    private var isEnded = false
+
+    init(peer: ControlSession.Peer, record: NodeRecord, fleet: Fleet) {
+        session = ControlSession(peer: peer, clusterID: fleet.owner.store.clusterID)
+        self.record = record
+        self.fleet = fleet
+        if case .member(let name) = peer { self.name = name } else { name = "" }
+        deadline = .now() + .seconds(Limits.handshakeSeconds)
+    }
+
+    // MARK: Channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        perform(session.connected())
+        watch()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        deadlineTask?.cancel()
+        self.context = nil
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = unwrapInboundIn(data)
+        let octets = buffer.readableBytesUInt8Span
+        var offset = 0
+        do {
+            while !isEnded, let frame = try decoder.next(octets, offset: &offset) {
+                perform(session.received(frame))
+            }
+        } catch {
+            perform(session.failed(error))
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable {
+            stalledSince = nil
+            pump()
+            if offerIsDue {
+                offerIsDue = false
+                fleet.synchronise(self)
+            }
+        } else if stalledSince == nil {
+            stalledSince = .now()
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        perform(session.peerClosed(isBetweenFrames: decoder.isBetweenFrames))
+        ended(.peerClosed)
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // TLS or the socket failed: there is nobody to say goodbye to.
+        context.close(promise: nil)
+    }
+
+    // MARK: Sending
+
+    /// What to send for `head`; `nil` if nothing, or not now.
+    func offer(_ head: Holding) -> ControlSession.Offer? {
+        guard !isEnded, let context else { return nil }
+        guard context.channel.isWritable else {
+            offerIsDue = true
+            return nil
+        }
+        return session.offer(head)
+    }
+
+    /// Whether `head` is still what this node is to be sent.
+    func wants(_ head: Holding) -> Bool {
+        !isEnded && session.sent == head
+    }
+
+    /// Sends an offer, whose chunks replace those of any before.
+    func sendOffer(_ frame: ByteBuffer, chunks: [ChunkPayload], correlation: UInt32) {
+        waiting = []
+        waitingNext = 0
+        write(frame)
+        sendChunks(chunks, correlation: correlation)
+    }
+
+    /// Sends chunks, after those that wait already.
+    func sendChunks(_ chunks: [ChunkPayload], correlation: UInt32) {
+        guard !isEnded else { return }
+        waiting.append(contentsOf: chunks.lazy.map { (correlation, $0) })
+        pump()
+        context?.flush()
+    }
+
+    private func pump() {
+        guard let context else { return }
+        while context.channel.isWritable, waitingNext < waiting.count {
+            let (correlation, chunk) = waiting[waitingNext]
+            waitingNext += 1
+            write(chunk.header(correlation: correlation))
+            write(chunk.payload)
+            context.flush()
+        }
+        if waitingNext == waiting.count, waitingNext > 0 {
+            waiting = []
+            waitingNext = 0
+        }
+    }
+
+    private func write(_ buffer: ByteBuffer) {
+        guard let context else { return }
+        let count = buffer.readableBytes
+        outstandingBytes += count
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenComplete { _ in
+            self.outstandingBytes -= count
+        }
+        context.write(wrapOutboundOut(buffer), promise: written)
+    }
+
+    // MARK: Decisions
+
+    func joinAccepted(_ message: WireJoinAccepted) {
+        perform(session.joinAccepted(message))
+    }
+
+    func joinRefused(_ error: JoinError) {
+        perform(session.joinRefused(error.reason, detail: error.detail))
+    }
+
+    func admitted(_ welcome: WireWelcome) {
+        perform(session.admitted(welcome))
+    }
+
+    func postpone(retryAfter: Duration) {
+        perform(session.postpone(retryAfter: retryAfter))
+    }
+
+    func command(_ kind: WireCommandKind) {
+        perform(session.command(kind))
+    }
+
+    func leave(_ reason: WireGoodbyeReason, detail: String = "", retryAfter: Duration? = nil) {
+        perform(session.leave(reason, detail: detail, retryAfter: retryAfter))
+    }
+
+    func violated(_ error: FleetProtocolError) {
+        perform(session.failed(error))
+    }
+
+    // MARK: Actions
+
+    private func perform(_ actions: [ControlSession.Action]) {
+        for action in actions { perform(action) }
+        context?.flush()
+        if outstandingBytes > Limits.outstandingBytesMax, !isEnded {
+            ended(.violation(.limitExceeded(.goodbye, what: "octets that the peer did not take")))
+            abort()
+        }
+    }
+
+    private func perform(_ action: ControlSession.Action) {
+        switch action {
+        case .send(let frame): write(ByteBuffer(bytes: frame.encoded()))
+        case .setPayloadLimit(let bytes): decoder.payloadBytesMax = bytes
+        case .setDeadline(let duration):
+            deadline = .now() + .nanoseconds(Int64(duration / .nanoseconds(1)))
+        case .decideJoin(let join): fleet.decide(join, for: self)
+        case .admit(let hello): fleet.admit(hello, self)
+        case .greeted(let hello): fleet.greeted(hello, self)
+        case .synchronise: fleet.synchronise(self)
+        case .sendBlobs(let digests, let correlation):
+            fleet.sendBlobs(digests, correlation: correlation, to: self)
+        case .applied(let report): fleet.applied(report, self)
+        case .heartbeat(let heartbeat):
+            fleet.heartbeat(heartbeat, self)
+            perform(session.answerHeartbeat(head: fleet.head.map { Holding($0.head) }))
+        case .metrics(let report): fleet.report(report, self)
+        case .renew(let request, let correlation): renew(request, correlation)
+        case .close(let end):
+            ended(end)
+            close()
+        }
+    }
+
+    private func renew(_ request: [UInt8], _ correlation: UInt32) {
+        let owner = fleet.owner
+        owner.run({ [issuer = owner.issuer, name] in
+            try await issuer.renew(node: name, certificateRequest: request)
+        }) { result in
+            var message = WireRenewed()
+            switch result {
+            case .success(let renewed): message = renewed
+            case .failure(let error):
+                owner.logger.error("node.renewal_failed", metadata: ["error": "\(error)"])
+                message.refusal = "the control plane cannot issue certificates now"
+            }
+            self.perform(self.session.renewed(message, correlation: correlation))
+        }
+    }
+
+    // MARK: Ending
+
+    private func ended(_ end: SessionEnd) {
+        guard !isEnded else { return }
+        isEnded = true
+        waiting = []
+        waitingNext = 0
+        deadlineTask?.cancel()
+        fleet.sessionEnded(self, end)
+    }
+
+    /// Closes once the peer has taken goodbye, or after a short while.
+    private func close() {
+        guard let context else { return }
+        context.flush()
+        context.close(promise: nil)
+        let channel = context.channel
+        let loopBound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: .milliseconds(Limits.goodbyeMilliseconds)) {
+            if channel.isActive { loopBound.value.abort() }
+        }
+    }
+
+    /// Closes the socket without waiting for anything.
+    private func abort() {
+        guard let context else { return }
+        // From TLS's own context on, so that it does not wait for the peer's close_notify.
+        do {
+            let operations = context.pipeline.syncOperations
+            try operations.context(handlerType: NIOSSLServerHandler.self).close(promise: nil)
+        } catch {
+            context.close(promise: nil)
+        }
+    }
+
+    /// Looks, once a second, whether the peer was silent or took nothing for too long.
+    private func watch() {
+        guard let context else { return }
+        let loopBound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        deadlineTask = context.eventLoop.scheduleTask(in: .seconds(1)) {
+            loopBound.value.lookAtClock()
+        }
+    }
+
+    private func lookAtClock() {
+        guard !isEnded else { return }
+        let now = NIODeadline.now()
+        if let stalledSince, now - stalledSince > .seconds(Limits.stallSeconds) {
+            ended(.violation(.timeout))
+            abort()
+        } else if now >= deadline {
+            perform(session.deadlinePassed())
+        } else {
+            watch()
+        }
+    }
+}

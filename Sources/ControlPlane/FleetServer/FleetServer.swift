@@ -1,0 +1,137 @@
+package import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// The control plane's listener for nodes: TLS 1.3, ALPN `weir/1`, a client certificate from all but those who join.
+///
+/// `start` before anything else; `headChanged` after each new version; `directory` for the admin API.
+package final class FleetServer: Sendable {
+    /// Where to listen and who the server is.
+    package struct Settings: Sendable {
+        package let host: String
+        /// 0 lets the system choose.
+        package let port: Int
+        /// DER: the server's certificate with the name `control.weir`, then the authority's.
+        package let certificateChain: [[UInt8]]
+        /// DER of the server certificate's key.
+        package let privateKey: [UInt8]
+        /// DER: whose client certificates are accepted.
+        package let authorityCertificate: [UInt8]
+
+        package init(
+            host: String,
+            port: Int,
+            certificateChain: [[UInt8]],
+            privateKey: [UInt8],
+            authorityCertificate: [UInt8]
+        ) {
+            (self.host, self.port) = (host, port)
+            (self.certificateChain, self.privateKey) = (certificateChain, privateKey)
+            self.authorityCertificate = authorityCertificate
+        }
+    }
+
+    /// What the admin API knows and may do.
+    package let directory: FleetDirectory
+
+    private let settings: Settings
+    private let fleet: FleetLoop
+    private let group: MultiThreadedEventLoopGroup
+    private let listener: NIOLoopBoundBox<(any Channel)?>
+
+    /// Prepares the server; nothing is bound yet.
+    package init(
+        settings: Settings,
+        store: any FleetStore,
+        issuer: any CertificateIssuer,
+        logger: Logger
+    ) {
+        self.settings = settings
+        group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let loop = group.next()
+        fleet = FleetLoop(loop: loop, store: store, issuer: issuer, logger: logger)
+        listener = NIOLoopBoundBox.makeBoxSendingValue(nil, eventLoop: loop)
+        directory = FleetDirectory(fleet: fleet)
+    }
+
+    /// Reads the head and the nodes from the store, then binds and accepts.
+    ///
+    /// - Returns: The bound address, for the line that says the server is ready.
+    /// - Throws: What the store, the TLS settings or binding throw.
+    package func start() async throws -> (host: String, port: Int) {
+        let records = try await fleet.store.nodes()
+        let head = try await fleet.store.head()
+        try await fleet.read { fleet in
+            fleet.remember(records)
+            fleet.setHead(head)
+        }
+        let tls = try NIOSSLContext(configuration: tlsConfiguration())
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1_024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.writeBufferWaterMark, value: Limits.writeBufferWaterMark)
+            .childChannelInitializer { [fleet] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try Self.initialise(channel, fleet.onLoop, tls)
+                }
+            }
+        let channel = try await bootstrap.bind(host: settings.host, port: settings.port).get()
+        try await fleet.loop.submit { [listener] in listener.value = channel }.get()
+        let address = channel.localAddress
+        return (address?.ipAddress ?? settings.host, address?.port ?? settings.port)
+    }
+
+    /// Tells every node about the store's new head; returns at once.
+    package func headChanged() {
+        fleet.loop.execute { [fleet] in
+            fleet.onLoop.headChanged()
+        }
+    }
+
+    /// Says goodbye to all nodes and stops listening.
+    package func shutdown() async throws {
+        let closed = try await fleet.loop.submit { [fleet, listener] in
+            fleet.onLoop.stop()
+            let channel = listener.value
+            listener.value = nil
+            return channel?.close() ?? fleet.loop.makeSucceededVoidFuture()
+        }.get()
+        try await closed.get()
+        try await group.shutdownGracefully()
+    }
+
+    private static func initialise(
+        _ channel: any Channel,
+        _ fleet: Fleet,
+        _ tls: NIOSSLContext
+    ) throws {
+        guard fleet.accept() else { throw ChannelError.inputClosed }
+        channel.closeFuture.assumeIsolated().whenComplete { _ in fleet.connectionClosed() }
+        let operations = channel.pipeline.syncOperations
+        try operations.addHandler(NIOSSLServerHandler(context: tls))
+        try operations.addHandler(PeerHandshake(fleet: fleet))
+    }
+
+    private func tlsConfiguration() throws -> TLSConfiguration {
+        let chain = try settings.certificateChain.map { octets in
+            NIOSSLCertificateSource.certificate(
+                try NIOSSLCertificate(bytes: octets, format: .der)
+            )
+        }
+        let key = try NIOSSLPrivateKey(bytes: settings.privateKey, format: .der)
+        let authority = try NIOSSLCertificate(bytes: settings.authorityCertificate, format: .der)
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: chain,
+            privateKey: .privateKey(key)
+        )
+        configuration.minimumTLSVersion = .tlsv13
+        configuration.applicationProtocols = [PeerHandshake.applicationProtocol]
+        configuration.trustRoots = .certificates([authority])
+        // Who joins has no certificate; who shows one must show a good one.
+        configuration.certificateVerification = .optionalVerification
+        configuration.shutdownTimeout = .milliseconds(Limits.goodbyeMilliseconds)
+        return configuration
+    }
+}

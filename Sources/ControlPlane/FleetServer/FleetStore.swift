@@ -1,0 +1,82 @@
+package import FleetMessages
+package import FleetModel
+package import FleetProtocol
+
+/// What the fleet's server needs of the store: versions, contents, and what is remembered of nodes.
+package protocol FleetStore: Sendable {
+    /// 16 octets.
+    var clusterID: [UInt8] { get }
+
+    /// The newest version; `nil` before the first.
+    func head() async throws -> SignedManifest?
+
+    /// Any version by its number.
+    func version(_ number: UInt64) async throws -> SignedManifest?
+
+    /// A manifest that some version had, as a base of deltas; `nil` if no version has this digest.
+    func manifest(_ digest: Digest) async throws -> Manifest?
+
+    /// The contents with these digests; those that are not stored are left out.
+    func blobs(_ digests: [Digest]) async throws -> [Digest: [UInt8]]
+
+    /// All nodes that have joined and were not removed.
+    func nodes() async throws -> [NodeRecord]
+
+    /// Remembers whether the operator wants the node drained.
+    func setDraining(_ isDraining: Bool, node: String) async throws
+
+    /// Puts the node's certificates on the deny list.
+    func revoke(node: String) async throws
+
+    /// Forgets the node and puts its certificates on the deny list.
+    func remove(node: String) async throws
+}
+
+/// What is remembered of a node.
+package struct NodeRecord: Sendable, Equatable {
+    package let name: String
+    package let labels: [String: String]
+    /// Whether the operator wants it drained.
+    package let isDraining: Bool
+    package let isRevoked: Bool
+
+    package init(name: String, labels: [String: String], isDraining: Bool, isRevoked: Bool) {
+        (self.name, self.labels) = (name, labels)
+        (self.isDraining, self.isRevoked) = (isDraining, isRevoked)
+    }
+}
+
+/// Who decides which nodes are members.
+package protocol CertificateIssuer: Sendable {
+    /// Checks the token and the request, and uses the token up.
+    ///
+    /// - Throws: `JoinError`; any other error is told as `unavailable` and logged.
+    func join(_ request: WireJoin) async throws -> WireJoinAccepted
+
+    /// The next certificate of a member, for the key in its request.
+    func renew(node: String, certificateRequest: [UInt8]) async throws -> WireRenewed
+
+    /// Whom a verified client certificate names.
+    func identify(certificate: [UInt8]) async throws -> PeerIdentity
+}
+
+/// Whom a certificate names.
+package enum PeerIdentity: Sendable, Equatable {
+    /// A member, and the labels it joined with.
+    case member(NodeRecord)
+    /// It was a member, and must be told that it is no longer one.
+    case revoked(name: String)
+    /// The certificate is not one of this cluster's node certificates, or the node was removed.
+    case unknown(reason: String)
+}
+
+/// Why a node may not join.
+package struct JoinError: Error, Sendable, Equatable {
+    package let reason: WireJoinRefusal
+    /// For people; names no secret.
+    package let detail: String
+
+    package init(_ reason: WireJoinRefusal, _ detail: String) {
+        (self.reason, self.detail) = (reason, detail)
+    }
+}

@@ -1,0 +1,72 @@
+import NIOCore
+
+/// Limits of the fleet's server, beside those of the protocol itself.
+enum Limits {
+    /// Connections at once; further ones are closed unheard.
+    ///
+    /// Four times the fleet that one control plane is measured with.
+    static let connectionCountMax = 4_096
+
+    /// Connections that have not said Hello or Join; further ones are closed unheard.
+    ///
+    /// A handshake takes about a millisecond, so this many are done within half a second.
+    static let handshakeCountMax = 512
+
+    /// Sessions admitted per second, and at once; others are told when to come back.
+    ///
+    /// A fleet of 1,000 that lost its control plane is back within two seconds.
+    static let admissionsPerSecond = 500.0
+    static let admissionsBurst = 1_000.0
+
+    /// Joins decided per second, and at once; others are refused as unavailable.
+    static let joinsPerSecond = 100.0
+    static let joinsBurst = 200.0
+
+    /// Nodes that are being sent a whole manifest at once; others are told when to ask again.
+    static let fullSyncCountMax = 64
+
+    /// Octets given to a connection and not yet taken by its peer; over it, that session is closed.
+    ///
+    /// Offers wait while a connection is not writable, so only small frames can get it there.
+    static let outstandingBytesMax = 4 << 20
+
+    /// Octets waiting in the channel at which it stops, and again begins, to be writable.
+    static let writeBufferWaterMark = ChannelOptions.Types.WriteBufferWaterMark(
+        low: 64 << 10,
+        high: 512 << 10
+    )
+
+    /// Time for which a connection may take nothing before it is closed.
+    static let stallSeconds: Int64 = 30
+
+    /// Time for a TLS handshake and the decision on the certificate.
+    static let handshakeSeconds: Int64 = 10
+
+    /// Time given to a peer to take goodbye and close before the socket is closed.
+    static let goodbyeMilliseconds: Int64 = 500
+
+    /// Time without a session after which a node is unreachable.
+    static let unreachableAfterCloseSeconds: Int64 = 5
+
+    /// Time without a heartbeat after which a node is unreachable.
+    static let unreachableAfterSilenceSeconds: Int64 = 30
+
+    /// Seconds between heartbeats and between metrics reports.
+    static let heartbeatSeconds: UInt32 = 10
+    static let metricsSeconds: UInt32 = 10
+
+    /// Time after which a metrics report says nothing about now.
+    static let metricsStaleSeconds: Int64 = 30
+
+    /// Parts in one chunk: their headers take 50 octets each, which the limit of a frame has to hold too.
+    static let chunkPartCountMax = 4_096
+
+    /// Encoded offers kept: one per base that some node serves.
+    static let encodedOfferCountMax = 32
+
+    /// Manifests kept as bases.
+    static let manifestCountMax = 16
+
+    /// Octets of encoded chunks kept for nodes that want the same.
+    static let chunkCacheBytesMax = 32 << 20
+}

@@ -1,0 +1,113 @@
+import FleetModel
+import FleetProtocol
+import NIOCore
+
+/// Encodes what nodes are sent, once for all that are sent the same.
+///
+/// It reads the store and encodes away from the event loop. Callers that ask for the same while it is being made
+/// wait for the same task.
+actor OfferLibrary {
+    private struct OfferKey: Hashable {
+        let version: Holding
+        let base: Digest?
+    }
+
+    private let store: any FleetStore
+    private var offers: [OfferKey: Task<EncodedOffer?, any Error>] = [:]
+    private var offerOrder: [OfferKey] = []
+    private var manifests: [Digest: Manifest] = [:]
+    private var manifestOrder: [Digest] = []
+    private var chunks: [[Digest]: Task<[ChunkPayload]?, any Error>] = [:]
+    private var chunkOrder: [(key: [Digest], bytes: Int)] = []
+
+    init(store: any FleetStore) {
+        self.store = store
+    }
+
+    /// The head as it is sent to nodes that serve `base`, or that serve nothing.
+    ///
+    /// - Returns: `nil` if no version has that base.
+    /// - Throws: What the store throws; the next caller tries again.
+    func offer(_ version: SignedManifest, base: Digest?) async throws -> EncodedOffer? {
+        keep(version.manifest)
+        let key = OfferKey(version: Holding(version.head), base: base)
+        if let known = offers[key] { return try await known.value }
+        let task = Task { () throws -> EncodedOffer? in
+            guard let base else { return EncodedOffer(version, base: nil) }
+            guard let manifest = try await manifest(base) else { return nil }
+            return await encode(version, manifest)
+        }
+        offers[key] = task
+        offerOrder.append(key)
+        if offerOrder.count > Limits.encodedOfferCountMax {
+            offers[offerOrder.removeFirst()] = nil
+        }
+        do {
+            return try await task.value
+        } catch {
+            offers[key] = nil
+            offerOrder.removeAll { $0 == key }
+            throw error
+        }
+    }
+
+    /// The contents with these digests in chunks.
+    ///
+    /// - Returns: `nil` if one of them is not stored.
+    /// - Throws: What the store throws; the next caller tries again.
+    func chunks(of digests: [Digest]) async throws -> [ChunkPayload]? {
+        if let known = chunks[digests] { return try await known.value }
+        let task = Task { [store] () throws -> [ChunkPayload]? in
+            let blobs = try await store.blobs(digests)
+            guard digests.allSatisfy({ blobs[$0] != nil }) else { return nil }
+            return encodeChunks(digests.lazy.map { ($0, blobs[$0] ?? []) })
+        }
+        chunks[digests] = task
+        do {
+            guard let made = try await task.value else {
+                chunks[digests] = nil
+                return nil
+            }
+            trim(adding: digests, bytes: made.reduce(0) { $0 + $1.payload.readableBytes })
+            return made
+        } catch {
+            chunks[digests] = nil
+            throw error
+        }
+    }
+
+    private func manifest(_ digest: Digest) async throws -> Manifest? {
+        if let known = manifests[digest] { return known }
+        guard let manifest = try await store.manifest(digest) else { return nil }
+        keep(manifest)
+        return manifest
+    }
+
+    @concurrent
+    private nonisolated func encode(
+        _ version: SignedManifest,
+        _ base: Manifest
+    ) async -> EncodedOffer {
+        EncodedOffer(version, base: base)
+    }
+
+    private func keep(_ manifest: Manifest) {
+        guard manifests.updateValue(manifest, forKey: manifest.digest) == nil else { return }
+        manifestOrder.append(manifest.digest)
+        if manifestOrder.count > Limits.manifestCountMax {
+            manifests[manifestOrder.removeFirst()] = nil
+        }
+    }
+
+    /// Forgets the oldest chunks over the limit; nodes that are being sent them keep them.
+    private func trim(adding key: [Digest], bytes: Int) {
+        guard !chunkOrder.contains(where: { $0.key == key }) else { return }
+        chunkOrder.append((key, bytes))
+        var total = chunkOrder.reduce(0) { $0 + $1.bytes }
+        while total > Limits.chunkCacheBytesMax || chunkOrder.count > Limits.encodedOfferCountMax {
+            let oldest = chunkOrder.removeFirst()
+            chunks[oldest.key] = nil
+            total -= oldest.bytes
+        }
+    }
+}
