@@ -2,11 +2,12 @@
 ///
 /// Parsers return these instead of spans: a range may outlive the borrow, and the octets may move.
 @frozen
+@usableFromInline
 package struct OctetRange: Equatable, Sendable {
     /// Index of the first octet.
-    package var offset: UInt32
+    @usableFromInline package var offset: UInt32
     /// Number of octets.
-    package var count: UInt32
+    @usableFromInline package var count: UInt32
 
     /// The empty range at 0.
     @inlinable

@@ -1,4 +1,6 @@
 /// How the end of a message's content is found (RFC 9112 §6.3).
+@frozen
+@usableFromInline
 package enum BodyFraming: Equatable, Sendable {
     /// There is no content: the message ends with its head.
     case none
@@ -22,6 +24,8 @@ package enum BodyFraming: Equatable, Sendable {
 }
 
 /// The protocol version in a start-line; a minor version above 1 is treated as 1 (RFC 9110 §2.5).
+@frozen
+@usableFromInline
 package enum HTTPVersion: UInt8, Sendable {
     /// HTTP/1.0
     case http10
@@ -30,6 +34,8 @@ package enum HTTPVersion: UInt8, Sendable {
 }
 
 /// The form of a request target (RFC 9112 §3.2).
+@frozen
+@usableFromInline
 package enum RequestTargetForm: UInt8, Sendable {
     /// `/path?query`
     case origin
@@ -42,9 +48,11 @@ package enum RequestTargetForm: UInt8, Sendable {
 }
 
 /// The connection options that have a meaning here (RFC 9110 §7.6.1).
+@frozen
+@usableFromInline
 package struct ConnectionOptions: OptionSet, Sendable {
     /// One bit for each option.
-    package let rawValue: UInt8
+    @usableFromInline package let rawValue: UInt8
 
     /// Makes a set of options.
     ///
@@ -55,13 +63,13 @@ package struct ConnectionOptions: OptionSet, Sendable {
     }
 
     /// The option `close`.
-    package static let close = ConnectionOptions(rawValue: 1)
+    @inlinable package static var close: ConnectionOptions { ConnectionOptions(rawValue: 1) }
     /// The option `keep-alive`.
-    package static let keepAlive = ConnectionOptions(rawValue: 2)
+    @inlinable package static var keepAlive: ConnectionOptions { ConnectionOptions(rawValue: 2) }
     /// The option `upgrade`.
-    package static let upgrade = ConnectionOptions(rawValue: 4)
+    @inlinable package static var upgrade: ConnectionOptions { ConnectionOptions(rawValue: 4) }
     /// The option `te`.
-    package static let te = ConnectionOptions(rawValue: 8)
+    @inlinable package static var te: ConnectionOptions { ConnectionOptions(rawValue: 8) }
     /// Any other: a field name.
-    package static let other = ConnectionOptions(rawValue: 16)
+    @inlinable package static var other: ConnectionOptions { ConnectionOptions(rawValue: 16) }
 }

@@ -2,7 +2,6 @@ import Bytes
 package import HTTPSemantics
 
 /// Where one field line lies in the octets of its head: 16 octets, no reference.
-@frozen
 package struct FieldLine: Sendable {
     /// Index of the name's first octet.
     package var nameOffset: UInt32
@@ -15,10 +14,11 @@ package struct FieldLine: Sendable {
     /// The name, when it is a known one.
     package var name: FieldName
     /// Whether the line ends at this connection: a field of RFC 9110 §7.6.1 or one that Connection
-    /// nominates. It must not be forwarded as it is.
+    /// nominates.
+    ///
+    /// It must not be forwarded as it is.
     package var isHopByHop: Bool
 
-    @inlinable
     @inline(__always)
     init(name: FieldName, nameAt: Int, nameEnd: Int, valueAt: Int, valueEnd: Int) {
         nameOffset = UInt32(nameAt)
@@ -30,10 +30,8 @@ package struct FieldLine: Sendable {
     }
 
     /// The octets of the name.
-    @inlinable
     package var nameRange: Range<Int> { Int(nameOffset)..<Int(nameOffset) + Int(nameCount) }
 
     /// The octets of the value.
-    @inlinable
     package var valueRange: Range<Int> { Int(valueOffset)..<Int(valueOffset) + Int(valueCount) }
 }

@@ -11,24 +11,11 @@ import HTTPSemantics
 /// message; each call is given all of them from there, and they may have moved in memory.
 package struct FieldSection: ~Copyable {
     /// The field lines, in order.
-    package private(set) var lines = ContiguousArray<FieldLine>()
-    /// The options of all Connection fields.
-    package private(set) var connection: ConnectionOptions = []
-    /// The value of Content-Length.
-    package private(set) var contentLength: Int?
-    /// Whether the message is chunked.
-    package private(set) var isChunked = false
-    /// Whether `Expect: 100-continue` was sent.
-    package private(set) var expectsContinue = false
-    /// The number of the Host line, or -1.
-    package private(set) var hostLine = -1
+    package private(set) var lines = FieldLines()
+    /// What the lines say about framing and the connection.
+    package private(set) var facts = Facts()
 
-    private var phase = Phase.lineStart
-    private var cursor = 0
-    private var lineStart = 0
-    private var nameEnd = 0
-    private var colonAt = 0
-    private var name = FieldName.other
+    private var place = Place(at: 0)
     private var sectionStart = 0
     private let role: Role
 
@@ -46,6 +33,22 @@ package struct FieldSection: ~Copyable {
         case lineStart, name, value
     }
 
+    /// Where reading stands: kept in registers while it runs, stored when octets are missing.
+    private struct Place {
+        var phase = Phase.lineStart
+        var name = FieldName.other
+        /// The next octet to look at.
+        var cursor: Int
+        var lineStart: Int
+        var nameEnd = 0
+        var colonAt = 0
+
+        init(at start: Int) {
+            cursor = start
+            lineStart = start
+        }
+    }
+
     /// Makes an empty section.
     ///
     /// - Parameter role: Which message the fields belong to.
@@ -57,25 +60,16 @@ package struct FieldSection: ~Copyable {
     ///
     /// - Parameter start: Index of the section's first octet.
     package mutating func begin(at start: Int) {
-        if lines.capacity > HTTP1Limits.fieldLinesKept {
-            lines = ContiguousArray()
-        } else {
-            lines.removeAll(keepingCapacity: true)
-        }
-        connection = []
-        contentLength = nil
-        isChunked = false
-        expectsContinue = false
-        hostLine = -1
-        phase = .lineStart
-        cursor = start
-        lineStart = start
+        if lines.storage.count > HTTP1Limits.fieldLinesKept { lines.storage = [] }
+        lines.count = 0
+        facts = Facts()
         sectionStart = start
+        place = Place(at: start)
     }
 
     /// Gives back the memory of the lines, for a connection that rests.
     package mutating func releaseStorage() {
-        lines = ContiguousArray()
+        lines = FieldLines()
     }
 
     /// Reads on.
@@ -84,64 +78,29 @@ package struct FieldSection: ~Copyable {
     ///   - octets: The message from its start.
     ///   - limits: Bounds of the section.
     /// - Returns: The index after the empty line, or `nil` while it has not arrived.
-    /// - Throws: The first violation.
+    /// - Throws: The first violation; `begin` before another use.
     /// - Complexity: O(octets not seen before); allocates only when there are more lines than ever.
     package mutating func decode(
         _ octets: Span<UInt8>,
         limits: borrowing HTTP1Limits
     ) throws(HTTP1Error) -> Int? {
-        let count = octets.count
-        while cursor < count {
-            switch phase {
-            case .lineStart:
-                let first = octets[cursor]
-                if first == carriageReturn {
-                    guard cursor + 1 < count else { return try needMore(count, limits) }
-                    guard octets[cursor + 1] == lineFeed else { throw .bareCarriageReturn }
-                    let end = cursor + 2
-                    try checkSize(end, limits)
-                    try markNominated(octets)
-                    return end
-                }
-                if first == space || first == horizontalTab { throw .lineFolding }
-                if first == lineFeed { throw .bareLineFeed }
-                guard lines.count < limits.fieldLinesMax else { throw .fieldLinesTooMany }
-                lineStart = cursor
-                phase = .name
-            case .name:
-                let end = octets.firstIndex(of: colon, from: cursor, to: count)
-                if end == count {
-                    try checkPartialName(octets)
-                    cursor = count
-                    return try needMore(count, limits)
-                }
-                try settleName(octets, end: end)
-                colonAt = end
-                cursor = end + 1
-                phase = .value
-            case .value:
-                let end = try scanValue(octets)
-                guard end + 1 < count else { return try needMore(count, limits) }
-                guard octets[end + 1] == lineFeed else { throw .bareCarriageReturn }
-                try finishLine(octets, end: end)
-                cursor = end + 2
-                phase = .lineStart
+        while true {
+            if let end = try scan(octets, lineCountMax: limits.fieldLinesMax) {
+                try checkSize(end, limits)
+                try markNominated(octets)
+                return end
             }
+            let isFull = lines.count == lines.storage.count && place.phase == .lineStart
+            guard isFull, place.cursor + 1 < octets.count else {
+                try checkSize(octets.count, limits)
+                return nil
+            }
+            lines.grow()
         }
-        return try needMore(count, limits)
     }
 
     // MARK: Leaves
 
-    private func needMore(
-        _ count: Int,
-        _ limits: borrowing HTTP1Limits
-    ) throws(HTTP1Error) -> Int? {
-        try checkSize(count, limits)
-        return nil
-    }
-
-    @inline(__always)
     private func checkSize(
         _ end: Int,
         _ limits: borrowing HTTP1Limits
@@ -149,12 +108,170 @@ package struct FieldSection: ~Copyable {
         if end - sectionStart > limits.fieldSectionBytesMax { throw .fieldSectionTooLarge }
     }
 
+    /// Reads lines into the table until the section ends, octets are missing or the table is full.
+    ///
+    /// - Parameters:
+    ///   - octets: The message.
+    ///   - lineCountMax: Most lines.
+    /// - Returns: The index after the empty line, or `nil`.
+    /// - Throws: The first violation of the grammar.
+    private mutating func scan(
+        _ octets: Span<UInt8>,
+        lineCountMax: Int
+    ) throws(HTTP1Error) -> Int? {
+        let count = octets.count
+        let role = role
+        var now = place
+        var facts = facts
+        var number = lines.count
+        var end: Int?
+        var table = lines.storage.mutableSpan
+        while now.cursor < count {
+            if now.phase == .lineStart {
+                let first = octets[now.cursor]
+                if first <= space {
+                    guard try Self.isEmptyLine(octets, at: now.cursor) else { break }
+                    end = now.cursor + 2
+                    break
+                }
+                guard number < lineCountMax else { throw .fieldLinesTooMany }
+                guard number < table.count else { break }
+                now.lineStart = now.cursor
+                now.phase = .name
+            }
+            if now.phase == .name {
+                guard try Self.scanName(octets, &now, role) else { break }
+                now.phase = .value
+            }
+            let lineEnd = try Self.scanValue(octets, from: now.cursor)
+            now.cursor = lineEnd
+            guard lineEnd + 1 < count else { break }
+            guard octets[lineEnd + 1] == lineFeed else { throw .bareCarriageReturn }
+            var start = now.colonAt + 1
+            while start < lineEnd, isBlank(octets[start]) { start += 1 }
+            var last = lineEnd
+            while last > start, isBlank(octets[last - 1]) { last -= 1 }
+            var line = FieldLine(
+                name: now.name,
+                nameAt: now.lineStart,
+                nameEnd: now.nameEnd,
+                valueAt: start,
+                valueEnd: last
+            )
+            if role == .trailer {
+                line.isHopByHop = now.name.isForbiddenInTrailers
+            } else {
+                line.isHopByHop = now.name.isHopByHop
+                if now.name.decidesFraming {
+                    try facts.take(now.name, octets, start..<last, number: number, role)
+                }
+            }
+            table[number] = line
+            number += 1
+            now.cursor = lineEnd + 2
+            now.phase = .lineStart
+        }
+        lines.count = number
+        place = now
+        self.facts = facts
+        return end
+    }
+
+    /// Judges a line that starts with a control or a blank.
+    ///
+    /// - Parameters:
+    ///   - octets: The message.
+    ///   - index: The line's first octet.
+    /// - Returns: True for the empty line, false while its LF has not arrived.
+    /// - Throws: What else it is.
+    private static func isEmptyLine(
+        _ octets: Span<UInt8>,
+        at index: Int
+    ) throws(HTTP1Error) -> Bool {
+        switch octets[index] {
+        case carriageReturn:
+            guard index + 1 < octets.count else { return false }
+            guard octets[index + 1] == lineFeed else { throw .bareCarriageReturn }
+            return true
+        case lineFeed: throw .bareLineFeed
+        case space, horizontalTab: throw .lineFolding
+        default: throw .fieldNameInvalid
+        }
+    }
+
+    /// Finds the colon and the name before it.
+    ///
+    /// - Parameters:
+    ///   - octets: The message.
+    ///   - now: Where reading stands; moved past the colon, or to the end of the octets.
+    ///   - role: Whose fields these are.
+    /// - Returns: False while the colon has not arrived.
+    /// - Throws: The first octet that cannot be in a name.
+    @inline(__always)
+    private static func scanName(
+        _ octets: Span<UInt8>,
+        _ now: inout Place,
+        _ role: Role
+    ) throws(HTTP1Error) -> Bool {
+        let start = now.lineStart
+        if start + 16 <= octets.count, now.cursor == start {
+            let first = octets.word(at: start)
+            var found = marks(of: colon, in: first)
+            if found != 0 {
+                now.colonAt = start + firstMarked(found)
+                // The octets below the mark, whose bit is the top one of its octet.
+                let below = (found & (0 &- found)) >> 7 &- 1
+                now.name = FieldName.find(short: asciiLowercased(first & below))
+            } else {
+                found = marks(of: colon, in: octets.word(at: start + 8))
+                if found != 0 {
+                    now.colonAt = start + 8 + firstMarked(found)
+                    now.name = FieldName.find(
+                        count: now.colonAt - start,
+                        asciiLowercased(first),
+                        asciiLowercased(octets.word(at: now.colonAt - 8))
+                    )
+                } else {
+                    return try scanLongName(octets, &now, role)
+                }
+            }
+            now.nameEnd = now.colonAt
+            if case .other = now.name { try checkUnknownName(octets, &now, role) }
+            now.cursor = now.colonAt + 1
+            return true
+        }
+        return try scanLongName(octets, &now, role)
+    }
+
+    private static func scanLongName(
+        _ octets: Span<UInt8>,
+        _ now: inout Place,
+        _ role: Role
+    ) throws(HTTP1Error) -> Bool {
+        let end = octets.firstIndex(of: colon, from: now.cursor, to: octets.count)
+        guard end < octets.count else {
+            try checkPartialName(octets, now, role)
+            now.cursor = end
+            return false
+        }
+        now.colonAt = end
+        now.nameEnd = end
+        now.name = FieldName.find(in: octets, now.lineStart..<end)
+        if case .other = now.name { try checkUnknownName(octets, &now, role) }
+        now.cursor = end + 1
+        return true
+    }
+
     /// Judges the part of a name that is there, so that a line without a colon is refused at once.
-    private func checkPartialName(_ octets: Span<UInt8>) throws(HTTP1Error) {
-        let odd = OctetSet.token.firstIndexOutside(octets, cursor..<octets.count)
+    private static func checkPartialName(
+        _ octets: Span<UInt8>,
+        _ now: Place,
+        _ role: Role
+    ) throws(HTTP1Error) {
+        let odd = OctetSet.token.firstIndexOutside(octets, now.cursor..<octets.count)
         guard odd < octets.count else { return }
         // In a response, white space may stand before a colon that has yet to come.
-        if role == .response, odd > lineStart {
+        if role == .response, odd > now.lineStart {
             var index = odd
             while index < octets.count, isBlank(octets[index]) { index += 1 }
             if index == octets.count { return }
@@ -162,7 +279,7 @@ package struct FieldSection: ~Copyable {
         throw nameError(octets, at: odd)
     }
 
-    private func nameError(_ octets: Span<UInt8>, at index: Int) -> HTTP1Error {
+    private static func nameError(_ octets: Span<UInt8>, at index: Int) -> HTTP1Error {
         switch octets[index] {
         case lineFeed: .bareLineFeed
         case carriageReturn: .colonMissing
@@ -171,204 +288,59 @@ package struct FieldSection: ~Copyable {
         }
     }
 
-    @inline(__always)
-    private mutating func settleName(_ octets: Span<UInt8>, end: Int) throws(HTTP1Error) {
-        name = FieldName.find(in: octets, lineStart..<end)
-        nameEnd = end
-        if name == .other { try checkUnknownName(octets, end: end) }
-    }
-
-    private mutating func checkUnknownName(
+    private static func checkUnknownName(
         _ octets: Span<UInt8>,
-        end: Int
+        _ now: inout Place,
+        _ role: Role
     ) throws(HTTP1Error) {
-        guard end > lineStart else { throw .fieldNameEmpty }
-        let odd = OctetSet.token.firstIndexOutside(octets, lineStart..<end)
-        if odd < end {
+        let name = now.lineStart..<now.colonAt
+        guard !name.isEmpty else { throw .fieldNameEmpty }
+        let odd = OctetSet.token.firstIndexOutside(octets, name)
+        if odd < name.upperBound {
             // RFC 9112 §5.1: a proxy removes white space before the colon from a response.
-            guard role == .response, odd > lineStart else { throw nameError(octets, at: odd) }
-            for index in odd..<end where !isBlank(octets[index]) {
+            guard role == .response, odd > now.lineStart else { throw nameError(octets, at: odd) }
+            for index in odd..<name.upperBound where !isBlank(octets[index]) {
                 throw nameError(octets, at: odd)
             }
-            nameEnd = odd
-            name = FieldName.find(in: octets, lineStart..<odd)
+            now.nameEnd = odd
+            now.name = FieldName.find(in: octets, now.lineStart..<odd)
         }
-        guard nameEnd - lineStart <= Int(UInt16.max) else { throw .fieldSectionTooLarge }
+        guard now.nameEnd - now.lineStart <= Int(UInt16.max) else { throw .fieldSectionTooLarge }
     }
 
-    /// Finds the CR that ends the value, from `cursor` on, which it moves.
-    ///
-    /// - Parameter octets: The message.
-    /// - Returns: The index of the CR, or the count of octets when it has not arrived.
-    /// - Throws: `fieldValueInvalid` for a control or a NUL, `bareLineFeed`.
-    @inline(__always)
-    private mutating func scanValue(_ octets: Span<UInt8>) throws(HTTP1Error) -> Int {
-        let count = octets.count
-        var index = cursor
-        while index + 8 <= count {
-            let word = octets.word(at: index)
-            let found = marks(below: space, in: word) | marks(of: delete, in: word)
-            if found == 0 {
-                index += 8
-                continue
-            }
-            index += firstMarked(found)
-            let octet = octets[index]
-            if octet == carriageReturn {
-                cursor = index
-                return index
-            }
-            if octet != horizontalTab { throw valueError(octet) }
-            index += 1
-        }
-        while index < count {
-            let octet = octets[index]
-            if octet == carriageReturn { break }
-            if octet < space && octet != horizontalTab || octet == delete {
-                throw valueError(octet)
-            }
-            index += 1
-        }
-        cursor = index
-        return index
-    }
-
-    private func valueError(_ octet: UInt8) -> HTTP1Error {
-        octet == lineFeed ? .bareLineFeed : .fieldValueInvalid
-    }
-
-    /// Takes the line whose CR is at `end`.
+    /// Finds the CR that ends the value.
     ///
     /// - Parameters:
     ///   - octets: The message.
-    ///   - end: Index of the CR; the LF is there too.
-    /// - Throws: What the field's own rules say.
+    ///   - start: Where to look on.
+    /// - Returns: The index of the CR, or the count of octets when it has not arrived.
+    /// - Throws: `fieldValueInvalid` for a control or a NUL, `bareLineFeed`.
     @inline(__always)
-    private mutating func finishLine(
-        _ octets: Span<UInt8>,
-        end: Int
-    ) throws(HTTP1Error) {
-        var start = colonAt + 1
-        while start < end, isBlank(octets[start]) { start += 1 }
-        var last = end
-        while last > start, isBlank(octets[last - 1]) { last -= 1 }
-        var line = FieldLine(
-            name: name,
-            nameAt: lineStart,
-            nameEnd: nameEnd,
-            valueAt: start,
-            valueEnd: last
-        )
-        if name.isFraming {
-            line.isHopByHop = name.isHopByHop
-            if role != .trailer {
-                try settle(name, octets, start..<last)
-            }
+    private static func scanValue(_ octets: Span<UInt8>, from start: Int) throws(HTTP1Error) -> Int {
+        var index = octets.firstIndexOfControl(from: start)
+        while index < octets.count {
+            let octet = octets[index]
+            if octet == carriageReturn { return index }
+            if octet != horizontalTab { throw valueError(octet) }
+            index = octets.firstIndexOfControl(from: index + 1)
         }
-        if role == .trailer, name.isForbiddenInTrailers { line.isHopByHop = true }
-        lines.append(line)
+        return index
+    }
+
+    private static func valueError(_ octet: UInt8) -> HTTP1Error {
+        octet == lineFeed ? .bareLineFeed : .fieldValueInvalid
     }
 }
 
-// MARK: What single fields say
+// MARK: Connection
 
 extension FieldSection {
-    /// Takes what one framing field says.
-    private mutating func settle(
-        _ name: FieldName,
-        _ octets: Span<UInt8>,
-        _ value: Range<Int>
-    ) throws(HTTP1Error) {
-        switch name {
-        case .host:
-            if role == .request, hostLine >= 0 { throw .hostRepeated }
-            hostLine = lines.count
-        case .contentLength:
-            try settleContentLength(octets, value)
-        case .transferEncoding:
-            try settleTransferEncoding(octets, value)
-        case .connection:
-            try settleConnection(octets, value)
-        case .expect:
-            guard role == .request else { return }
-            guard octets.matches("100-continue", in: value) else { throw .expectationUnknown }
-            expectsContinue = true
-        default:
-            break
-        }
-    }
-
-    /// RFC 9112 §6.3: stricter than the clause, which lets a list of equal numbers pass: no sender in
-    /// use writes one, and readers differ on it. Leading zeros are refused for the same reason.
-    private mutating func settleContentLength(
-        _ octets: Span<UInt8>,
-        _ value: Range<Int>
-    ) throws(HTTP1Error) {
-        guard contentLength == nil else { throw .contentLengthRepeated }
-        for index in value where octets[index] &- 0x30 >= 10 { throw .contentLengthInvalid }
-        guard let first = value.first else { throw .contentLengthInvalid }
-        guard octets[first] != 0x30 || value.count == 1 else { throw .contentLengthInvalid }
-        guard let length = octets.decimal(in: value) else { throw .contentLengthOverflow }
-        contentLength = length
-    }
-
-    /// RFC 9112 §6.1: `chunked`, once and alone, is the only coding that is understood here.
-    private mutating func settleTransferEncoding(
-        _ octets: Span<UInt8>,
-        _ value: Range<Int>
-    ) throws(HTTP1Error) {
-        guard !isChunked else { throw .transferEncodingInvalid }
-        if octets.matches("chunked", in: value) {
-            isChunked = true
-            return
-        }
-        // Well-formed codings before a final "chunked" could be understood, but are not (501);
-        // everything else leaves the length of the message open (400).
-        var list = ElementList(value)
-        var codingCount = 0
-        var endsChunked = false
-        while let element = list.next(octets) {
-            if endsChunked { throw .transferEncodingInvalid }
-            let end = OctetSet.token.firstIndexOutside(octets, element)
-            guard end == element.upperBound, !element.isEmpty else {
-                throw .transferEncodingInvalid
-            }
-            codingCount += 1
-            endsChunked = octets.matches("chunked", in: element)
-        }
-        throw endsChunked && codingCount > 1 ? .transferCodingUnsupported : .transferEncodingInvalid
-    }
-
-    private mutating func settleConnection(
-        _ octets: Span<UInt8>,
-        _ value: Range<Int>
-    ) throws(HTTP1Error) {
-        var list = ElementList(value)
-        while let element = list.next(octets) {
-            if element.isEmpty { continue }
-            guard OctetSet.token.firstIndexOutside(octets, element) == element.upperBound else {
-                throw .connectionInvalid
-            }
-            if octets.matches("keep-alive", in: element) {
-                connection.insert(.keepAlive)
-            } else if octets.matches("close", in: element) {
-                connection.insert(.close)
-            } else if octets.matches("upgrade", in: element) {
-                connection.insert(.upgrade)
-            } else if octets.matches("te", in: element) {
-                connection.insert(.te)
-            } else {
-                connection.insert(.other)
-            }
-        }
-    }
-
     /// Marks the lines that Connection nominates as hop-by-hop (RFC 9110 §7.6.1).
     ///
     /// Host and Content-Length are not marked: they concern every recipient, and dropping them is what
     /// an attacker wants.
     mutating func markNominated(_ octets: Span<UInt8>) throws(HTTP1Error) {
-        guard connection.contains(.other) else { return }
+        guard facts.connection.contains(.other) else { return }
         var optionCount = 0
         for number in lines.indices where lines[number].name == .connection {
             var list = ElementList(lines[number].valueRange)
@@ -392,7 +364,7 @@ extension FieldSection {
                 let own = octets.extracting(lines[number].nameRange)
                 guard own.equalsIgnoringCase(octets.extracting(option)) else { continue }
             }
-            lines[number].isHopByHop = true
+            lines.storage[number].isHopByHop = true
         }
     }
 }

@@ -30,6 +30,7 @@ package struct RequestHead: ~Copyable {
     /// The protocol version.
     package private(set) var version = HTTPVersion.http11
     /// The authority that counts: that of an absolute-form, else that of Host (RFC 9112 §3.2.2).
+    ///
     /// Its host is empty only in HTTP/1.0 without Host.
     package private(set) var authority = Authority()
     /// The octets of that authority, with the port.
@@ -54,13 +55,13 @@ package struct RequestHead: ~Copyable {
     ///
     /// An HTTP/1.0 client must ask for it: to it a reverse proxy is an origin server, not a proxy.
     package var isPersistent: Bool {
-        if fields.connection.contains(.close) { return false }
-        return version == .http11 || fields.connection.contains(.keepAlive)
+        if fields.facts.connection.contains(.close) { return false }
+        return version == .http11 || fields.facts.connection.contains(.keepAlive)
     }
 
     /// Whether a 100 response is awaited (RFC 9110 §10.1.1): never by HTTP/1.0 or without content.
     package var expectsContinue: Bool {
-        fields.expectsContinue && version == .http11 && !framing.isEmpty
+        fields.facts.expectsContinue && version == .http11 && !framing.isEmpty
     }
 
     /// Whether octets of this message have been looked at and more are needed.
@@ -167,7 +168,8 @@ package struct RequestHead: ~Copyable {
     ) throws(HTTP1Error) -> Bool {
         let targetStart = methodRange.upperBound + 1
         if phase == .path {
-            let end = scanTarget(octets, stopAtQuery: true)
+            // RFC 3986 allows less; path normalisation encodes the rest. A fragment is never sent.
+            let end = octets.firstIndexOutsideTarget(from: cursor, stop: questionMark)
             cursor = end
             if end - targetStart > limits.requestTargetBytesMax { throw .requestTargetTooLong }
             guard end < octets.count else { return false }
@@ -179,7 +181,7 @@ package struct RequestHead: ~Copyable {
             }
         }
         if phase == .query {
-            let end = scanTarget(octets, stopAtQuery: false)
+            let end = octets.firstIndexOutsideTarget(from: cursor, stop: numberSign)
             cursor = end
             if end - targetStart > limits.requestTargetBytesMax { throw .requestTargetTooLong }
             guard end < octets.count else { return false }
@@ -191,34 +193,6 @@ package struct RequestHead: ~Copyable {
         cursor = end + 1
         try settleTarget(octets)
         return true
-    }
-
-    /// The first octet from `cursor` on that ends the target or is not allowed in it: not a visible
-    /// ASCII character, `#`, or, if wanted, `?`.
-    ///
-    /// RFC 3986 allows less; path normalisation encodes the rest. A fragment is never sent.
-    @inline(__always)
-    private func scanTarget(_ octets: Span<UInt8>, stopAtQuery: Bool) -> Int {
-        let extra = stopAtQuery ? questionMark : numberSign
-        var index = cursor
-        while index + 8 <= octets.count {
-            let word = octets.word(at: index)
-            // Octets from 128 on are marked exactly, by their top bit.
-            let found =
-                marks(below: 0x21, in: word) | marks(of: delete, in: word)
-                | marks(of: numberSign, in: word) | marks(of: extra, in: word)
-                | (word & 0x8080_8080_8080_8080)
-            if found != 0 { return index + firstMarked(found) }
-            index += 8
-        }
-        while index < octets.count {
-            let octet = octets[index]
-            if octet <= space || octet >= delete || octet == numberSign || octet == extra {
-                return index
-            }
-            index += 1
-        }
-        return index
     }
 
     private func targetError(_ octet: UInt8) -> HTTP1Error {
@@ -329,7 +303,7 @@ package struct RequestHead: ~Copyable {
     /// RFC 9112 §3.2: exactly one valid Host in HTTP/1.1, at most one in HTTP/1.0.
     @inline(__always)
     private mutating func settleAuthority(_ octets: Span<UInt8>) throws(HTTP1Error) {
-        guard fields.hostLine >= 0 else {
+        guard fields.facts.hostLine >= 0 else {
             guard version == .http10 else { throw .hostMissing }
             if form == .origin || form == .asterisk {
                 authority = Authority()
@@ -337,7 +311,7 @@ package struct RequestHead: ~Copyable {
             }
             return
         }
-        let value = fields.lines[fields.hostLine].valueRange
+        let value = fields.lines[fields.facts.hostLine].valueRange
         guard let parsed = Authority.parse(octets, value) else { throw .hostInvalid }
         if form == .origin || form == .asterisk {
             authority = parsed
@@ -348,11 +322,11 @@ package struct RequestHead: ~Copyable {
     /// RFC 9112 §6.3, without its leniencies.
     @inline(__always)
     private mutating func settleFraming() throws(HTTP1Error) {
-        if fields.isChunked {
-            guard fields.contentLength == nil else { throw .contentLengthWithTransferEncoding }
+        if fields.facts.isChunked {
+            guard fields.facts.contentLength == nil else { throw .contentLengthWithTransferEncoding }
             guard version == .http11 else { throw .transferEncodingInHTTP10 }
             framing = .chunked
-        } else if let length = fields.contentLength {
+        } else if let length = fields.facts.contentLength {
             framing = .length(length)
         } else {
             framing = .none

@@ -30,8 +30,8 @@ package struct ResponseHead: ~Copyable {
 
     /// Whether the origin lets the connection carry another request (RFC 9112 §9.3).
     package var isPersistent: Bool {
-        if fields.connection.contains(.close) { return false }
-        return version == .http11 || fields.connection.contains(.keepAlive)
+        if fields.facts.connection.contains(.close) { return false }
+        return version == .http11 || fields.facts.connection.contains(.keepAlive)
     }
 
     /// Whether this is an interim response: another one follows (RFC 9110 §15.2).
@@ -48,8 +48,8 @@ package struct ResponseHead: ~Copyable {
         if status == 101 { return .tunnel }
         if status < 200 || status == 204 || status == 304 || method == .head { return .none }
         if method == .connect, status < 300 { return .tunnel }
-        if fields.isChunked { return .chunked }
-        if let length = fields.contentLength { return .length(length) }
+        if fields.facts.isChunked { return .chunked }
+        if let length = fields.facts.contentLength { return .length(length) }
         return .untilClose
     }
 
@@ -85,8 +85,8 @@ package struct ResponseHead: ~Copyable {
             phase = .fields
         }
         guard let end = try fields.decode(octets, limits: limits) else { return nil }
-        if fields.isChunked {
-            guard fields.contentLength == nil else { throw .contentLengthWithTransferEncoding }
+        if fields.facts.isChunked {
+            guard fields.facts.contentLength == nil else { throw .contentLengthWithTransferEncoding }
             guard version == .http11 else { throw .transferEncodingInHTTP10 }
         }
         phase = .complete

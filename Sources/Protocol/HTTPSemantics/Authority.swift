@@ -11,12 +11,10 @@ package struct Authority: Equatable, Sendable {
     package var port: UInt16
 
     /// An authority that was not read.
-    @inlinable
     package init() {
         (host, port) = (OctetRange(), 0)
     }
 
-    @usableFromInline
     init(host: OctetRange, port: UInt16) {
         (self.host, self.port) = (host, port)
     }
@@ -41,8 +39,8 @@ package struct Authority: Equatable, Sendable {
             guard isIPv6Address(octets, start + 1..<close) else { return nil }
             hostEnd = close + 1
         } else {
-            hostEnd = OctetSet.hostName.firstIndexOutside(octets, range)
-            guard isHostName(octets, start..<hostEnd) else { return nil }
+            guard let end = hostNameEnd(octets, range) else { return nil }
+            hostEnd = end
         }
         var port = 0
         if hostEnd < range.upperBound {
@@ -58,16 +56,22 @@ package struct Authority: Equatable, Sendable {
         return Authority(host: OctetRange(start, hostEnd), port: UInt16(port))
     }
 
-    /// Whether the octets, already of the host's alphabet, have no empty label.
-    private static func isHostName(_ octets: Span<UInt8>, _ range: Range<Int>) -> Bool {
-        guard !range.isEmpty, range.count <= hostBytesMax else { return false }
-        var wasDot = true
-        for index in range {
-            let isDot = octets[index] == 0x2e
-            if isDot, wasDot { return false }
-            wasDot = isDot
+    /// The end of the host name at the front of `range`.
+    ///
+    /// - Returns: The index after it, or `nil` when it is empty, too long or has an empty label.
+    private static func hostNameEnd(_ octets: Span<UInt8>, _ range: Range<Int>) -> Int? {
+        let set = OctetSet.hostName
+        var index = range.lowerBound
+        var before: UInt8 = 0x2e
+        while index < range.upperBound {
+            let octet = octets[index]
+            guard set.contains(octet) else { break }
+            if octet == 0x2e, before == 0x2e { return nil }
+            before = octet
+            index += 1
         }
-        return true
+        let count = index - range.lowerBound
+        return count > 0 && count <= hostBytesMax ? index : nil
     }
 
     /// Whether the octets are an IPv6 address (RFC 3986 §3.2.2), without a zone.

@@ -3,6 +3,7 @@
 
 /// A set of ASCII octets.
 @frozen
+@usableFromInline
 package struct OctetSet: Sendable {
     @usableFromInline let low: UInt64
     @usableFromInline let high: UInt64
@@ -71,8 +72,10 @@ extension OctetSet {
         OctetSet(low: 0x2fff_ffd2_0000_0000, high: 0x47ff_fffe_87ff_ffff)
     }
 
-    /// What a host name is made of here: `unreserved` but `~`. Stricter than `reg-name` of RFC 3986
-    /// §3.2.2, which allows `!$&'()*+,;=` and percent-encoding: two readers split those differently.
+    /// What a host name is made of here:.
+    ///
+    /// `unreserved` but `~`. Stricter than `reg-name` of RFC 3986 §3.2.2, which allows
+    /// `!$&'()*+,;=` and percent-encoding: two readers split those differently.
     @inlinable
     package static var hostName: OctetSet {
         OctetSet(low: 0x03ff_6000_0000_0000, high: 0x07ff_fffe_87ff_fffe)

@@ -1,16 +1,4 @@
 extension FieldName {
-    /// Whether the field ends at this connection whatever Connection says (RFC 9110 §7.6.1).
-    @inlinable
-    package var isHopByHop: Bool {
-        switch self {
-        case .connection, .keepAlive, .proxyConnection, .te, .transferEncoding, .upgrade,
-            .http2Settings:
-            true
-        default:
-            false
-        }
-    }
-
     /// Whether the field may not come in a trailer section, as it concerns framing, routing, request
     /// modifiers, authentication or how the content is read (RFC 9110 §6.5.1).
     package var isForbiddenInTrailers: Bool {

@@ -1,6 +1,8 @@
 import Bytes
 
 /// A request method (RFC 9110 §9, RFC 5789); names are case-sensitive.
+@frozen
+@usableFromInline
 package enum Method: UInt8, Sendable, CaseIterable {
     /// A method that the proxy has no rule for; it is forwarded as it was spelt.
     case other = 0
@@ -60,7 +62,6 @@ package enum Method: UInt8, Sendable, CaseIterable {
     ///   - octets: Octets that hold the method.
     ///   - range: The method's octets, within `octets`.
     /// - Returns: The method, or `other`.
-    @inlinable
     package static func find(in octets: Span<UInt8>, _ range: Range<Int>) -> Method {
         guard range.count <= 8, !range.isEmpty else { return .other }
         // "GET" and so on, the first letter in the lowest octet.
