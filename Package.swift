@@ -145,7 +145,7 @@ let protocols = [
 let model = [
     Part("Sources/Model", "FleetModel", ["Cryptography"]),
     Part("Sources/Model", "Routing", ["Bytes", "HTTPSemantics", "FleetModel"]),
-    Part("Sources/Model", "SnapshotCompiler", ["Cryptography", "FleetModel", "Routing"]),
+    Part("Sources/Model", "SnapshotCompiler", ["Cryptography", "Bytes", "FleetModel", "Routing"]),
     Part("Sources/Model", "FleetMessages", [], [(.protobuf, "SwiftProtobuf")], kind: .generated),
     Part(
         "Sources/Model",

@@ -118,7 +118,7 @@ extension MetricFamily {
                 "weir_requests_total",
                 .counter,
                 "Requests by the class of their final response; aborted: none was sent.",
-                label: "status",
+                label: "status_class",
                 [
                     ("1xx", .requests1xx), ("2xx", .requests2xx), ("3xx", .requests3xx),
                     ("4xx", .requests4xx), ("5xx", .requests5xx), ("aborted", .requestsAborted),

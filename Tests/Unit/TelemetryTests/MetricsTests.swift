@@ -141,7 +141,7 @@ struct PrometheusTextTests {
         let lines = PrometheusText.render(registry.snapshot()).split(separator: "\n")
         for expected in [
             "# TYPE weir_requests_total counter",
-            "weir_requests_total{status=\"2xx\"} 2",
+            "weir_requests_total{status_class=\"2xx\"} 2",
             "weir_errors_total{type=\"connection_timeout\"} 1",
             "weir_loop_lag_seconds 0.0015",
             "weir_request_duration_seconds_bucket{le=\"0.000065536\"} 1",
