@@ -189,13 +189,13 @@ let controlPlane = [
     Part(
         "Sources/ControlPlane",
         "ControlStore",
-        ["Cryptography", "FleetModel"],
+        ["SystemCalls", "Cryptography", "FleetModel"],
         [(.grdb, "GRDB")]
     ),
     Part(
         "Sources/ControlPlane",
         "Authority",
-        ["Cryptography", "FleetModel", "ControlStore"],
+        ["SystemCalls", "Cryptography", "FleetModel", "FleetProtocol", "ControlStore"],
         [(.certificates, "X509"), (.asn1, "SwiftASN1"), (.crypto, "Crypto")]
     ),
     Part(
@@ -296,8 +296,18 @@ let tests = [
         "NodeAgentTests",
         ["NodeAgent", "FleetProtocol", "FleetModel", "SnapshotCompiler", "Cryptography"]
     ),
-    test("ControlStoreTests", ["ControlStore", "FleetModel", "Cryptography"], [(.grdb, "GRDB")]),
-    test("AuthorityTests", ["Authority", "ControlStore", "FleetModel", "Cryptography"]),
+    test(
+        "ControlStoreTests",
+        ["ControlStore", "FleetModel", "Cryptography", "SystemCalls"],
+        [(.grdb, "GRDB")]
+    ),
+    test(
+        "AuthorityTests",
+        [
+            "Authority", "ControlStore", "FleetModel", "FleetProtocol", "Cryptography",
+            "TLSLibrary", "SystemCalls",
+        ]
+    ),
     test(
         "FleetServerTests",
         [

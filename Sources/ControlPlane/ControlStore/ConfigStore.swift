@@ -1,0 +1,166 @@
+package import FleetModel
+
+/// Where the fleet's configuration and members are kept: the one source of truth.
+///
+/// Every change is one transaction that holds its audit row too, and is durable when the call returns.
+/// SQLite is the embedded engine; the operations are compare-and-put on the head, so that an engine
+/// with leases and election can take its place.
+package protocol ConfigStore: Sendable {
+    // MARK: Cluster
+
+    /// Identity and epoch.
+    func cluster() async throws(StoreError) -> StoredCluster
+
+    /// Remembers the admin token by its digest, with an audit row unless it is the same.
+    func setAdminTokenDigest(_ digest: [UInt8], note: ChangeNote) async throws(StoreError)
+
+    /// The secret of this name, opened; nil if there is none.
+    func secret(_ name: String) async throws(StoreError) -> [UInt8]?
+
+    /// Stores those of the secrets that are missing, all in one transaction, and returns what is stored
+    /// under each name: two servers that start at once come to the same keys.
+    func secretsOrNew(
+        _ secrets: [String: [UInt8]],
+        note: ChangeNote
+    ) async throws(StoreError) -> [String: [UInt8]]
+
+    // MARK: Versions
+
+    /// The newest version; nil before the first.
+    func head() async throws(StoreError) -> StoredVersion?
+
+    /// The version with this number; nil if there is none.
+    func version(_ number: UInt64) async throws(StoreError) -> StoredVersion?
+
+    /// Versions below `before` (nil: from the head), newest first.
+    func versions(before: UInt64?, limit: Int) async throws(StoreError) -> [StoredVersion]
+
+    /// The manifest of a version; nil if there is no such version.
+    func manifest(of number: UInt64) async throws(StoreError) -> Manifest?
+
+    /// The manifest that some version has; nil if none has this digest.
+    func manifest(digest: Digest) async throws(StoreError) -> Manifest?
+
+    /// The contents with these digests; those that are not stored are left out.
+    func blobs(_ digests: [Digest]) async throws(StoreError) -> [Digest: [UInt8]]
+
+    /// The resources of a version in manifest order; nil if there is no such version.
+    func resources(of number: UInt64) async throws(StoreError) -> [Resource]?
+
+    /// Makes these resources the head.
+    ///
+    /// - Parameters:
+    ///   - manifest: What the version consists of.
+    ///   - resources: Contents; those that the store has may be left out.
+    ///   - expected: The head that the change was based on, 0 for none; nil does not compare.
+    ///   - note: Who and why.
+    ///   - signer: Signs the new version.
+    /// - Returns: The new version, or why there is none. A head that is not the expected one is a
+    ///   conflict even if it has the same content.
+    /// - Throws: `contentMissing`, or a failure of the machine; the head is then as before.
+    func apply(
+        _ manifest: Manifest,
+        resources: [Resource],
+        expected: UInt64?,
+        note: ChangeNote,
+        signer: any ManifestSigner
+    ) async throws(StoreError) -> ApplyOutcome
+
+    /// Makes the content of an older version the head, as a new version.
+    ///
+    /// - Parameters:
+    ///   - number: The version whose content it is; nil is the one before the head.
+    ///   - expected: As for `apply`.
+    ///   - note: Who and why; an empty message is filled in.
+    ///   - signer: Signs the new version.
+    /// - Returns: As `apply`.
+    /// - Throws: `versionUnknown`, or a failure of the machine.
+    func rollback(
+        to number: UInt64?,
+        expected: UInt64?,
+        note: ChangeNote,
+        signer: any ManifestSigner
+    ) async throws(StoreError) -> ApplyOutcome
+
+    /// Signs the head for the present epoch, if it was signed for an older one only.
+    func signHead(_ signer: any ManifestSigner) async throws(StoreError)
+
+    // MARK: Audit
+
+    /// Entries below `before` (nil: from the newest), newest first.
+    func audit(before: Int64?, limit: Int) async throws(StoreError) -> [AuditEntry]
+
+    // MARK: Tokens
+
+    /// Remembers a token by its digest.
+    func createToken(
+        digest: Digest,
+        labels: [String: String],
+        expiresMilliseconds: Int64,
+        note: ChangeNote
+    ) async throws(StoreError) -> StoredToken
+
+    /// All tokens, newest first.
+    func tokens() async throws(StoreError) -> [StoredToken]
+
+    /// Makes a token useless; false if there is none with this id. Nodes that joined with it stay.
+    func revokeToken(_ id: String, note: ChangeNote) async throws(StoreError) -> Bool
+
+    // MARK: Nodes
+
+    /// Whether `join` with these would be accepted now; changes nothing.
+    func checkJoin(
+        tokenDigest: Digest,
+        name: String,
+        labels: [String: String],
+        publicKeyDigest: Digest
+    ) async throws(StoreError)
+
+    /// Uses the token up and registers the node, in one transaction.
+    ///
+    /// A node whose answer was lost may come again with the same token, name and key.
+    ///
+    /// - Parameters:
+    ///   - tokenDigest: SHA-256 of the token's random octets.
+    ///   - name: The node's name, which must be free.
+    ///   - labels: The node's labels; the token's must be among them.
+    ///   - certificate: What was issued to it.
+    ///   - note: The audit row; its author is the node.
+    /// - Returns: The node.
+    /// - Throws: A token or node case of `StoreError`, or a failure of the machine.
+    func join(
+        tokenDigest: Digest,
+        name: String,
+        labels: [String: String],
+        certificate: StoredCertificate,
+        note: ChangeNote
+    ) async throws(StoreError) -> StoredNode
+
+    /// Remembers a renewed certificate; older ones stay valid until they end.
+    func renewed(node: String, certificate: StoredCertificate) async throws(StoreError)
+
+    /// All nodes by name, revoked ones too.
+    func nodes() async throws(StoreError) -> [StoredNode]
+
+    /// The node of this name; nil if there is none.
+    func node(_ name: String) async throws(StoreError) -> StoredNode?
+
+    /// Remembers whether the operator wants the node drained.
+    func setDraining(
+        _ isDraining: Bool,
+        node: String,
+        note: ChangeNote
+    ) async throws(StoreError)
+
+    /// Refuses the node and all its certificates from now on; its name stays taken.
+    func revoke(node: String, note: ChangeNote) async throws(StoreError)
+
+    /// Forgets the node; its certificates are refused from now on, its name is free.
+    func remove(node: String, note: ChangeNote) async throws(StoreError)
+
+    /// Remembers when nodes were last seen, in milliseconds since 1970-01-01 UTC; no audit row.
+    func noteSeen(_ moments: [String: Int64]) async throws(StoreError)
+
+    /// Fingerprints of revoked certificates that have not ended yet.
+    func revokedCertificates() async throws(StoreError) -> Set<Digest>
+}

@@ -1,0 +1,20 @@
+/// Limits of the store; each names its unit, its reason and what happens at the limit.
+package enum StoreLimits {
+    /// Longest author's name, in octets; longer ones are cut.
+    package static let authorBytesMax = 256
+    /// Longest message of a change, in octets; longer ones are cut.
+    package static let messageBytesMax = 4096
+    /// Most rows of one page of versions or audit entries; larger pages are made smaller.
+    package static let pageRowsMax = 1000
+    /// Concurrent readers: as many as there are sources of reads (admin API, fleet, checks); more wait.
+    static let readerCountMax = 4
+    /// How long a connection waits for another process (a backup) before the call fails, in seconds.
+    static let busySecondsMax = 5.0
+    /// Largest database that is checked page by page when it is opened, in octets.
+    ///
+    /// The check reads every page. A larger one is opened unchecked, so that a restart stays within
+    /// seconds; damage is then found when it is read.
+    static let checkedBytesMax = 256 << 20
+    /// Entries of a manifest that is read back: far above any fleet's; more means damage.
+    static let manifestEntriesMax = 1 << 22
+}

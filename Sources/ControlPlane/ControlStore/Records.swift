@@ -1,0 +1,142 @@
+package import FleetModel
+
+/// Who makes a change, why, and in which request; the audit row of the change.
+package struct ChangeNote: Hashable, Sendable {
+    /// Who, as authenticated or as told.
+    package var author: String
+    /// Why, in the author's words; may be empty.
+    package var message: String
+    /// The request's id, if a request made it.
+    package var requestID: String?
+
+    /// Says who and why.
+    package init(author: String, message: String = "", requestID: String? = nil) {
+        (self.author, self.message, self.requestID) = (author, message, requestID)
+    }
+}
+
+/// The cluster that a store belongs to.
+package struct StoredCluster: Hashable, Sendable {
+    /// 16 random octets.
+    package let clusterID: [UInt8]
+    /// Rises with every restore; before the version in any comparison.
+    package let epoch: UInt64
+    /// SHA-256 of the admin token; nil before there is one.
+    package let adminTokenDigest: [UInt8]?
+}
+
+/// A version of the configuration: immutable.
+package struct StoredVersion: Hashable, Sendable {
+    /// Counts from 1 without gaps.
+    package let number: UInt64
+    /// The manifest's digest.
+    package let digest: Digest
+    /// The version that was the head; nil for the first.
+    package let parent: UInt64?
+    /// Who made it.
+    package let author: String
+    /// Why.
+    package let message: String
+    /// When, in milliseconds since 1970-01-01 UTC.
+    package let createdMilliseconds: Int64
+    /// The epoch that the signature covers.
+    package let epoch: UInt64
+    /// The cluster's Ed25519 signature, 64 octets.
+    package let signature: [UInt8]
+}
+
+/// What became of an apply or a rollback.
+package enum ApplyOutcome: Hashable, Sendable {
+    /// A new version.
+    case created(StoredVersion)
+    /// The head has this content already; no version was made.
+    case unchanged(StoredVersion)
+    /// The head is not the expected one; nil before the first version.
+    case conflict(head: StoredVersion?)
+}
+
+/// One line of the audit.
+package struct AuditEntry: Hashable, Sendable {
+    /// Rises with time.
+    package let id: Int64
+    /// When, in milliseconds since 1970-01-01 UTC.
+    package let timeMilliseconds: Int64
+    /// Who.
+    package let author: String
+    /// What, as in `configuration.apply`, `token.create` or `node.revoke`.
+    package let action: String
+    /// To what: a version's number, a token's id, a node's name.
+    package let subject: String
+    /// The author's message, or what a reader needs to know.
+    package let detail: String
+    /// The request's id, if a request made it.
+    package let requestID: String?
+}
+
+/// A join token, without its secret.
+package struct StoredToken: Hashable, Sendable {
+    /// 16 hexadecimal digits.
+    package let id: String
+    /// Labels that the node must have.
+    package let labels: [String: String]
+    /// Who made it.
+    package let author: String
+    /// When, in milliseconds since 1970-01-01 UTC.
+    package let createdMilliseconds: Int64
+    /// Last moment, in milliseconds since 1970-01-01 UTC.
+    package let expiresMilliseconds: Int64
+    /// The node that joined with it, or nil.
+    package let usedBy: String?
+    /// When it was used, or nil.
+    package let usedMilliseconds: Int64?
+    /// When it was revoked, or nil.
+    package let revokedMilliseconds: Int64?
+}
+
+/// A node that has joined and was not removed.
+package struct StoredNode: Hashable, Sendable {
+    /// Unique among the nodes.
+    package let name: String
+    /// 16 random octets: tells it from a later node of the same name.
+    package let id: [UInt8]
+    /// The labels that it joined with.
+    package let labels: [String: String]
+    /// Whether the operator wants it drained.
+    package let isDraining: Bool
+    /// When it was revoked, or nil.
+    package let revokedMilliseconds: Int64?
+    /// When it joined, in milliseconds since 1970-01-01 UTC.
+    package let createdMilliseconds: Int64
+    /// When it was last seen, as of the last `noteSeen`; nil if never.
+    package let seenMilliseconds: Int64?
+    /// SHA-256 of its newest certificate.
+    package let fingerprint: Digest
+    /// Last moment of that certificate, in seconds since 1970-01-01 UTC.
+    package let notAfterSeconds: Int64
+
+    /// Whether it may come no more.
+    package var isRevoked: Bool { revokedMilliseconds != nil }
+}
+
+/// A certificate as the store remembers it, to be able to refuse it.
+package struct StoredCertificate: Hashable, Sendable {
+    /// SHA-256 of its DER.
+    package let fingerprint: Digest
+    /// Its serial number's octets.
+    package let serial: [UInt8]
+    /// Its last moment, in seconds since 1970-01-01 UTC.
+    package let notAfterSeconds: Int64
+    /// SHA-256 of the `SubjectPublicKeyInfo` in DER.
+    package let publicKeyDigest: Digest
+
+    /// Describes a certificate.
+    package init(
+        fingerprint: Digest,
+        serial: [UInt8],
+        notAfterSeconds: Int64,
+        publicKeyDigest: Digest
+    ) {
+        (self.fingerprint, self.serial) = (fingerprint, serial)
+        (self.notAfterSeconds, self.publicKeyDigest) = (notAfterSeconds, publicKeyDigest)
+    }
+}

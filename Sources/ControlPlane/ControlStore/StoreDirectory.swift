@@ -1,0 +1,120 @@
+import Cryptography
+import SystemCalls
+
+/// The directory of one control plane, held against any second process for as long as this value lives.
+///
+///     DIR (0700)
+///       weir.lock     flock: one server, or one restore
+///       weir.db       the database, and beside it SQLite's -wal and -shm
+///       master.key    32 random octets; secrets in the database are sealed with it
+package final class StoreDirectory: Sendable {
+    /// The path, without a slash at its end.
+    package let path: String
+    private let lock: FileDescriptor
+
+    /// Takes the directory, and makes it if it is missing.
+    ///
+    /// - Throws: `directoryInUse`, or `failed`.
+    package init(_ path: String) throws(StoreError) {
+        let path = Self.normalised(path)
+        self.path = path
+        do {
+            try Self.makeDirectories(path)
+            lock = try openFile(path + "/weir.lock", .update)
+            guard try lockFile(lock.number) else { throw StoreError.directoryInUse(path) }
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            throw StoreError(fileSystem: error, path)
+        }
+    }
+
+    /// Where the database is.
+    var databasePath: String { Self.databasePath(in: path) }
+
+    /// Where the key is.
+    var masterKeyPath: String { path + "/master.key" }
+
+    static func databasePath(in directory: String) -> String {
+        normalised(directory) + "/weir.db"
+    }
+
+    /// Whether there is a database, be it empty or damaged.
+    ///
+    /// A file of no octets is what a first start leaves that was ended before its first transaction.
+    static func hasDatabase(_ databasePath: String) throws(StoreError) -> Bool {
+        do {
+            guard fileExists(databasePath) else { return false }
+            return try !readFileStart(databasePath, octetCount: 1).isEmpty
+        } catch {
+            throw StoreError(fileSystem: error, databasePath)
+        }
+    }
+
+    /// The envelope of `master.key`; the key is made if neither it nor a database is there.
+    func envelope(makingKey mayMake: Bool) throws(StoreError) -> Envelope {
+        do {
+            if fileExists(masterKeyPath) {
+                let key = try readFile(masterKeyPath, octetsMax: 4096)
+                return try Envelope(masterKey: key, path: masterKeyPath)
+            }
+            guard mayMake else { throw StoreError.masterKeyMissing(masterKeyPath) }
+            let key = randomBytes(AESGCM.keyByteCount)
+            try replaceFile(masterKeyPath, with: key.span)
+            return try Envelope(masterKey: key, path: masterKeyPath)
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            throw StoreError(fileSystem: error, masterKeyPath)
+        }
+    }
+
+    /// Makes an empty file that only its owner may read; SQLite gives its other files the same mode.
+    static func makePrivateFile(_ path: String) throws(StoreError) {
+        do {
+            _ = try openFile(path, .update)
+        } catch {
+            throw StoreError(fileSystem: error, path)
+        }
+    }
+
+    private static func normalised(_ path: String) -> String {
+        var path = path.isEmpty ? "." : path
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        return path
+    }
+
+    private static func makeDirectories(_ path: String) throws(SystemCallError) {
+        if fileExists(path) { return }
+        if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+            try makeDirectories(String(path[..<slash]))
+        }
+        try makeDirectory(path)
+    }
+}
+
+extension StoreError {
+    /// What a failed call on a file means for the store.
+    init(fileSystem error: any Error, _ path: String) {
+        guard let failure = error as? SystemCallError else {
+            self = .failed("\(path): \(error)")
+            return
+        }
+        switch failure.errno {
+        case .noSpace, .quotaExceeded: self = .storeFull
+        default: self = .failed("\(path): \(failure)")
+        }
+    }
+}
+
+/// The first octets of a file, at most `octetCount`.
+private func readFileStart(_ path: String, octetCount: Int) throws(SystemCallError) -> [UInt8] {
+    let file = try openFile(path, .read)
+    var octets = [UInt8](repeating: 0, count: octetCount)
+    var span = octets.mutableSpan
+    switch read(file.number, into: &span) {
+    case .count(let count): return Array(octets.prefix(count))
+    case .wouldBlock: return []
+    case .failed(let errno): throw SystemCallError(call: "read", errno: errno)
+    }
+}
