@@ -67,17 +67,18 @@ extension OutputValue: Codable {
     /// Reads any JSON value.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
+        // `try?`: a type that does not fit is followed by the next one.
         if container.decodeNil() {
             self = .null
-        } else if let value = try? container.decode(Bool.self) {  // each type that does not fit is followed by the next
+        } else if let value = try? container.decode(Bool.self) {
             self = .bool(value)
-        } else if let value = try? container.decode(Int64.self) {  // as above
+        } else if let value = try? container.decode(Int64.self) {
             self = .integer(value)
-        } else if let value = try? container.decode(Double.self) {  // as above
+        } else if let value = try? container.decode(Double.self) {
             self = .number(value)
-        } else if let value = try? container.decode(String.self) {  // as above
+        } else if let value = try? container.decode(String.self) {
             self = .string(value)
-        } else if let value = try? container.decode([OutputValue].self) {  // as above
+        } else if let value = try? container.decode([OutputValue].self) {
             self = .array(value)
         } else {
             self = .object(try container.decode([String: OutputValue].self))
