@@ -66,6 +66,18 @@ package struct Configuration: Sendable {
         try self.init(document: try JSONReader.read(Array(json.utf8), file: file))
     }
 
+    /// What is wrong with a document by the whole contract, built or not.
+    package static func contractProblems(of document: ConfigurationNode) -> [Problem] {
+        var checker = ConfigurationChecker(acceptsUnbuilt: true)
+        checker.add(document: document)
+        do {
+            _ = try checker.finish()
+            return []
+        } catch {
+            return error.problems
+        }
+    }
+
     /// The configuration without resources: nothing listens.
     package static let empty = Configuration([])
 
