@@ -161,6 +161,9 @@ package protocol ConfigStore: Sendable {
     /// Remembers when nodes were last seen, in milliseconds since 1970-01-01 UTC; no audit row.
     func noteSeen(_ moments: [String: Int64]) async throws(StoreError)
 
+    /// Whether the certificate with this SHA-256 was revoked, by itself or with its node.
+    func isRevoked(certificate fingerprint: Digest) async throws(StoreError) -> Bool
+
     /// Fingerprints of revoked certificates that have not ended yet.
     func revokedCertificates() async throws(StoreError) -> Set<Digest>
 }

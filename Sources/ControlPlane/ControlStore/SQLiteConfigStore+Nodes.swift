@@ -259,6 +259,20 @@ extension SQLiteConfigStore {
         }
     }
 
+    package func isRevoked(certificate fingerprint: Digest) async throws(StoreError) -> Bool {
+        try await read { db in
+            try Bool.fetchOne(
+                db,
+                sql: """
+                    SELECT EXISTS (
+                        SELECT 1 FROM certificates WHERE fingerprint = ? AND revoked_ms IS NOT NULL
+                    )
+                    """,
+                arguments: [Data(fingerprint.octets)]
+            ) ?? false
+        }
+    }
+
     package func revokedCertificates() async throws(StoreError) -> Set<Digest> {
         let nowSeconds = clock() / 1000
         return try await read { db in

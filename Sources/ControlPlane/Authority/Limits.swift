@@ -1,0 +1,22 @@
+/// Lifetimes and limits of what the authority issues; each names its unit and its reason.
+package enum AuthorityLimits {
+    /// Validity of the cluster's CA certificate, in days: ten years, longer than a fleet's machines.
+    package static let authorityDays = 3653
+    /// Validity of a server certificate, in days.
+    ///
+    /// Issued at each start and never stored, so this bounds how long a server may run; 825 days is the
+    /// longest that common TLS clients accept.
+    package static let serverDays = 825
+    /// Validity of a node's certificate, in hours; renewed over the session at half of it.
+    package static let nodeHours = 24
+    /// How long before now a validity begins, in minutes: clocks of machines differ.
+    package static let clockSkewMinutes = 5
+    /// Longest certificate request that is looked at, in octets; one for P-256 has some 300.
+    package static let requestBytesMax = 8 << 10
+    /// Most labels of a node; more are refused.
+    package static let labelCountMax = 64
+    /// Longest key or value of a label, in octets; longer ones are refused.
+    package static let labelBytesMax = 256
+    /// Longest time to live of a join token, in seconds: 30 days.
+    package static let tokenSecondsMax: Int64 = 30 * 86_400
+}
