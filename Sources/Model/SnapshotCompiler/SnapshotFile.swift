@@ -23,7 +23,9 @@ package struct SnapshotFile: Hashable, Sendable {
     package let clusterID: [UInt8]
     package let epoch: UInt64
     package let version: UInt64
-    /// Ed25519, 64 octets; `nil` when the file is not signed. Decoding does not verify it.
+    /// Ed25519, 64 octets; `nil` when the file is not signed.
+    ///
+    /// Decoding does not verify it.
     package let signature: [UInt8]?
     package let manifest: Manifest
     /// The octets of every digest in the manifest.

@@ -1,0 +1,155 @@
+import Bytes
+import FleetModel
+
+/// The host patterns of a route table, each with its less specific parent; node 0 is any host.
+struct HostIndex: Sendable {
+    private enum Kind: UInt8 {
+        case any, exact, wildcard
+    }
+
+    private struct Node {
+        var kind: Kind
+        /// The name or, of a wildcard, what follows its `*.`, within `text`.
+        var name: OctetRange
+        var hash: UInt64
+        /// The longest wildcard that also holds, or 0; -1 for any host.
+        var parent = -1
+        /// The first route without a path condition, or -1.
+        var anyPath = -1
+        /// Segments of the longest prefix.
+        var depthMax = -1
+    }
+
+    private var nodes = [Node(kind: .any, name: OctetRange(), hash: 0)]
+    private var text: [UInt8] = []
+    private var exact = HashIndex()
+    private var wildcards = HashIndex()
+
+    // MARK: Building
+
+    /// The node of a pattern, made if it is new.
+    mutating func insert(_ pattern: HostPattern?) -> Int {
+        let isExact: Bool
+        let name: String
+        switch pattern {
+        case nil: return 0
+        case .exact(let host): (name, isExact) = (host, true)
+        case .wildcard(let suffix): (name, isExact) = (suffix, false)
+        }
+        let octets = name.utf8.span
+        let range = 0..<octets.count
+        let hash = Self.hash(octets, range)
+        if let node = find(isExact ? exact : wildcards, octets, range, hash) { return node }
+        let start = text.count
+        for index in range { text.append(asciiLowercased(octets[index])) }
+        let node = nodes.count
+        nodes.append(
+            Node(
+                kind: isExact ? .exact : .wildcard,
+                name: OctetRange(start, text.count),
+                hash: hash
+            )
+        )
+        let known = nodes
+        if isExact {
+            exact.insert(node, hash) { known[$0].hash }
+        } else {
+            wildcards.insert(node, hash) { known[$0].hash }
+        }
+        return node
+    }
+
+    /// Notes a prefix of `depth` segments.
+    mutating func noteDepth(_ depth: Int, of node: Int) {
+        nodes[node].depthMax = max(nodes[node].depthMax, depth)
+    }
+
+    /// Notes a route without a path condition; the first one stays.
+    mutating func noteAnyPath(_ route: Int, of node: Int) {
+        if nodes[node].anyPath < 0 { nodes[node].anyPath = route }
+    }
+
+    /// Finds every node's parent, when all patterns are in.
+    mutating func linkParents() {
+        let names = text
+        for node in nodes.indices.dropFirst() {
+            nodes[node].parent = findWildcard(names.span, nodes[node].name.indices)
+        }
+    }
+
+    // MARK: Looking up
+
+    /// The most specific node that holds for a host.
+    func find(_ host: Span<UInt8>) -> Int {
+        var end = host.count
+        if end > 0, host[end - 1] == 0x2e { end -= 1 }
+        guard end > 0 else { return 0 }
+        if let node = find(exact, host, 0..<end, Self.hash(host, 0..<end)) { return node }
+        return findWildcard(host, 0..<end)
+    }
+
+    /// The less specific node that also holds.
+    func parent(of node: Int) -> Int? {
+        let parent = nodes[node].parent
+        return parent < 0 ? nil : parent
+    }
+
+    /// The first route without a path condition.
+    func anyPath(of node: Int) -> Int? {
+        let route = nodes[node].anyPath
+        return route < 0 ? nil : route
+    }
+
+    /// Segments of the longest prefix, or -1 when there is none.
+    func depthMax(of node: Int) -> Int { nodes[node].depthMax }
+
+    /// The pattern of a node.
+    func pattern(of node: Int) -> HostPattern? {
+        let name = String(decoding: text[nodes[node].name.indices], as: UTF8.self)
+        return switch nodes[node].kind {
+        case .any: nil
+        case .exact: .exact(name)
+        case .wildcard: .wildcard(name)
+        }
+    }
+
+    /// The longest wildcard that holds for a host, or 0: one whose name follows a dot in it.
+    private func findWildcard(_ host: Span<UInt8>, _ range: Range<Int>) -> Int {
+        guard !wildcards.isEmpty, host[range.lowerBound] != 0x5b else { return 0 }
+        var index = range.lowerBound
+        while true {
+            let dot = host.firstIndex(of: 0x2e, from: index, to: range.upperBound)
+            guard dot + 1 < range.upperBound else { return 0 }
+            index = dot + 1
+            let suffix = index..<range.upperBound
+            if let node = find(wildcards, host, suffix, Self.hash(host, suffix)) { return node }
+        }
+    }
+
+    @inline(__always)
+    private func find(
+        _ index: HashIndex,
+        _ host: Span<UInt8>,
+        _ range: Range<Int>,
+        _ hash: UInt64
+    ) -> Int? {
+        var slot = index.start(hash)
+        while let node = index.next(hash, &slot) {
+            let name = text.span.extracting(nodes[node].name.indices)
+            if name.equalsIgnoringCase(host.extracting(range)) { return node }
+        }
+        return nil
+    }
+
+    /// The hash of a host, case aside.
+    private static func hash(_ host: Span<UInt8>, _ range: Range<Int>) -> UInt64 {
+        var hash = UInt64(range.count)
+        var index = range.lowerBound
+        while index < range.upperBound {
+            let count = min(8, range.upperBound - index)
+            hash = HashIndex.mix(asciiLowercased(host.word(at: index, count: count)), into: hash)
+            index += 8
+        }
+        return hash
+    }
+}

@@ -1,0 +1,147 @@
+import Bytes
+import FleetModel
+
+/// The path patterns of a route table, by host node.
+///
+/// A path's hash is taken segment by segment, so one walk along it gives the hash of every prefix.
+struct PathIndex: Sendable {
+    private struct Node {
+        var host: Int32
+        var isExact: Bool
+        /// The pattern within `text`; of a prefix without a slash at its end, so `/` is empty.
+        var path: OctetRange
+        var hash: UInt64
+        var route: Int
+    }
+
+    private var nodes: [Node] = []
+    private var text: [UInt8] = []
+    private var exact = HashIndex()
+    private var prefixes = HashIndex()
+
+    // MARK: Building
+
+    /// Inserts a pattern; of equal ones the first stays.
+    ///
+    /// - Parameters:
+    ///   - path: The pattern, starting with a slash.
+    ///   - isExact: Whether the whole path must be equal.
+    ///   - host: The host's node.
+    ///   - route: The route's number.
+    /// - Returns: Number of segments of a prefix.
+    @discardableResult
+    mutating func insert(_ path: String, isExact: Bool, host: Int, route: Int) -> Int {
+        let octets = path.utf8.span
+        var end = octets.count
+        if !isExact, end > 0, octets[end - 1] == 0x2f { end -= 1 }
+        let pattern = octets.extracting(0..<end)
+        var hash = Self.seed(host: host)
+        var depth = 0
+        var index = 0
+        while index < end {
+            let next = pattern.firstIndex(of: 0x2f, from: index + 1, to: end)
+            hash = Self.mix(pattern, index + 1..<next, into: hash)
+            depth += 1
+            index = next
+        }
+        if find(isExact ? exact : prefixes, pattern, hash, host) != nil { return depth }
+        let start = text.count
+        for index in pattern.indices { text.append(pattern[index]) }
+        let node = nodes.count
+        nodes.append(
+            Node(
+                host: Int32(host),
+                isExact: isExact,
+                path: OctetRange(start, text.count),
+                hash: hash,
+                route: route
+            )
+        )
+        if isExact {
+            exact.insert(node, hash) { nodes[$0].hash }
+        } else {
+            prefixes.insert(node, hash) { nodes[$0].hash }
+        }
+        return depth
+    }
+
+    // MARK: Looking up
+
+    /// The node of the path itself or else of its longest prefix.
+    ///
+    /// - Parameters:
+    ///   - path: A normalised path.
+    ///   - host: The host's node.
+    ///   - depthMax: Segments of the host's longest prefix; -1 without one.
+    /// - Returns: The node, or -1.
+    func find(_ path: Span<UInt8>, host: Int, depthMax: Int) -> Int {
+        var best = -1
+        var hash = Self.seed(host: host)
+        if depthMax >= 0, let node = find(prefixes, path.extracting(0..<0), hash, host) {
+            best = node
+        }
+        var depth = 0
+        var index = 0
+        let end = path.count
+        while index < end {
+            let next = path.firstIndex(of: 0x2f, from: index + 1, to: end)
+            hash = Self.mix(path, index + 1..<next, into: hash)
+            depth += 1
+            index = next
+            if depth > depthMax {
+                if exact.isEmpty { return best }
+            } else if let node = find(prefixes, path.extracting(0..<next), hash, host) {
+                best = node
+            }
+        }
+        guard !exact.isEmpty else { return best }
+        return find(exact, path, hash, host) ?? best
+    }
+
+    /// The route of a node.
+    func route(of node: Int) -> Int { nodes[node].route }
+
+    /// The pattern of a node.
+    func pattern(of node: Int) -> PathPattern {
+        let path = String(decoding: text[nodes[node].path.indices], as: UTF8.self)
+        if nodes[node].isExact { return .exact(path) }
+        return .prefix(path.isEmpty ? "/" : path)
+    }
+
+    @inline(__always)
+    private func find(
+        _ index: HashIndex,
+        _ path: Span<UInt8>,
+        _ hash: UInt64,
+        _ host: Int
+    ) -> Int? {
+        var slot = index.start(hash)
+        while let node = index.next(hash, &slot) {
+            guard nodes[node].host == Int32(host) else { continue }
+            if text.span.extracting(nodes[node].path.indices).equals(path) { return node }
+        }
+        return nil
+    }
+
+    @inline(__always)
+    private static func seed(host: Int) -> UInt64 {
+        HashIndex.mix(UInt64(host), into: 0x5eed)
+    }
+
+    /// Takes one segment into a hash.
+    @inline(__always)
+    private static func mix(
+        _ path: Span<UInt8>,
+        _ segment: Range<Int>,
+        into hash: UInt64
+    ) -> UInt64 {
+        var hash = hash ^ UInt64(segment.count)
+        var index = segment.lowerBound
+        repeat {
+            let count = max(0, min(8, segment.upperBound - index))
+            hash = HashIndex.mix(path.word(at: index, count: count), into: hash)
+            index += 8
+        } while index < segment.upperBound
+        return hash
+    }
+}
