@@ -228,10 +228,10 @@ let operatorSide = [
     Part(
         "Sources/Operator",
         "AdminClient",
-        ["Cryptography", "AdminMessages"],
+        ["FleetModel", "AdminMessages", "ConfigurationFile"],
         [
             (.httpClient, "AsyncHTTPClient"), (.nio, "NIOCore"), (.nio, "NIOFoundationCompat"),
-            (.nioSSL, "NIOSSL"),
+            (.nio, "NIOHTTP1"), (.nio, "NIOPosix"), (.nioSSL, "NIOSSL"),
         ]
     ),
     Part("Sources/Operator", "Presentation", ["FleetModel", "AdminMessages"]),
@@ -322,6 +322,7 @@ let tests = [
         [(.hummingbird, "HummingbirdTesting"), (.hummingbird, "Hummingbird"), (.nio, "NIOCore")]
     ),
     test("ConfigurationFileTests", ["ConfigurationFile", "FleetModel"]),
+    test("AdminClientTests", ["AdminClient", "AdminMessages"]),
     test("PresentationTests", ["Presentation", "AdminMessages", "FleetModel"]),
 ]
 

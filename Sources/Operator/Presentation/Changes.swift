@@ -1,4 +1,5 @@
 package import AdminMessages
+package import FleetModel
 
 /// What differs between two configurations, resource by resource and field by field.
 package struct ChangeReport: Sendable {
@@ -99,6 +100,25 @@ extension OutputValue {
         case .string(let value): self = .string(value)
         case .array(let values): self = .array(values.map { OutputValue($0) })
         case .object(let members): self = .object(members.mapValues { OutputValue($0) })
+        }
+    }
+
+    /// A document that was read from JSON.
+    package init(_ node: ConfigurationNode) {
+        switch node.value {
+        case .list(let items): self = .array(items.map { OutputValue($0) })
+        case .map(let entries):
+            let members = entries.map { ($0.key, OutputValue($0.value)) }
+            self = .object(Dictionary(members) { _, last in last })
+        case .scalar(let scalar):
+            switch scalar.style {
+            case .null: self = .null
+            case .boolean: self = .bool(scalar.text == "true")
+            case .number:
+                let integer = Int64(scalar.text).map { OutputValue.integer($0) }
+                self = integer ?? OutputValue(Double(scalar.text))
+            case .plain, .quoted: self = .string(scalar.text)
+            }
         }
     }
 }
