@@ -1,0 +1,106 @@
+import ArgumentParser
+import ConfigurationFile
+import FleetModel
+import Foundation
+import Presentation
+import SnapshotCompiler
+
+/// `proxyctl validate`.
+struct ValidateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "validate",
+        abstract: "Check a configuration and report everything that is wrong with it.",
+        discussion: """
+            The files are together one configuration. Nothing is sent anywhere: proxyctl,
+            the control plane and the nodes share one set of checks.
+
+            EXAMPLES
+              proxyctl validate fleet.yaml
+              proxyctl validate base.yaml routes.yaml
+              generate-routes | proxyctl validate base.yaml -
+            """
+    )
+
+    @OptionGroup var options: GlobalOptions
+
+    @Argument(
+        help: ArgumentHelp("The configuration's files; '-' is standard input.", valueName: "file"),
+        completion: .file(extensions: ["yaml", "yml", "json"])
+    )
+    var files: [String]
+
+    func run() throws {
+        let session = Session(options)
+        do throws(ConfigurationProblems) {
+            let configuration = try ConfigurationFile.load(files)
+            session.print(Self.summary(of: configuration)) { _ in
+                ["valid: \(Self.counts(of: configuration))"]
+            }
+        } catch {
+            let report = ProblemReport(error.problems)
+            guard session.format == .table else {
+                session.print(report.value) { _ in [] }
+                throw Failure(.failure, nil)
+            }
+            report.rendered(Output.errorPalette).forEach(Output.note)
+            throw Failure(.failure, nil)
+        }
+    }
+
+    private static func summary(of configuration: Configuration) -> OutputValue {
+        [
+            "valid": true, "problems": [],
+            "digest": .string("\(configuration.manifest.digest)"),
+        ]
+    }
+
+    /// `2 listeners, 3 upstreams, 12 routes`.
+    private static func counts(of configuration: Configuration) -> String {
+        let counts: [(Int, String)] = [
+            (configuration.listeners.count, "listener"),
+            (configuration.upstreams.count, "upstream"), (configuration.routes.count, "route"),
+        ]
+        return counts.map { "\($0) \($1)\($0 == 1 ? "" : "s")" }.joined(separator: ", ")
+    }
+}
+
+/// `proxyctl compile`.
+struct CompileCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "compile",
+        abstract: "Make the snapshot file with which a node runs without a control plane.",
+        discussion: """
+            The file is checksummed and not signed; only 'proxy-node run --snapshot'
+            takes it.
+
+            EXAMPLE
+              proxyctl compile fleet.yaml --out fleet.snapshot
+              proxy-node run --snapshot fleet.snapshot
+            """
+    )
+
+    @OptionGroup var options: GlobalOptions
+
+    @Argument(
+        help: ArgumentHelp("The configuration's files; '-' is standard input.", valueName: "file"),
+        completion: .file(extensions: ["yaml", "yml", "json"])
+    )
+    var files: [String]
+
+    @Option(
+        help: ArgumentHelp("The file to write.", valueName: "snapshot"),
+        completion: .file()
+    )
+    var out: String
+
+    func run() throws {
+        let configuration = try ConfigurationFile.load(files)
+        let octets = SnapshotFile(configuration).encoded()
+        do {
+            try Data(octets).write(to: URL(fileURLWithPath: out), options: .atomic)
+        } catch {
+            throw Failure(.failure, "\(out): cannot be written: \(error.localizedDescription)")
+        }
+        Output.note("wrote \(out), \(octets.count) octets")
+    }
+}
