@@ -58,9 +58,6 @@ enum Limits {
     /// Time after which a metrics report says nothing about now.
     static let metricsStaleSeconds: Int64 = 30
 
-    /// Parts in one chunk: their headers take 50 octets each, which the limit of a frame has to hold too.
-    static let chunkPartCountMax = 4_096
-
     /// Encoded offers kept: one per base that some node serves.
     static let encodedOfferCountMax = 32
 

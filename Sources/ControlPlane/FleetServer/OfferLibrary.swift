@@ -60,7 +60,7 @@ actor OfferLibrary {
         let task = Task { [store] () throws -> [ChunkPayload]? in
             let blobs = try await store.blobs(digests)
             guard digests.allSatisfy({ blobs[$0] != nil }) else { return nil }
-            return encodeChunks(digests.lazy.map { ($0, blobs[$0] ?? []) })
+            return chunkPayloads(digests.lazy.map { ($0, blobs[$0] ?? []) }).map(ChunkPayload.init)
         }
         chunks[digests] = task
         do {

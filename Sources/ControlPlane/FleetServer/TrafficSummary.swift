@@ -4,8 +4,8 @@ import FleetMessages
 struct TrafficSummary {
     /// Counter of exchanges, by class of status.
     static let requestsMetric = "weir_requests_total"
-    /// Its label whose value begins with the status's first digit.
-    static let statusLabels: Set<String> = ["status", "status_class", "class", "code"]
+    /// Its label whose value is `1xx` to `5xx`, or `aborted`.
+    static let statusClassLabel = "status_class"
     /// Histogram of the time from the request's head to the answer's end, in nanoseconds.
     static let durationMetric = "weir_request_duration_seconds"
 
@@ -23,7 +23,7 @@ struct TrafficSummary {
             let rate = Double(counter.delta) / seconds
             requestsPerSecond += rate
             let isError = counter.labels.contains { label in
-                Self.statusLabels.contains(label.name) && label.value.hasPrefix("5")
+                label.name == Self.statusClassLabel && label.value == "5xx"
             }
             if isError { errorsPerSecond += rate }
         }

@@ -177,6 +177,7 @@ private struct FieldCheck {
 
     func parts(_ parts: [WireBlobPart]) throws(FleetProtocolError) {
         guard !parts.isEmpty else { throw .fieldInvalid(type, field: "parts") }
+        try count(parts.count, "parts", Limits.chunkPartCountMax)
         var bytes = 0
         for part in parts {
             try length(part.digest.count, "parts.digest", 32)

@@ -1,5 +1,5 @@
 package import FleetMessages
-package import SwiftProtobuf
+internal import SwiftProtobuf
 
 /// The message of a frame, decoded and checked.
 package enum FleetMessage: Equatable, Sendable {
@@ -155,7 +155,7 @@ private func decode<Payload: SwiftProtobuf.Message>(
 
 /// Serialises a message that we made; maps in the order of their keys, so that the octets are always
 /// the same.
-package func serialise(_ message: some SwiftProtobuf.Message) -> [UInt8] {
+func serialise(_ message: some SwiftProtobuf.Message) -> [UInt8] {
     var options = BinaryEncodingOptions()
     options.useDeterministicOrdering = true
     do {

@@ -22,6 +22,11 @@ package enum Limits {
     /// Small enough for an urgent frame to overtake at 1 MB/s within a third of a second.
     package static let chunkBytesMax = 256 << 10
 
+    /// Parts in one BlobChunk.
+    ///
+    /// Their headers take about 50 octets each, which the limit of a frame has to hold too.
+    package static let chunkPartCountMax = 4_096
+
     /// Octets of one blob.
     ///
     /// The largest are certificate chains and inline bodies.

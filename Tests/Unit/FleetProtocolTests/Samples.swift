@@ -1,0 +1,293 @@
+import FleetMessages
+import FleetModel
+import SwiftProtobuf
+
+@testable import FleetProtocol
+
+/// A manifest with `count` routes, of which one may have another content.
+func manifest(routes count: Int, changed: Int? = nil) throws -> Manifest {
+    try Manifest(
+        entries: (0..<count).map { index in
+            let content = index == changed ? "changed \(index)" : "route \(index)"
+            return ManifestEntry(
+                kind: .route,
+                name: "route-\(index)",
+                digest: Digest(hashing: Array(content.utf8))
+            )
+        }
+    )
+}
+
+/// The content of an entry made by `manifest(routes:changed:)`.
+func content(_ index: Int, isChanged: Bool = false) -> [UInt8] {
+    Array((isChanged ? "changed \(index)" : "route \(index)").utf8)
+}
+
+let clusterID = [UInt8](0..<16)
+
+/// A stand-in for Ed25519: 64 octets made from the octets that are signed.
+func signature(_ octets: [UInt8]) -> [UInt8] {
+    let digest = Digest(hashing: octets).octets
+    return digest + digest
+}
+
+func signed(_ manifest: Manifest, version: UInt64, epoch: UInt64 = 1) throws -> SignedManifest {
+    let octets = SignedHead.signedOctets(
+        clusterID: clusterID,
+        epoch: epoch,
+        version: version,
+        digest: manifest.digest
+    )
+    let head = SignedHead(
+        epoch: epoch,
+        version: version,
+        digest: manifest.digest,
+        signature: signature(octets)
+    )
+    struct NoManifest: Error {}
+    guard let made = SignedManifest(head: head, manifest: manifest) else { throw NoManifest() }
+    return made
+}
+
+/// One message of each type, with every field set, under the name of its vector.
+func sampleMessages() throws -> [(name: String, message: FleetMessage)] {
+    let digest = wireOctets(Digest(hashing: Array("content".utf8)).octets)
+    var holding = WireHolding()
+    (holding.epoch, holding.version, holding.digest) = (1, 41, digest)
+    let version = try signed(try manifest(routes: 2), version: 42)
+    let head = version.head.message
+    return try joiningSamples() + helloSamples(holding)
+        + synchronisationSamples(version, head, holding) + reportSamples(holding)
+        + [
+            ("command", .command(.with { $0.kind = .drain })),
+            (
+                "goodbye",
+                .goodbye(
+                    .with {
+                        $0.reason = .busy
+                        $0.detail = "too many at once"
+                        $0.retryAfterMilliseconds = 1_500
+                    }
+                )
+            ),
+        ]
+}
+
+private func joiningSamples() -> [(name: String, message: FleetMessage)] {
+    [
+        (
+            "join",
+            .join(
+                .with {
+                    $0.token = "weir1.AAAA.BBBB"
+                    $0.name = "edge-1"
+                    $0.labels = ["site": "ams", "role": "edge"]
+                    $0.certificateRequest = wireOctets([0x30, 0x03, 0x02, 0x01, 0x00])
+                    $0.build = "weir 0.1"
+                }
+            )
+        ),
+        (
+            "join_accepted",
+            .joinAccepted(
+                .with {
+                    $0.clusterID = wireOctets(clusterID)
+                    $0.certificateChain = [wireOctets([0x30, 0x01]), wireOctets([0x30, 0x02])]
+                    $0.signingKey = wireOctets([UInt8](repeating: 7, count: 32))
+                    $0.notAfterUnixSeconds = 1_800_000_000
+                    $0.name = "edge-1"
+                }
+            )
+        ),
+        (
+            "join_refused",
+            .joinRefused(
+                .with {
+                    $0.reason = .tokenUsed
+                    $0.detail = "the token was used by edge-0"
+                }
+            )
+        ),
+        ("renew", .renew(.with { $0.certificateRequest = wireOctets([0x30, 0x00]) })),
+        (
+            "renewed",
+            .renewed(
+                .with {
+                    $0.certificateChain = [wireOctets([0x30, 0x01])]
+                    $0.notAfterUnixSeconds = 1_800_000_000
+                }
+            )
+        ),
+    ]
+}
+
+private func helloSamples(
+    _ holding: WireHolding
+) -> [(name: String, message: FleetMessage)] {
+    [
+        (
+            "hello",
+            .hello(
+                .with {
+                    $0.clusterID = wireOctets(clusterID)
+                    $0.name = "edge-1"
+                    $0.labels = ["site": "ams"]
+                    $0.build = "weir 0.1"
+                    $0.active = holding
+                    $0.lastGood = holding
+                    $0.quarantinedDigests = [holding.digest]
+                    $0.draining = true
+                }
+            )
+        ),
+        (
+            "welcome",
+            .welcome(
+                .with {
+                    $0.epoch = 1
+                    $0.headVersion = 42
+                    $0.headDigest = holding.digest
+                    $0.drain = true
+                    $0.heartbeatSeconds = 10
+                    $0.metricsSeconds = 10
+                }
+            )
+        ),
+    ]
+}
+
+private func synchronisationSamples(
+    _ version: SignedManifest,
+    _ head: WireHead,
+    _ holding: WireHolding
+) throws -> [(name: String, message: FleetMessage)] {
+    let base = try manifest(routes: 3)
+    let delta = ManifestDelta(from: base, to: version.manifest)
+    let digest = holding.digest
+    let chunked = WireBlobReference.with {
+        $0.digest = digest
+        $0.size = 300_000
+    }
+    return [
+        ("not_modified", .notModified(.with { $0.head = head })),
+        (
+            "manifest",
+            .manifest(
+                .with {
+                    $0.head = head
+                    $0.entries = WireManifestEntries(version.manifest)
+                }
+            )
+        ),
+        (
+            "manifest_chunked",
+            .manifest(
+                .with {
+                    $0.head = head
+                    $0.chunked = chunked
+                }
+            )
+        ),
+        (
+            "manifest_delta",
+            .manifestDelta(
+                .with {
+                    $0.head = head
+                    $0.baseDigest = wireOctets(base.digest.octets)
+                    $0.operations = WireDeltaOperations(delta)
+                }
+            )
+        ),
+        ("want_blobs", .wantBlobs(.with { $0.digests = [digest] })),
+        (
+            "blob_chunk",
+            .blobChunk(
+                .with {
+                    $0.parts = [
+                        .with {
+                            $0.digest = digest
+                            $0.size = 7
+                            $0.octets = wireOctets(Array("content".utf8))
+                        }
+                    ]
+                }
+            )
+        ),
+        ("deferred", .deferred(.with { $0.retryAfterMilliseconds = 750 })),
+    ]
+}
+
+private func reportSamples(_ holding: WireHolding) -> [(name: String, message: FleetMessage)] {
+    [
+        (
+            "apply_status",
+            .applyStatus(
+                .with {
+                    ($0.epoch, $0.version, $0.digest) = (1, 42, holding.digest)
+                    $0.state = .rejected
+                    $0.cause = .environment
+                    $0.problems = [
+                        .with {
+                            ($0.kind, $0.name) = ("listener", "web")
+                            ($0.field, $0.message) = ("address", "the port is taken")
+                        }
+                    ]
+                    $0.active = holding
+                }
+            )
+        ),
+        (
+            "heartbeat",
+            .heartbeat(
+                .with {
+                    $0.active = holding
+                    $0.connections = 17
+                    $0.loopLagMicroseconds = 250
+                    $0.memoryBytes = 30_000_000
+                    $0.draining = true
+                }
+            )
+        ),
+        (
+            "heartbeat_answer",
+            .heartbeatAnswer(
+                .with {
+                    ($0.epoch, $0.headVersion, $0.headDigest) = (1, 42, holding.digest)
+                }
+            )
+        ),
+        ("metrics_report", .metricsReport(sampleReport())),
+    ]
+}
+
+private func sampleReport() -> WireMetricsReport {
+    .with {
+        $0.sequence = 9
+        $0.intervalMilliseconds = 10_000
+        $0.counters = [
+            .with {
+                $0.name = "weir_requests_total"
+                $0.labels = [
+                    .with {
+                        ($0.name, $0.value) = ("status_class", "2xx")
+                    }
+                ]
+                $0.delta = 1_234
+            }
+        ]
+        $0.gauges = [
+            .with {
+                ($0.name, $0.value) = ("weir_connections", 17)
+            }
+        ]
+        $0.histograms = [
+            .with {
+                $0.name = "weir_request_duration_seconds"
+                $0.subBucketBits = 4
+                $0.buckets = [100, 101, 200]
+                $0.counts = [5, 6, 7]
+                $0.sum = 123_456_789
+            }
+        ]
+    }
+}
