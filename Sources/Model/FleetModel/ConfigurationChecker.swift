@@ -46,7 +46,7 @@ struct ConfigurationChecker {
     private mutating func add(_ node: ConfigurationNode, to kind: ResourceKind, at place: Place) {
         if !Settings.settings(of: kind).isBuilt && !acceptsUnbuilt {
             // What holds nothing states what the build does anyway.
-            if let items = node.items, items.isEmpty { return }
+            if let items = node.items, items.isEmpty, !kind.isSingleton { return }
             complain("not supported by this build", place, kind: kind)
             return
         }

@@ -132,7 +132,7 @@ package struct ManifestDelta: Hashable, Sendable {
     }
 
     /// Marks one longest strictly increasing subsequence among the values that are not `nil`.
-    private static func longestIncreasing(_ values: [Int?]) -> [Bool] {
+    static func longestIncreasing(_ values: [Int?]) -> [Bool] {
         // tails[k] is the index of the smallest value that ends a subsequence of length k + 1.
         var tails: [Int] = []
         var tailValues: [Int] = []
