@@ -52,6 +52,22 @@ final class Fleet {
         }
     }
 
+    /// Saves when nodes were last heard of; what fails is saved with the next.
+    func saveSeen() {
+        var moments: [String: Int64] = [:]
+        for (name, entry) in nodes where entry.isSeenUnsaved {
+            moments[name] = entry.seenAtMilliseconds
+            nodes[name]?.isSeenUnsaved = false
+        }
+        guard !moments.isEmpty else { return }
+        owner.run({ [store = owner.store, moments] in try await store.noteSeen(moments) }) {
+            result in
+            guard case .failure(let error) = result else { return }
+            self.logger.warning("fleet.seen_unsaved", metadata: ["error": "\(error)"])
+            for name in moments.keys { self.nodes[name]?.isSeenUnsaved = true }
+        }
+    }
+
     /// The store has a new head, or may have one.
     func headChanged() {
         guard case .idle = headFetch else {
@@ -205,12 +221,7 @@ final class Fleet {
         owner.run({ [issuer = owner.issuer] in try await issuer.join(join) }) { result in
             switch result {
             case .success(let accepted):
-                let record = NodeRecord(
-                    name: accepted.name,
-                    labels: join.labels,
-                    isDraining: false,
-                    isRevoked: false
-                )
+                let record = NodeRecord(name: accepted.name, labels: join.labels)
                 self.nodes[accepted.name] = NodeEntry(record, now: .now())
                 self.logger.notice("node.joined", metadata: ["node": "\(accepted.name)"])
                 connection.joinAccepted(accepted)
@@ -372,5 +383,7 @@ extension NodeEntry {
     fileprivate mutating func heard(_ now: NIODeadline) {
         heardAt = now
         seenAtMilliseconds = Int64(Date().timeIntervalSince1970 * 1_000)
+        wasHeard = true
+        isSeenUnsaved = true
     }
 }

@@ -1,3 +1,4 @@
+package import ControlStore
 import FleetMessages
 import FleetProtocol
 
@@ -43,15 +44,15 @@ package struct FleetDirectory: Sendable {
     /// Takes the node out of service; it keeps its process and its session.
     ///
     /// - Throws: `nodeUnknown`, `nodeRevoked` or `storeFailed`.
-    package func drain(_ name: String) async throws {
-        try await setDraining(true, name)
+    package func drain(_ name: String, note: ChangeNote) async throws {
+        try await setDraining(true, name, note)
     }
 
     /// Puts the node back into service.
     ///
     /// - Throws: As `drain`.
-    package func undrain(_ name: String) async throws {
-        try await setDraining(false, name)
+    package func undrain(_ name: String, note: ChangeNote) async throws {
+        try await setDraining(false, name, note)
     }
 
     /// Lets the node try again what it rejected.
@@ -67,10 +68,10 @@ package struct FleetDirectory: Sendable {
     /// Ends the node's membership and closes its session at once.
     ///
     /// - Throws: `nodeUnknown` or `storeFailed`.
-    package func revoke(_ name: String) async throws {
+    package func revoke(_ name: String, note: ChangeNote) async throws {
         guard try await node(name) != nil else { throw FleetCommandError.nodeUnknown(name) }
         do {
-            try await fleet.store.revoke(node: name)
+            try await fleet.store.revoke(node: name, note: note)
         } catch {
             throw FleetCommandError.storeFailed("\(error)")
         }
@@ -82,10 +83,10 @@ package struct FleetDirectory: Sendable {
     /// Forgets the node; its certificate is revoked too.
     ///
     /// - Throws: As `revoke`.
-    package func remove(_ name: String) async throws {
+    package func remove(_ name: String, note: ChangeNote) async throws {
         guard try await node(name) != nil else { throw FleetCommandError.nodeUnknown(name) }
         do {
-            try await fleet.store.remove(node: name)
+            try await fleet.store.remove(node: name, note: note)
         } catch {
             throw FleetCommandError.storeFailed("\(error)")
         }
@@ -94,10 +95,14 @@ package struct FleetDirectory: Sendable {
         }
     }
 
-    private func setDraining(_ isDraining: Bool, _ name: String) async throws {
+    private func setDraining(
+        _ isDraining: Bool,
+        _ name: String,
+        _ note: ChangeNote
+    ) async throws {
         try await require(name)
         do {
-            try await fleet.store.setDraining(isDraining, node: name)
+            try await fleet.store.setDraining(isDraining, node: name, note: note)
         } catch {
             throw FleetCommandError.storeFailed("\(error)")
         }

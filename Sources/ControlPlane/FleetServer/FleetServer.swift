@@ -39,6 +39,7 @@ package final class FleetServer: Sendable {
     private let fleet: FleetLoop
     private let group: MultiThreadedEventLoopGroup
     private let listener: NIOLoopBoundBox<(any Channel)?>
+    private let saving: NIOLoopBoundBox<RepeatedTask?>
 
     /// Prepares the server; nothing is bound yet.
     package init(
@@ -52,6 +53,7 @@ package final class FleetServer: Sendable {
         let loop = group.next()
         fleet = FleetLoop(loop: loop, store: store, issuer: issuer, logger: logger)
         listener = NIOLoopBoundBox.makeBoxSendingValue(nil, eventLoop: loop)
+        saving = NIOLoopBoundBox.makeBoxSendingValue(nil, eventLoop: loop)
         directory = FleetDirectory(fleet: fleet)
     }
 
@@ -78,7 +80,14 @@ package final class FleetServer: Sendable {
                 }
             }
         let channel = try await bootstrap.bind(host: settings.host, port: settings.port).get()
-        try await fleet.loop.submit { [listener] in listener.value = channel }.get()
+        try await fleet.loop.submit { [fleet, listener, saving] in
+            listener.value = channel
+            let period = TimeAmount.seconds(Limits.seenSavingSeconds)
+            saving.value = fleet.loop.scheduleRepeatedTask(initialDelay: period, delay: period) {
+                _ in
+                fleet.onLoop.saveSeen()
+            }
+        }.get()
         let address = channel.localAddress
         return (address?.ipAddress ?? settings.host, address?.port ?? settings.port)
     }
@@ -92,7 +101,8 @@ package final class FleetServer: Sendable {
 
     /// Says goodbye to all nodes and stops listening.
     package func shutdown() async throws {
-        let closed = try await fleet.loop.submit { [fleet, listener] in
+        let closed = try await fleet.loop.submit { [fleet, listener, saving] in
+            saving.value?.cancel()
             fleet.onLoop.stop()
             let channel = listener.value
             listener.value = nil

@@ -1,3 +1,4 @@
+package import ControlStore
 package import FleetMessages
 package import FleetModel
 package import FleetProtocol
@@ -23,13 +24,16 @@ package protocol FleetStore: Sendable {
     func nodes() async throws -> [NodeRecord]
 
     /// Remembers whether the operator wants the node drained.
-    func setDraining(_ isDraining: Bool, node: String) async throws
+    func setDraining(_ isDraining: Bool, node: String, note: ChangeNote) async throws
 
     /// Puts the node's certificates on the deny list.
-    func revoke(node: String) async throws
+    func revoke(node: String, note: ChangeNote) async throws
 
     /// Forgets the node and puts its certificates on the deny list.
-    func remove(node: String) async throws
+    func remove(node: String, note: ChangeNote) async throws
+
+    /// Remembers when nodes were last heard of, in milliseconds since 1970.
+    func noteSeen(_ moments: [String: Int64]) async throws
 }
 
 /// What is remembered of a node.
@@ -39,10 +43,19 @@ package struct NodeRecord: Sendable, Equatable {
     /// Whether the operator wants it drained.
     package let isDraining: Bool
     package let isRevoked: Bool
+    /// When it was last heard of, in milliseconds since 1970.
+    package let seenAtMilliseconds: Int64?
 
-    package init(name: String, labels: [String: String], isDraining: Bool, isRevoked: Bool) {
+    package init(
+        name: String,
+        labels: [String: String],
+        isDraining: Bool = false,
+        isRevoked: Bool = false,
+        seenAtMilliseconds: Int64? = nil
+    ) {
         (self.name, self.labels) = (name, labels)
         (self.isDraining, self.isRevoked) = (isDraining, isRevoked)
+        self.seenAtMilliseconds = seenAtMilliseconds
     }
 }
 

@@ -58,6 +58,11 @@ enum Limits {
     /// Time after which a metrics report says nothing about now.
     static let metricsStaleSeconds: Int64 = 30
 
+    /// Seconds between savings of when nodes were last heard of.
+    ///
+    /// It is shown for nodes that are away; a minute's precision does for that, and costs one small write.
+    static let seenSavingSeconds: Int64 = 60
+
     /// Encoded offers kept: one per base that some node serves.
     static let encodedOfferCountMax = 32
 

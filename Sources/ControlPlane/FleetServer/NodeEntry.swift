@@ -18,6 +18,10 @@ struct NodeEntry {
     /// When the session was last heard of.
     var heardAt: NIODeadline
     var seenAtMilliseconds: Int64?
+    /// Whether it had a session with this process.
+    var wasHeard = false
+    /// Whether the store does not know yet when it was heard of.
+    var isSeenUnsaved = false
 
     var active: Holding?
     var sent: Holding?
@@ -35,6 +39,7 @@ struct NodeEntry {
         labels = record.labels
         drainIsWanted = record.isDraining
         isRevoked = record.isRevoked
+        seenAtMilliseconds = record.seenAtMilliseconds
         absentSince = now
         heardAt = now
     }
@@ -79,7 +84,7 @@ struct NodeEntry {
             if now - absentSince > .seconds(Limits.unreachableAfterCloseSeconds) {
                 return .unreachable
             }
-            if seenAtMilliseconds == nil { return .joining }
+            if !wasHeard { return .joining }
         } else if now - heardAt > .seconds(Limits.unreachableAfterSilenceSeconds) {
             return .unreachable
         }

@@ -82,8 +82,7 @@ final class PeerHandshake: ChannelInboundHandler, RemovableChannelHandler {
             return
         }
         guard let certificate else {
-            let nobody = NodeRecord(name: "", labels: [:], isDraining: false, isRevoked: false)
-            replace(context, .stranger, nobody)
+            replace(context, .stranger, NodeRecord(name: "", labels: [:]))
             return
         }
         let owner = fleet.owner

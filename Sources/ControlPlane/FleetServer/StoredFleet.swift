@@ -1,0 +1,163 @@
+package import Authority
+package import ControlStore
+import Cryptography
+package import FleetMessages
+package import FleetModel
+package import FleetProtocol
+
+/// The store and the authority as the fleet's server sees them.
+package struct StoredFleet: FleetStore, CertificateIssuer {
+    private let store: any ConfigStore
+    private let authority: Authority
+
+    /// Takes the store that the authority was opened on.
+    package init(store: any ConfigStore, authority: Authority) {
+        (self.store, self.authority) = (store, authority)
+    }
+
+    // MARK: Store
+
+    package var clusterID: [UInt8] { authority.clusterID }
+
+    package func head() async throws -> SignedManifest? {
+        guard let head = try await store.head() else { return nil }
+        return try await signed(head)
+    }
+
+    package func version(_ number: UInt64) async throws -> SignedManifest? {
+        guard let version = try await store.version(number) else { return nil }
+        return try await signed(version)
+    }
+
+    package func manifest(_ digest: Digest) async throws -> Manifest? {
+        try await store.manifest(digest: digest)
+    }
+
+    package func blobs(_ digests: [Digest]) async throws -> [Digest: [UInt8]] {
+        try await store.blobs(digests)
+    }
+
+    package func nodes() async throws -> [NodeRecord] {
+        try await store.nodes().map(NodeRecord.init)
+    }
+
+    package func setDraining(_ isDraining: Bool, node: String, note: ChangeNote) async throws {
+        try await store.setDraining(isDraining, node: node, note: note)
+    }
+
+    package func revoke(node: String, note: ChangeNote) async throws {
+        try await store.revoke(node: node, note: note)
+    }
+
+    package func remove(node: String, note: ChangeNote) async throws {
+        try await store.remove(node: node, note: note)
+    }
+
+    package func noteSeen(_ moments: [String: Int64]) async throws {
+        try await store.noteSeen(moments)
+    }
+
+    private func signed(_ version: StoredVersion) async throws -> SignedManifest? {
+        guard let manifest = try await store.manifest(of: version.number) else { return nil }
+        let head = SignedHead(
+            epoch: version.epoch,
+            version: version.number,
+            digest: version.digest,
+            signature: version.signature
+        )
+        return SignedManifest(head: head, manifest: manifest)
+    }
+
+    // MARK: Authority
+
+    package func join(_ request: WireJoin) async throws -> WireJoinAccepted {
+        let membership: Membership
+        do {
+            membership = try await authority.join(
+                tokenText: request.token,
+                name: request.name,
+                labels: request.labels,
+                request: octets(request.certificateRequest)
+            )
+        } catch {
+            guard let reason = WireJoinRefusal(error) else { throw error }
+            throw JoinError(reason, "\(error)")
+        }
+        var accepted = WireJoinAccepted()
+        accepted.clusterID = wireOctets(authority.clusterID)
+        accepted.certificateChain = membership.chain.map(wireOctets)
+        accepted.signingKey = wireOctets(authority.manifestKey.rawOctets)
+        accepted.notAfterUnixSeconds = membership.node.notAfterSeconds
+        accepted.name = membership.node.name
+        return accepted
+    }
+
+    package func renew(node: String, certificateRequest: [UInt8]) async throws -> WireRenewed {
+        var message = WireRenewed()
+        do {
+            let chain = try await authority.renew(node: node, request: certificateRequest)
+            message.certificateChain = chain.map(wireOctets)
+            if let leaf = chain.first {
+                message.notAfterUnixSeconds = try Certificate(der: leaf).notAfterSeconds
+            }
+        } catch let error as AuthorityError where WireJoinRefusal(error) != nil {
+            message.refusal = "\(error)"
+        }
+        return message
+    }
+
+    package func identify(certificate: [UInt8]) async throws -> PeerIdentity {
+        switch try await authority.identify(certificate: certificate) {
+        case .member(let node): .member(NodeRecord(node))
+        case .revoked(let name): .revoked(name: name)
+        case .unknown(let reason): .unknown(reason: reason)
+        }
+    }
+}
+
+extension NodeRecord {
+    init(_ node: StoredNode) {
+        self.init(
+            name: node.name,
+            labels: node.labels,
+            isDraining: node.isDraining,
+            isRevoked: node.isRevoked,
+            seenAtMilliseconds: node.seenMilliseconds
+        )
+    }
+}
+
+extension WireJoinRefusal {
+    /// What a node is told; `nil` if the fault is not the node's.
+    init?(_ error: AuthorityError) {
+        switch error {
+        case .tokenMalformed, .tokenOfAnotherCluster: self = .tokenUnknown
+        case .nameInvalid: self = .nameInvalid
+        case .labelsInvalid: self = .labelsMissing
+        case .requestInvalid, .requestKeyUnsupported, .requestSignatureInvalid:
+            self = .requestInvalid
+        case .store(.tokenUnknown), .store(.tokenRevoked): self = .tokenUnknown
+        case .store(.tokenExpired): self = .tokenExpired
+        case .store(.tokenUsed): self = .tokenUsed
+        case .store(.tokenLabelsMissing): self = .labelsMissing
+        case .store(.nodeNameTaken): self = .nameTaken
+        case .tokenLifetimeInvalid, .materialInvalid, .fileFailed, .store: return nil
+        }
+    }
+}
+
+extension FleetServer.Settings {
+    /// A listener with a fresh certificate of the authority.
+    ///
+    /// - Throws: `AuthorityError` if its key fails.
+    package init(host: String, port: Int, authority: Authority) throws {
+        let identity = try authority.fleetServerIdentity()
+        self.init(
+            host: host,
+            port: port,
+            certificateChain: identity.chain,
+            privateKey: identity.privateKey.der,
+            authorityCertificate: authority.certificate
+        )
+    }
+}
