@@ -140,7 +140,7 @@ package struct FieldSection: ~Copyable {
                 now.phase = .name
             }
             if now.phase == .name {
-                guard try Self.scanName(octets, &now, role) else { break }
+                guard try Self.scanName(octets, &now) else { break }
                 now.phase = .value
             }
             let lineEnd = try Self.scanValue(octets, from: now.cursor)
@@ -204,14 +204,12 @@ package struct FieldSection: ~Copyable {
     /// - Parameters:
     ///   - octets: The message.
     ///   - now: Where reading stands; moved past the colon, or to the end of the octets.
-    ///   - role: Whose fields these are.
     /// - Returns: False while the colon has not arrived.
     /// - Throws: The first octet that cannot be in a name.
     @inline(__always)
     private static func scanName(
         _ octets: Span<UInt8>,
-        _ now: inout Place,
-        _ role: Role
+        _ now: inout Place
     ) throws(HTTP1Error) -> Bool {
         let start = now.lineStart
         if start + 16 <= octets.count, now.cursor == start {
@@ -232,32 +230,31 @@ package struct FieldSection: ~Copyable {
                         asciiLowercased(octets.word(at: now.colonAt - 8))
                     )
                 } else {
-                    return try scanLongName(octets, &now, role)
+                    return try scanLongName(octets, &now)
                 }
             }
             now.nameEnd = now.colonAt
-            if case .other = now.name { try checkUnknownName(octets, &now, role) }
+            if case .other = now.name { try checkUnknownName(octets, now) }
             now.cursor = now.colonAt + 1
             return true
         }
-        return try scanLongName(octets, &now, role)
+        return try scanLongName(octets, &now)
     }
 
     private static func scanLongName(
         _ octets: Span<UInt8>,
-        _ now: inout Place,
-        _ role: Role
+        _ now: inout Place
     ) throws(HTTP1Error) -> Bool {
         let end = octets.firstIndex(of: colon, from: now.cursor, to: octets.count)
         guard end < octets.count else {
-            try checkPartialName(octets, now, role)
+            try checkPartialName(octets, now)
             now.cursor = end
             return false
         }
         now.colonAt = end
         now.nameEnd = end
         now.name = FieldName.find(in: octets, now.lineStart..<end)
-        if case .other = now.name { try checkUnknownName(octets, &now, role) }
+        if case .other = now.name { try checkUnknownName(octets, now) }
         now.cursor = end + 1
         return true
     }
@@ -265,17 +262,10 @@ package struct FieldSection: ~Copyable {
     /// Judges the part of a name that is there, so that a line without a colon is refused at once.
     private static func checkPartialName(
         _ octets: Span<UInt8>,
-        _ now: Place,
-        _ role: Role
+        _ now: Place
     ) throws(HTTP1Error) {
         let odd = OctetSet.token.firstIndexOutside(octets, now.cursor..<octets.count)
         guard odd < octets.count else { return }
-        // In a response, white space may stand before a colon that has yet to come.
-        if role == .response, odd > now.lineStart {
-            var index = odd
-            while index < octets.count, isBlank(octets[index]) { index += 1 }
-            if index == octets.count { return }
-        }
         throw nameError(octets, at: odd)
     }
 
@@ -290,21 +280,12 @@ package struct FieldSection: ~Copyable {
 
     private static func checkUnknownName(
         _ octets: Span<UInt8>,
-        _ now: inout Place,
-        _ role: Role
+        _ now: Place
     ) throws(HTTP1Error) {
         let name = now.lineStart..<now.colonAt
         guard !name.isEmpty else { throw .fieldNameEmpty }
         let odd = OctetSet.token.firstIndexOutside(octets, name)
-        if odd < name.upperBound {
-            // RFC 9112 §5.1: a proxy removes white space before the colon from a response.
-            guard role == .response, odd > now.lineStart else { throw nameError(octets, at: odd) }
-            for index in odd..<name.upperBound where !isBlank(octets[index]) {
-                throw nameError(octets, at: odd)
-            }
-            now.nameEnd = odd
-            now.name = FieldName.find(in: octets, now.lineStart..<odd)
-        }
+        guard odd == name.upperBound else { throw nameError(octets, at: odd) }
         guard now.nameEnd - now.lineStart <= Int(UInt16.max) else { throw .fieldSectionTooLarge }
     }
 
@@ -316,7 +297,8 @@ package struct FieldSection: ~Copyable {
     /// - Returns: The index of the CR, or the count of octets when it has not arrived.
     /// - Throws: `fieldValueInvalid` for a control or a NUL, `bareLineFeed`.
     @inline(__always)
-    private static func scanValue(_ octets: Span<UInt8>, from start: Int) throws(HTTP1Error) -> Int {
+    private static func scanValue(_ octets: Span<UInt8>, from start: Int) throws(HTTP1Error) -> Int
+    {
         var index = octets.firstIndexOfControl(from: start)
         while index < octets.count {
             let octet = octets[index]

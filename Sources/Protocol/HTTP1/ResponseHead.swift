@@ -3,9 +3,10 @@ package import HTTPSemantics
 
 /// The head of a response, read strictly and in place (RFC 9112 §4, §5, §6).
 ///
-/// Used as `RequestHead` is. Two things are looser than in requests, both for old origins: the space
-/// after the status code may be missing when there is no reason phrase, and white space before a colon
-/// is left out of the name (RFC 9112 §5.1 makes the proxy remove it).
+/// Used as `RequestHead` is. Looser than the grammar in one point: the space after the status code may be
+/// missing when there is no reason phrase. Stricter in one: a line with white space before its colon is
+/// refused, where RFC 9112 §5.1 makes a proxy remove it; an origin that writes it is not to be trusted
+/// with framing.
 ///
 ///     version --SP--> status --SP--> reason --CRLF--> fields --CRLF--> complete
 package struct ResponseHead: ~Copyable {
@@ -86,7 +87,9 @@ package struct ResponseHead: ~Copyable {
         }
         guard let end = try fields.decode(octets, limits: limits) else { return nil }
         if fields.facts.isChunked {
-            guard fields.facts.contentLength == nil else { throw .contentLengthWithTransferEncoding }
+            guard fields.facts.contentLength == nil else {
+                throw .contentLengthWithTransferEncoding
+            }
             guard version == .http11 else { throw .transferEncodingInHTTP10 }
         }
         phase = .complete
