@@ -39,6 +39,10 @@ package struct SQLiteConfigStore: ConfigStore {
             )
             try Self.check(pool, path: directory.databasePath)
             let (now, envelope) = (self.clock(), envelope)
+            // Marked before the first table, so that every crash leaves a file that is known as ours.
+            try pool.writeWithoutTransaction { db in
+                try db.execute(sql: "PRAGMA application_id = \(Schema.applicationID)")
+            }
             try Schema.migrator.migrate(pool)
             try pool.write { db in try Self.found(db, now: now, envelope: envelope) }
         } catch {
@@ -46,9 +50,10 @@ package struct SQLiteConfigStore: ConfigStore {
         }
     }
 
-    /// Closes the database; later calls fail.
+    /// Closes the database, with all of it in one file; later calls fail.
     package func close() throws(StoreError) {
         do {
+            _ = try pool.writeWithoutTransaction { db in try db.checkpoint(.truncate) }
             try pool.close()
         } catch {
             throw StoreError(database: error)

@@ -15,8 +15,6 @@ enum Schema {
     @Sendable private static func createVersions(_ db: Database) throws {
         try db.execute(
             sql: """
-                PRAGMA application_id = \(applicationID);
-
                 CREATE TABLE cluster (
                     id INTEGER PRIMARY KEY CHECK (id = 1),
                     cluster_id BLOB NOT NULL CHECK (length(cluster_id) = 16),
