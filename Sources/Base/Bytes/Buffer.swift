@@ -18,6 +18,7 @@ package struct Buffer: ~Copyable {
     /// Makes an empty buffer without a block.
     @inlinable
     package init() {
+        // SAFETY: there is no block.
         unsafe base = nil
         capacity = 0
         start = 0
@@ -194,6 +195,16 @@ package struct Buffer: ~Copyable {
         append(text.utf8.span)
     }
 
+    /// Appends the octets of an array.
+    ///
+    /// - Parameter octets: At most `writableCount` of them.
+    /// - Returns: `false`, with nothing copied, when they do not fit.
+    @inlinable
+    @discardableResult
+    package mutating func append(_ octets: [UInt8]) -> Bool {
+        append(octets.span)
+    }
+
     /// Appends a number in decimal.
     ///
     /// - Parameter number: The number.
@@ -248,6 +259,58 @@ package struct Buffer: ~Copyable {
         return true
     }
 
+    /// Copies octets before those that are here.
+    ///
+    /// - Parameter octets: At most `headroom` of them, not of this buffer.
+    /// - Returns: `false`, with nothing copied, when they do not fit.
+    @inlinable
+    @discardableResult
+    package mutating func prepend(_ octets: Span<UInt8>) -> Bool {
+        // SAFETY: `base` is the start of the block that this buffer owns.
+        guard octets.count <= start, let base = unsafe base else { return octets.isEmpty }
+        let target = unsafe base + (start &- octets.count)
+        // SAFETY: octets.count <= start, and the block is written by nobody else.
+        unsafe octets.withUnsafeBufferPointer { source in
+            if let first = source.baseAddress {
+                unsafe target.update(from: first, count: source.count)
+            }
+        }
+        start &-= octets.count
+        return true
+    }
+
+    /// Copies a literal before the octets that are here.
+    ///
+    /// - Parameter text: At most `headroom` octets.
+    /// - Returns: `false`, with nothing copied, when it does not fit.
+    package mutating func prepend(_ text: StaticString) -> Bool {
+        let count = text.utf8CodeUnitCount
+        // SAFETY: `base` is the start of the block; count <= start; the literal lives for ever.
+        guard count <= start, let base = unsafe base else { return count == 0 }
+        unsafe (base + (start - count)).update(from: text.utf8Start, count: count)
+        start -= count
+        return true
+    }
+
+    /// Copies a literal between the octets that are here, moving those behind it.
+    ///
+    /// - Parameters:
+    ///   - text: At most `writableCount` octets.
+    ///   - offset: From the first readable octet.
+    /// - Returns: `false`, with nothing copied, when it does not fit.
+    package mutating func insert(_ text: StaticString, at offset: Int) -> Bool {
+        precondition(offset >= 0 && offset <= count, "insert at \(offset) of \(count)")
+        let added = text.utf8CodeUnitCount
+        // SAFETY: `base` is the start of the block; the octets behind move within it, since `added` more
+        // fit; update(from:) allows the overlap; the literal lives for ever.
+        guard added <= capacity - end, let base = unsafe base else { return added == 0 }
+        let place = unsafe base + start + offset
+        unsafe (place + added).update(from: place, count: count - offset)
+        unsafe place.update(from: text.utf8Start, count: added)
+        end += added
+        return true
+    }
+
     /// Moves readable octets to another place in the readable part.
     ///
     /// - Parameters:
@@ -262,24 +325,6 @@ package struct Buffer: ~Copyable {
             from: base + start + range.lowerBound,
             count: range.count
         )
-    }
-
-    /// Overwrites readable octets.
-    ///
-    /// - Parameters:
-    ///   - offset: From the first readable octet.
-    ///   - octets: They end within the readable part.
-    package mutating func overwrite(at offset: Int, with octets: Span<UInt8>) {
-        precondition(offset >= 0 && octets.count <= count - offset)
-        // SAFETY: `base` is the start of the block.
-        guard let base = unsafe base else { return }
-        let target = unsafe base + start + offset
-        // SAFETY: the place was checked; the span is not of this buffer, which is borrowed mutably.
-        unsafe octets.withUnsafeBufferPointer { source in
-            if let first = source.baseAddress {
-                unsafe target.update(from: first, count: source.count)
-            }
-        }
     }
 
     /// Removes octets from the middle and closes the gap from behind.

@@ -6,6 +6,8 @@ package enum BlockSize: Int, CaseIterable, Sendable {
     case medium = 16_384
     /// Content that is known to be long.
     case large = 65_536
+    /// The longest head that the default limits allow.
+    case huge = 131_072
 }
 
 /// One block that no buffer holds.
@@ -51,6 +53,7 @@ package final class BufferPool {
         case .small: free = small.popLast()
         case .medium: free = medium.popLast()
         case .large: free = large.popLast()
+        case .huge: free = nil
         }
         let capacity = size.rawValue
         // SAFETY: a free block is in no buffer, and a new one in none yet.

@@ -7,11 +7,17 @@ package import SystemCalls
 /// asked has emptied the kernel's queue: there is no second call to be told EAGAIN, unless the peer has
 /// closed, which only a read of zero octets shows.
 package struct StreamSocket: ~Copyable {
-    private let descriptor: FileDescriptor
+    private var descriptor: FileDescriptor?
+    /// The number, to register with a loop; not ours any more once closed.
+    package let number: Int32
     /// Whether a read may bring something: octets, the end, or an error.
     package private(set) var canRead = false
     /// Whether a write may move something.
     package private(set) var canWrite: Bool
+    /// Whether both directions are gone, or an error waits.
+    package private(set) var isBroken = false
+    /// Whether the end of what the peer sends has been read.
+    package private(set) var hasEnded = false
     private var endIsNear = false
 
     /// What a read came to.
@@ -40,12 +46,17 @@ package struct StreamSocket: ~Copyable {
     ///   - descriptor: A non-blocking socket.
     ///   - isConnected: `false` while connect(2) is under way.
     package init(owning descriptor: consuming FileDescriptor, isConnected: Bool) {
-        self.descriptor = descriptor
+        number = descriptor.number
+        self.descriptor = consume descriptor
         canWrite = isConnected
     }
 
-    /// The number, to register with a loop.
-    package var number: Int32 { descriptor.number }
+    /// Closes the socket now; it cannot do anything afterwards.
+    package mutating func close() {
+        descriptor = nil
+        canRead = false
+        canWrite = false
+    }
 
     /// Notes what the loop reported.
     ///
@@ -57,6 +68,7 @@ package struct StreamSocket: ~Copyable {
         }
         if !readiness.isDisjoint(with: [.writable, .hangUp, .error]) { canWrite = true }
         if !readiness.isDisjoint(with: [.peerClosed, .hangUp, .error]) { endIsNear = true }
+        if !readiness.isDisjoint(with: [.hangUp, .error]) { isBroken = true }
     }
 
     /// Reads once into the free memory of `buffer`.
@@ -71,9 +83,10 @@ package struct StreamSocket: ~Copyable {
         // SAFETY: the pointer is used by the one call and not kept.
         unsafe buffer.fill(reserve: reserve) { memory in
             asked = memory.count
-            switch unsafe SystemCalls.receive(descriptor.number, into: memory) {
+            switch unsafe SystemCalls.receive(number, into: memory) {
             case .count(0):
                 outcome = asked == 0 ? .wouldBlock : .end
+                hasEnded = asked > 0
                 return 0
             case .count(let count):
                 outcome = .octets(count)
@@ -82,6 +95,7 @@ package struct StreamSocket: ~Copyable {
                 return 0
             case .failed(let errno):
                 outcome = .failed(errno)
+                hasEnded = true
                 return 0
             }
         }
@@ -98,7 +112,7 @@ package struct StreamSocket: ~Copyable {
     /// - Parameter octets: What to write.
     /// - Returns: How much of it moved; 0 when the socket is full.
     package mutating func send(_ octets: Span<UInt8>) -> Sent {
-        switch SystemCalls.send(descriptor.number, octets) {
+        switch SystemCalls.send(number, octets) {
         case .count(let count):
             if count < octets.count { canWrite = false }
             return .octets(count)
@@ -114,16 +128,16 @@ package struct StreamSocket: ~Copyable {
     ///
     /// - Returns: The error.
     package borrowing func connectError() -> Errno? {
-        pendingError(descriptor.number)
+        pendingError(number)
     }
 
     /// Sends FIN after what has been written.
     package borrowing func finishWriting() {
-        shutdownWrite(descriptor.number)
+        shutdownWrite(number)
     }
 
     /// Has the coming close reset the connection.
     package borrowing func resetOnClose() {
-        setResetOnClose(descriptor.number)
+        setResetOnClose(number)
     }
 }

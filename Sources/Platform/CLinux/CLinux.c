@@ -179,18 +179,17 @@ int weir_affinity_count(void) {
     return sched_getaffinity(0, sizeof set, &set) < 0 ? -1 : CPU_COUNT(&set);
 }
 
-int weir_steer_reuseport(int descriptor, uint32_t count) {
+int weir_refuse_new_connections(int descriptor) {
     struct sock_filter code[] = {
-        {BPF_LD | BPF_W | BPF_ABS, 0, 0, (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM)},
-        {BPF_ALU | BPF_MOD | BPF_K, 0, 0, count},
-        {BPF_RET | BPF_A, 0, 0, 0},
+        // The filter sees a segment from its TCP header on: octet 13 holds the flags.
+        {BPF_LD | BPF_B | BPF_ABS, 0, 0, 13},
+        {BPF_ALU | BPF_AND | BPF_K, 0, 0, 0x12},  // SYN and ACK
+        {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0x02},  // SYN alone
+        {BPF_RET | BPF_K, 0, 0, 0},
+        {BPF_RET | BPF_K, 0, 0, UINT32_MAX},
     };
     struct sock_fprog program = {sizeof code / sizeof code[0], code};
-    if (count == 0) {
-        errno = EINVAL;
-        return -1;
-    }
-    return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program);
+    return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
 int weir_signal_descriptor(const int *signals, int count) {

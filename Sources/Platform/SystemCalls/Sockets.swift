@@ -128,8 +128,9 @@ package func shutdownRead(_ descriptor: Int32) {
     _ = Glibc.shutdown(descriptor, Int32(SHUT_RD))
 }
 
-/// SO_ATTACH_REUSEPORT_CBPF: new connections go to the first `count` sockets of the group of `descriptor` only.
-package func steerReusePort(_ descriptor: Int32, count: Int) throws(SystemCallError) {
-    let sockets = UInt32(clamping: count)
-    try check("setsockopt") { weir_steer_reuseport(descriptor, sockets) }
+/// SO_ATTACH_FILTER: drops segments that begin a connection to this listening socket.
+///
+/// Handshakes that have begun go on, so that what they lead to can be accepted before the socket closes.
+package func refuseNewConnections(_ descriptor: Int32) throws(SystemCallError) {
+    try check("setsockopt") { weir_refuse_new_connections(descriptor) }
 }

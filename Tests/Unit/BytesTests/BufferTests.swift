@@ -52,8 +52,9 @@ struct BufferTests {
         #expect(text(buffer) == "abcbc")
         buffer.remove(3..<5)
         #expect(text(buffer) == "abc")
-        buffer.overwrite(at: 1, with: [0x7A].span)
-        #expect(text(buffer) == "azc")
+        let inserted = buffer.insert("zz", at: 1)
+        #expect(inserted)
+        #expect(text(buffer) == "azzbc")
     }
 
     @Test("A pool lends the block that came back last and counts what is out")

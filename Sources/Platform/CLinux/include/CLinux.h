@@ -80,9 +80,9 @@ const char *weir_resolve_message(int code);
 /// Number of CPUs in this thread's affinity mask, or -1.
 int weir_affinity_count(void);
 
-/// setsockopt(2) SO_ATTACH_REUSEPORT_CBPF with a program that steers each connection to socket
-/// `random % count` of the group, in the order in which the sockets were bound.
-int weir_steer_reuseport(int descriptor, uint32_t count);
+/// setsockopt(2) SO_ATTACH_FILTER on a listening socket: drops segments that begin a connection, and
+/// lets those of handshakes under way through.
+int weir_refuse_new_connections(int descriptor);
 
 /// Blocks the signals in this thread and returns a non-blocking signalfd(2) that reads them.
 int weir_signal_descriptor(const int *signals, int count);

@@ -1,0 +1,350 @@
+internal import EventLoop
+internal import FleetModel
+internal import SystemCalls
+internal import Telemetry
+internal import Upstreams
+
+/// Makes versions active: binds what is new, resolves names, builds each worker's tables, hands them over.
+///
+///     bind all or nothing ─▶ resolve ─▶ open the log ─▶ build tables ─▶ mail to each worker ─▶ all have taken
+///
+/// Runs on a loop of its own, which may block, so that no worker does. Confined to that loop.
+final class Activator: EventHandler {
+    private let loop: EventLoop
+    private let workers: [Worker]
+    private let registry: MetricsRegistry
+    private var registration = Registration.none
+    private var current: ActiveVersion?
+    private var bound: [String: BoundListener] = [:]
+    private var counts: [String: ConnectionCount] = [:]
+    private var addresses: [String: [SocketAddress]] = [:]
+    private var isDraining = false
+    private var logWriter: (target: LogWriter.Target, writer: LogWriter)?
+
+    /// What is being served.
+    private struct ActiveVersion {
+        let version: UInt64
+        let configuration: Configuration
+    }
+
+    private struct BoundListener {
+        let configured: NetworkAddress
+        let actual: SocketAddress
+        let count: ConnectionCount
+    }
+
+    /// How often names of endpoints are looked up again.
+    private static let resolveNanoseconds: UInt64 = 30_000_000_000
+
+    init(loop: EventLoop, workers: [Worker], registry: MetricsRegistry) {
+        self.loop = loop
+        self.workers = workers
+        self.registry = registry
+    }
+
+    func start() {
+        registration = loop.register(self)
+    }
+
+    // MARK: Activate
+
+    /// Makes `configuration` what every worker serves.
+    ///
+    /// - Parameters:
+    ///   - version: Its number.
+    ///   - configuration: What it says.
+    ///   - completion: Called on this loop when all workers serve it, or with what stands in the way; then
+    ///     everything is as it was.
+    func activate(
+        version: UInt64,
+        _ configuration: Configuration,
+        completion: @escaping (ActivationResult) -> Void
+    ) {
+        var problems: [Problem] = []
+        let opened = isDraining ? [] : bindNew(configuration.listeners, &problems)
+        let log = openLog(configuration.logging, &problems)
+        guard problems.isEmpty else {
+            for listener in opened { listener.closeAll() }
+            return completion(.failed(problems))
+        }
+        current = ActiveVersion(version: version, configuration: configuration)
+        for listener in opened { bound[listener.name] = listener.bound }
+        let names = Set(configuration.listeners.map(\.name))
+        bound = bound.filter { names.contains($0.key) }
+        for listener in configuration.listeners {
+            bound[listener.name]?.count.setLimit(listener.limits.connections)
+        }
+        resolveNames(configuration.upstreams)
+        handOver(version, configuration, opened: opened, log: log) { [self] in
+            completion(.active(bound.mapValues(\.actual)))
+        }
+        scheduleResolution()
+    }
+
+    private func handOver(
+        _ version: UInt64,
+        _ configuration: Configuration,
+        opened: [OpenedListener],
+        log: AccessLogSettings?,
+        completion: @escaping () -> Void
+    ) {
+        let shared = shareUpstreams(configuration.upstreams)
+        let kept = Set(bound.keys).subtracting(opened.map(\.name))
+        var waiting = workers.count
+        let done = Handover {
+            waiting -= 1
+            if waiting == 0 { completion() }
+        }
+        let mailbox = loop.mailbox
+        for (index, worker) in workers.enumerated() {
+            let rows = registry.rows(
+                worker: index,
+                .route,
+                names: configuration.routes.map(\.name)
+            )
+            let tables = WorkerTables(
+                version: version,
+                configuration,
+                upstreams: shared,
+                rows: rows,
+                accessLog: log?.makeLog()
+            )
+            let ports = opened.map { listener in
+                Worker.NewPort(
+                    name: listener.name,
+                    count: listener.bound.count,
+                    descriptor: listener.descriptors[index]
+                )
+            }
+            let message = Handover((worker, tables, ports))
+            worker.loop.mailbox.post {
+                let (worker, tables, ports) = message.value
+                worker.take(tables, newPorts: ports, keptPorts: kept)
+                mailbox.post { done.value() }
+            }
+        }
+    }
+
+    // MARK: Listeners
+
+    private struct OpenedListener {
+        let name: String
+        let bound: BoundListener
+        /// One for each worker.
+        let descriptors: [Int32]
+
+        func closeAll() {
+            for descriptor in descriptors { closeDescriptor(descriptor) }
+        }
+    }
+
+    /// Binds what is not bound yet, with a socket for each worker.
+    private func bindNew(_ listeners: [Listener], _ problems: inout [Problem]) -> [OpenedListener] {
+        var opened: [OpenedListener] = []
+        for listener in listeners {
+            if bound[listener.name]?.configured == listener.address { continue }
+            do throws(SystemCallError) {
+                opened.append(try bind(listener))
+            } catch {
+                problems.append(
+                    Problem(
+                        kind: .listener,
+                        name: listener.name,
+                        field: "address",
+                        message: "\(listener.address): \(error.errno.message) (\(error.call))"
+                    )
+                )
+            }
+        }
+        return opened
+    }
+
+    private func bind(_ listener: Listener) throws(SystemCallError) -> OpenedListener {
+        let host = listener.address.hostText
+        guard var address = SocketAddress(address: host, port: listener.address.port) else {
+            throw SystemCallError(call: "bind", errno: .invalidArgument)
+        }
+        var descriptors: [Int32] = []
+        do throws(SystemCallError) {
+            for _ in workers {
+                let socket = try bindStreamSocket(address, reusePort: true)
+                // With port 0 the first socket settles the port for all.
+                address = try localAddress(socket.number)
+                descriptors.append(socket.release())
+            }
+        } catch {
+            for descriptor in descriptors { closeDescriptor(descriptor) }
+            throw error
+        }
+        let count = ConnectionCount(limit: listener.limits.connections)
+        return OpenedListener(
+            name: listener.name,
+            bound: BoundListener(configured: listener.address, actual: address, count: count),
+            descriptors: descriptors
+        )
+    }
+
+    // MARK: Upstreams
+
+    /// What the workers share, with the counts of those that were there before.
+    private func shareUpstreams(_ upstreams: [Upstream]) -> [SharedUpstream] {
+        var kept: [String: ConnectionCount] = [:]
+        func count(_ name: String, limit: Int) -> ConnectionCount {
+            let count = counts[name] ?? ConnectionCount(limit: limit)
+            count.setLimit(limit)
+            kept[name] = count
+            return count
+        }
+        let shared = upstreams.map { upstream in
+            SharedUpstream(
+                upstream: upstream,
+                count: count(upstream.name, limit: upstream.connections.maximum),
+                endpoints: upstream.endpoints.map { endpoint in
+                    SharedUpstream.SharedEndpoint(
+                        addresses: addresses[endpoint.address.description] ?? [],
+                        count: count(
+                            "\(upstream.name) \(endpoint.address)",
+                            limit: upstream.connections.perEndpoint ?? .max
+                        )
+                    )
+                }
+            )
+        }
+        counts = kept
+        return shared
+    }
+
+    /// Looks up what endpoints are called; a name that does not resolve keeps the addresses that it had.
+    private func resolveNames(_ upstreams: [Upstream]) {
+        var found: [String: [SocketAddress]] = [:]
+        for address in upstreams.flatMap(\.endpoints).map(\.address) {
+            let key = address.description
+            guard found[key] == nil else { continue }
+            let host = address.hostText
+            if let literal = SocketAddress(address: host, port: address.port) {
+                found[key] = [literal]
+                continue
+            }
+            do throws(ResolutionError) {
+                found[key] = try resolve(host: host, port: address.port)
+            } catch {
+                found[key] = addresses[key] ?? []
+            }
+        }
+        addresses = found
+    }
+
+    private func scheduleResolution() {
+        let hasNames = current?.configuration.upstreams.contains { upstream in
+            upstream.endpoints.contains {
+                SocketAddress(address: $0.address.hostText, port: 0) == nil
+            }
+        }
+        let next = loop.now.advanced(by: Self.resolveNanoseconds)
+        loop.setDeadline(of: registration, at: hasNames == true ? next : .never)
+    }
+
+    /// Names may lead elsewhere by now.
+    func deadlinePassed() {
+        guard let current else { return }
+        let before = addresses
+        resolveNames(current.configuration.upstreams)
+        scheduleResolution()
+        guard addresses != before else { return }
+        var problems: [Problem] = []
+        let log = openLog(current.configuration.logging, &problems)
+        handOver(current.version, current.configuration, opened: [], log: log) {}
+    }
+
+    // MARK: Access log
+
+    /// What each worker needs to make its log.
+    private struct AccessLogSettings {
+        let writer: LogWriter
+        let format: AccessRecordFormat
+
+        func makeLog() -> AccessRecorder {
+            AccessRecorder(writer: writer, format: format)
+        }
+    }
+
+    private func openLog(_ logging: Logging, _ problems: inout [Problem]) -> AccessLogSettings? {
+        guard let access = logging.access else { return nil }
+        let target: LogWriter.Target
+        switch access.target {
+        case .stdout: target = .standardOutput
+        case .file(let path): target = .file(path)
+        }
+        let format: AccessRecordFormat = access.format == .json ? .json : .combined
+        if let logWriter, logWriter.target == target {
+            return AccessLogSettings(writer: logWriter.writer, format: format)
+        }
+        do throws(SystemCallError) {
+            let writer = try LogWriter(target)
+            logWriter = (target, writer)
+            return AccessLogSettings(writer: writer, format: format)
+        } catch {
+            problems.append(
+                Problem(
+                    kind: .logging,
+                    name: "logging",
+                    field: "access.to",
+                    message: "\(error.errno.message) (\(error.call))"
+                )
+            )
+            return nil
+        }
+    }
+
+    /// Opens log files again, after they were renamed.
+    func reopenLogs() {
+        logWriter?.writer.reopen()
+    }
+
+    /// Records that are not in the log.
+    var logLosses: (dropped: UInt64, failed: UInt64) {
+        guard let writer = logWriter?.writer else { return (0, 0) }
+        return (writer.droppedCount, writer.failedCount)
+    }
+
+    // MARK: Drain
+
+    /// Has every worker close its ports and end its connections.
+    ///
+    /// - Parameter completion: Called on this loop when no connection is left.
+    func drain(completion: @escaping () -> Void) {
+        isDraining = true
+        bound = [:]
+        var waiting = workers.count
+        let done = Handover {
+            waiting -= 1
+            if waiting == 0 { completion() }
+        }
+        let mailbox = loop.mailbox
+        for worker in workers {
+            let message = Handover(worker)
+            worker.loop.mailbox.post {
+                message.value.drain { mailbox.post { done.value() } }
+            }
+        }
+    }
+
+    /// Listens again with the version that is active.
+    ///
+    /// - Parameter completion: Called on this loop, as `activate` does.
+    func undrain(completion: @escaping (ActivationResult) -> Void) {
+        isDraining = false
+        for worker in workers {
+            let message = Handover(worker)
+            worker.loop.mailbox.post { message.value.undrain() }
+        }
+        guard let current else { return completion(.active([:])) }
+        activate(version: current.version, current.configuration, completion: completion)
+    }
+
+    /// Ends the log's thread, after the workers have ended.
+    func stop() {
+        logWriter?.writer.stop()
+        logWriter = nil
+    }
+}

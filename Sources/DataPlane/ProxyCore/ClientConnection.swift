@@ -1,0 +1,216 @@
+internal import Bytes
+internal import EventLoop
+internal import SystemCalls
+internal import Telemetry
+internal import Transport
+
+/// A client's HTTP/1.1 connection: what there is of it between exchanges, and their socket meanwhile.
+///
+///     resting ──octets──▶ exchange ──persists──▶ resting
+///                            │ does not persist
+///                            └──▶ lingering ──client closes, or enough──▶ closed
+///
+/// At rest it holds neither a buffer nor an exchange. Confined to its worker's loop.
+final class ClientConnection: EventHandler {
+    unowned let worker: Worker
+    /// The listener's port that accepted it.
+    let port: ListeningPort
+    let peer: SocketAddress
+    var socket: StreamSocket
+    /// Octets received and not passed on.
+    var buffer = Buffer()
+    /// The exchange that it carries.
+    var exchange: Exchange?
+    var requestCount = 0
+    /// The peer's address as fields and logs show it; made for the first request.
+    private(set) var peerText: [UInt8] = []
+    private var registration = Registration.none
+    private var lingerOctetsLeft = 0
+    private var isLingering = false
+
+    init(
+        worker: Worker,
+        port: ListeningPort,
+        _ descriptor: consuming FileDescriptor,
+        _ peer: SocketAddress
+    ) {
+        self.worker = worker
+        self.port = port
+        self.peer = peer
+        socket = StreamSocket(owning: descriptor, isConnected: true)
+    }
+
+    /// Joins the loop.
+    func open() throws(SystemCallError) {
+        setNoDelay(socket.number)
+        registration = try worker.loop.register(self, descriptor: socket.number)
+        setDeadline(worker.loop.now.advanced(by: port.table.idleNanoseconds))
+    }
+
+    /// Whether the connection may carry another request after this one.
+    var mayPersist: Bool {
+        !worker.isDraining && !port.isClosing && requestCount < port.table.requestsMax
+    }
+
+    /// Whether what the peer says of others is believed.
+    var isTrusted: Bool { port.table.trusts(peer) }
+
+    // MARK: Events
+
+    func ready(_ readiness: Readiness) {
+        socket.note(readiness)
+        if let exchange { return exchange.clientReady() }
+        if isLingering { return linger() }
+        if socket.canRead { beginExchange() }
+    }
+
+    func resume() {
+        if let exchange { return exchange.resume() }
+        if !isLingering, !buffer.isEmpty || socket.canRead { beginExchange() }
+    }
+
+    func deadlinePassed() {
+        if let exchange { return exchange.clientDeadlinePassed() }
+        close(isReset: false)
+    }
+
+    private func beginExchange() {
+        if buffer.isEmpty {
+            switch fill() {
+            case .octets: break
+            case .wait, .full: return worker.pool.reclaim(&buffer)
+            case .end: return close(isReset: false)
+            }
+        }
+        if peerText.isEmpty { peerText = Array(peer.addressText.utf8) }
+        let exchange = worker.takeExchange()
+        self.exchange = exchange
+        exchange.begin(self)
+    }
+
+    /// The exchange has ended, and its octets are gone from the buffer.
+    func exchangeEnded(persists: Bool) {
+        guard persists else { return beginLingering() }
+        if !buffer.isEmpty || socket.canRead { return continueLater() }
+        worker.pool.reclaim(&buffer)
+        setDeadline(worker.loop.now.advanced(by: port.table.idleNanoseconds))
+    }
+
+    // MARK: Reading
+
+    /// What a read into the buffer came to.
+    enum Filled {
+        case octets, wait, end
+        /// A head of the largest size is still incomplete.
+        case full
+    }
+
+    /// Reads once into the buffer, which keeps what it holds.
+    func fill() -> Filled {
+        guard socket.canRead else { return .wait }
+        guard makeRoom() else { return .full }
+        switch socket.receive(into: &buffer, reserve: Limits.tailReserve) {
+        case .octets(let count):
+            worker.metrics.add(.receivedBytes, UInt64(count))
+            return .octets
+        case .wouldBlock: return .wait
+        case .end, .failed: return .end
+        }
+    }
+
+    private func makeRoom() -> Bool {
+        if !buffer.hasBlock {
+            buffer = worker.pool.lend(.small, headroom: Limits.headroom)
+        } else if buffer.isEmpty {
+            // Content follows a head that filled most of a small block: there is likely more of it.
+            if exchange?.phase == .forwarding || exchange?.phase == .delivering,
+                buffer.blockSize < BlockSize.large.rawValue
+            {
+                worker.pool.reclaim(&buffer)
+                buffer = worker.pool.lend(.large, headroom: Limits.headroom)
+            } else {
+                buffer.clear(headroom: Limits.headroom)
+            }
+        } else if buffer.writableCount <= Limits.tailReserve {
+            guard let size = worker.nextSize(after: buffer.blockSize) else { return false }
+            worker.pool.grow(&buffer, to: size, headroom: Limits.headroom)
+        }
+        return true
+    }
+
+    // MARK: Deadlines
+
+    /// A head has begun: sets when it must be complete, once.
+    func awaitHead() {
+        guard !isAwaitingHead else { return }
+        isAwaitingHead = true
+        setDeadline(worker.loop.now.advanced(by: port.table.headerNanoseconds))
+    }
+
+    private var isAwaitingHead = false
+
+    /// Content is awaited: it must not stall.
+    func awaitContent() {
+        guard let exchange, !exchange.requestBody.isComplete else { return }
+        let stall = worker.loop.now.advanced(by: Limits.stallNanoseconds)
+        setDeadline(min(stall, exchange.totalDeadline))
+    }
+
+    /// The client does not take octets: it must not stall.
+    func awaitWriting(_ totalDeadline: LoopInstant) {
+        let stall = worker.loop.now.advanced(by: Limits.stallNanoseconds)
+        setDeadline(min(stall, totalDeadline))
+    }
+
+    func clearDeadline() {
+        isAwaitingHead = false
+        setDeadline(.never)
+    }
+
+    func setDeadline(_ instant: LoopInstant) {
+        worker.loop.setDeadline(of: registration, at: instant)
+    }
+
+    /// Goes on in the next tick, after others.
+    func continueLater() {
+        worker.loop.resumeLater(registration)
+    }
+
+    // MARK: Closing
+
+    /// Sends FIN and reads on for a while, so that the response is not overtaken by a reset.
+    private func beginLingering() {
+        isLingering = true
+        lingerOctetsLeft = Limits.lingerOctets
+        socket.finishWriting()
+        worker.pool.reclaim(&buffer)
+        setDeadline(worker.loop.now.advanced(by: Limits.lingerNanoseconds))
+        linger()
+    }
+
+    private func linger() {
+        while socket.canRead {
+            if !buffer.hasBlock { buffer = worker.pool.lend(.medium, headroom: 0) }
+            buffer.clear()
+            guard case .octets(let count) = socket.receive(into: &buffer, reserve: 0) else { break }
+            lingerOctetsLeft -= count
+            if lingerOctetsLeft < 0 { return close(isReset: false) }
+        }
+        worker.pool.reclaim(&buffer)
+        if socket.hasEnded { close(isReset: false) }
+    }
+
+    /// Closes at once.
+    ///
+    /// - Parameter isReset: Whether the client must see that the response is cut off.
+    func close(isReset: Bool) {
+        guard registration != .none else { return }
+        if isReset { socket.resetOnClose() }
+        worker.loop.unregister(registration)
+        registration = .none
+        worker.pool.reclaim(&buffer)
+        socket.close()
+        port.connectionClosed()
+        worker.clientClosed()
+    }
+}

@@ -1,0 +1,251 @@
+internal import Bytes
+internal import EventLoop
+internal import FleetModel
+internal import HTTP1
+internal import HTTPSemantics
+internal import SystemCalls
+internal import Telemetry
+internal import Transport
+internal import Upstreams
+
+/// What happens to an exchange from outside, and what it does when things go wrong.
+extension Exchange {
+    // MARK: Events
+
+    /// The client's socket can do something.
+    func clientReady() {
+        if phase == .receiving { return receive() }
+        guard let client else { return }
+        if client.socket.isBroken { return abandon() }
+        if client.socket.canWrite { pumpResponse() }
+        if client.socket.canRead { pumpRequest() }
+    }
+
+    /// The endpoint's socket can do something.
+    func originReady() {
+        guard let origin else { return }
+        if phase == .connecting {
+            if let errno = origin.socket.connectError() {
+                worker.metrics.add(.upstreamConnectFailures)
+                return originFailed(ExchangeError.connect(errno))
+            }
+            guard origin.socket.canWrite else { return }
+            return forward()
+        }
+        if requestSent < requestBody.ready || !requestBody.isComplete { pumpRequest() }
+        pumpResponse()
+    }
+
+    /// The turn that was left to others comes back.
+    func resume() {
+        pumpRequest()
+        if phase != .idle { pumpResponse() }
+    }
+
+    /// The client's deadline has passed: the head or content is late, the client does not read, or the
+    /// exchange takes longer than its route allows.
+    func clientDeadlinePassed() {
+        guard let client else { return }
+        if totalDeadline <= worker.loop.now {
+            return fail(ExchangeError(.httpResponseTimeout, .upstream))
+        }
+        switch phase {
+        case .receiving: answerToTimeout(client)
+        case .forwarding where !requestBody.isComplete:
+            fail(ExchangeError(.connectionReadTimeout, .downstream))
+        default: abandon()
+        }
+    }
+
+    /// RFC 9110 §15.5.9: a client that began a request and does not go on is told so.
+    private func answerToTimeout(_ client: ClientConnection) {
+        if client.buffer.isEmpty { return abandon() }
+        started = worker.loop.now
+        isClientPersistent = false
+        answer(status: 408, headBytes: client.buffer.count)
+    }
+
+    /// The endpoint's deadline has passed.
+    func originDeadlinePassed() {
+        switch phase {
+        case .connecting:
+            worker.metrics.add(.upstreamConnectFailures)
+            originFailed(ExchangeError(.connectionTimeout, .upstream, retry: .always))
+        case .forwarding:
+            originFailed(ExchangeError(.httpResponseTimeout, .upstream))
+        default:
+            originFailed(ExchangeError(.connectionReadTimeout, .upstream))
+        }
+    }
+
+    // MARK: Failures
+
+    /// The client's octets are no request that can be read one way only.
+    func refuse(_ violation: HTTP1Error) {
+        guard let client else { return }
+        started = worker.loop.now
+        isClientPersistent = false
+        error = ExchangeError(.httpRequestError, .downstream)
+        requestBody = BodyRelay()
+        answer(status: violation.requestStatus, headBytes: client.buffer.count)
+    }
+
+    /// The connection to the endpoint has failed: sends the request again where that is safe.
+    func originFailed(_ failure: ExchangeError) {
+        let isReused = origin?.isReused ?? false
+        if let origin {
+            origin.exchange = nil
+            self.origin = nil
+            origin.close()
+        }
+        let mayRetry =
+            failure.retry == .ifConnectionReused && isReused && !isRetried && isRequestRetained
+            && phase == .forwarding && responseBuffer.isEmpty && request.method.isIdempotent
+        guard mayRetry else { return fail(failure) }
+        isRetried = true
+        requestSent = 0
+        worker.metrics.add(.upstreamRetries)
+        connect()
+    }
+
+    /// Answers with the error's status, or cuts the connection when a response is under way.
+    func fail(_ failure: ExchangeError) {
+        guard let client, phase != .idle else { return }
+        if let origin {
+            origin.exchange = nil
+            self.origin = nil
+            origin.close()
+        }
+        if error == nil { error = failure }
+        guard phase != .delivering else {
+            log(cut: true)
+            end()
+            return client.close(isReset: true)
+        }
+        worker.pool.reclaim(&responseBuffer)
+        responseBody = BodyRelay()
+        if !requestBody.isComplete || failure.side == .downstream { isClientPersistent = false }
+        dropSentRequest(client)
+        answer(status: failure.status, headBytes: 0)
+    }
+
+    private func log(cut: Bool) {
+        let nanoseconds = worker.loop.now.nanoseconds(since: started)
+        worker.metrics.add(.requestsAborted)
+        worker.metrics.add(.sentBytes, sentBytes)
+        if let error { worker.metrics.countError(error.kind) }
+        route?.row?.record(nanoseconds: nanoseconds, failed: true)
+        tables?.accessLog?.append(self, nanoseconds: nanoseconds)
+    }
+
+    /// The endpoint has closed its side.
+    ///
+    /// - Returns: Whether the response may end so.
+    func responseEnded() -> Bool {
+        if phase == .delivering, responseBody.close(&responseBuffer) { return true }
+        let hasBegun = phase == .delivering || !responseBuffer.isEmpty
+        originFailed(
+            hasBegun
+                ? ExchangeError(.httpResponseIncomplete, .upstream)
+                : ExchangeError(.connectionTerminated, .upstream, retry: .ifConnectionReused)
+        )
+        return false
+    }
+
+    // MARK: Buffers
+
+    /// Drops what the endpoint has of the request from the client's buffer.
+    func dropSentRequest(_ client: ClientConnection) {
+        guard requestBody.ready > 0 else { return }
+        client.buffer.consume(requestBody.ready)
+        requestBody.sent(requestBody.ready)
+        requestSent = 0
+        isRequestRetained = false
+    }
+
+    /// Frames what has come of the request's content; `false` when it is broken or too much.
+    func advanceRequest(_ client: ClientConnection, _ listener: ListenerTable) -> Bool {
+        do throws(HTTP1Error) {
+            try requestBody.advance(&client.buffer, limits: listener.limits)
+        } catch {
+            self.error = ExchangeError(.httpRequestError, .downstream)
+            isClientPersistent = false
+            failRequestContent(status: error.requestStatus)
+            return false
+        }
+        guard requestBody.contentBytes <= UInt64(listener.bodyBytesMax) else {
+            isClientPersistent = false
+            failRequestContent(status: 413)
+            return false
+        }
+        return true
+    }
+
+    /// The content of the request is at fault: the endpoint never gets its end.
+    private func failRequestContent(status: UInt16) {
+        if let origin {
+            origin.exchange = nil
+            self.origin = nil
+            origin.close()
+        }
+        guard phase != .delivering, let client else { return abandon() }
+        worker.pool.reclaim(&responseBuffer)
+        answer(status: status, headBytes: client.buffer.count)
+    }
+
+    /// Frames what has come of the response's content; `false` when it is broken.
+    func advanceResponse() -> Bool {
+        do throws(HTTP1Error) {
+            try responseBody.advance(&responseBuffer, limits: Worker.responseLimits)
+            return true
+        } catch {
+            originFailed(ExchangeError(.httpResponseTransferCoding, .upstream))
+            return false
+        }
+    }
+
+    /// Has a block in the response's buffer with room to read into; `false` when a head is too large.
+    func makeRoomForResponse() -> Bool {
+        if !responseBuffer.hasBlock {
+            let isLong = phase == .delivering && responseIsLong
+            responseBuffer = worker.pool.lend(
+                isLong ? .large : .medium,
+                headroom: Limits.headroom
+            )
+            return true
+        }
+        if responseBuffer.isEmpty {
+            if phase == .delivering, responseIsLong,
+                responseBuffer.blockSize < BlockSize.large.rawValue
+            {
+                worker.pool.reclaim(&responseBuffer)
+                responseBuffer = worker.pool.lend(.large, headroom: Limits.headroom)
+            } else {
+                responseBuffer.clear(headroom: Limits.headroom)
+            }
+            return true
+        }
+        if responseBuffer.writableCount > Limits.tailReserve { return true }
+        guard let size = worker.nextSize(after: responseBuffer.blockSize) else { return false }
+        worker.pool.grow(&responseBuffer, to: size, headroom: Limits.headroom)
+        return true
+    }
+
+    /// Whether so much content is on its way that larger reads pay.
+    private var responseIsLong: Bool {
+        guard let length = response.fields.facts.contentLength else {
+            return responseBody.contentBytes > UInt64(BlockSize.medium.rawValue)
+        }
+        return length > BlockSize.medium.rawValue
+    }
+
+    /// Puts the next piece of a local response's content into the buffer.
+    func refillLocalContent() {
+        responseBuffer.clear()
+        let count = min(localContent.count, responseBuffer.writableCount)
+        let piece = Array(localContent.prefix(count))
+        responseBuffer.append(piece.span)
+        responseBody.prepended(count)
+        localContent = localContent.dropFirst(count)
+    }
+}

@@ -1,0 +1,244 @@
+internal import Bytes
+internal import FleetModel
+internal import HTTP1
+internal import HTTPSemantics
+internal import Telemetry
+
+/// How the heads of responses are written for the client, the endpoint's and our own.
+extension Exchange {
+    /// Octets of content that the client got, as far as the head has left.
+    var contentBytesSent: UInt64 {
+        sentBytes > UInt64(responseHeadBytes) ? sentBytes - UInt64(responseHeadBytes) : 0
+    }
+
+    // MARK: Of the endpoint
+
+    /// Puts the head that the client gets in the place of the endpoint's.
+    func writeResponseHead(headBytes: Int) {
+        let framing = response.framing(answering: request.method)
+        let isChunkedOut =
+            request.version == .http11 && (framing == .chunked || framing == .untilClose)
+        settlePersistence(framing, isChunkedOut: isChunkedOut)
+        status = response.status
+        worker.scratch.clear()
+        responseBuffer.withReadable { octets in
+            composeResponseHead(octets, headBytes: headBytes, framing, isChunkedOut: isChunkedOut)
+        }
+        responseBuffer.consume(headBytes)
+        responseBody = BodyRelay(framing, isChunkedOut: isChunkedOut)
+        phase = .delivering
+        guard advanceResponse() else { return }
+        worker.prependScratch(to: &responseBuffer)
+        responseHeadBytes = worker.scratch.count
+        responseBody.prepended(responseHeadBytes)
+    }
+
+    /// The connection to the client ends with this response when its end cannot be seen otherwise, when
+    /// the request is not complete yet, or when the node wants to be rid of it.
+    private func settlePersistence(_ framing: BodyFraming, isChunkedOut: Bool) {
+        let endsVisibly = isChunkedOut || framing != .chunked && framing != .untilClose
+        isClientPersistent =
+            isClientPersistent && endsVisibly && requestBody.isComplete
+            && client?.mayPersist == true
+    }
+
+    private func composeResponseHead(
+        _ octets: Span<UInt8>,
+        headBytes: Int,
+        _ framing: BodyFraming,
+        isChunkedOut: Bool
+    ) {
+        appendStatusLine(octets)
+        var hasDate = false
+        let lines = response.fields.lines
+        var runStart = -1
+        for index in 0..<lines.count {
+            let line = lines[index]
+            if line.name == .date { hasDate = true }
+            if reachesClient(line, octets) {
+                if runStart < 0 { runStart = Int(line.nameOffset) }
+            } else if runStart >= 0 {
+                worker.scratch.append(octets.extracting(runStart..<Int(line.nameOffset)))
+                runStart = -1
+            }
+        }
+        if runStart >= 0 {
+            worker.scratch.append(octets.extracting(runStart..<headBytes - 2))
+        }
+        if isChunkedOut { worker.scratch.append("transfer-encoding: chunked\r\n" as StaticString) }
+        appendOwnFields(hasDate: hasDate)
+        worker.scratch.append("\r\n" as StaticString)
+    }
+
+    private func appendStatusLine(_ octets: Span<UInt8>) {
+        worker.scratch.append("HTTP/1.1 " as StaticString)
+        worker.scratch.append(decimal: UInt64(response.status))
+        worker.scratch.append(UInt8(ascii: " "))
+        worker.scratch.append(octets.extracting(response.reason.indices))
+        worker.scratch.append("\r\n" as StaticString)
+    }
+
+    /// Whether a field line goes on to the client as it is.
+    @inline(__always)
+    private func reachesClient(_ line: HTTP1.FieldLine, _ octets: Span<UInt8>) -> Bool {
+        if line.isHopByHop || line.name == .transferEncoding { return false }
+        guard let tables else { return true }
+        if line.name == .server { return tables.keepsServer }
+        return !tables.hiddenFields.contains(octets, line.nameRange)
+    }
+
+    /// What the proxy itself says in every response.
+    private func appendOwnFields(hasDate: Bool) {
+        guard let tables else { return }
+        if !hasDate {
+            worker.scratch.append("date: " as StaticString)
+            worker.appendDate()
+            worker.scratch.append("\r\n" as StaticString)
+        }
+        if !tables.serverField.isEmpty {
+            worker.scratch.append("server: " as StaticString)
+            worker.scratch.append(tables.serverField)
+            worker.scratch.append("\r\n" as StaticString)
+        }
+        if !tables.via.isEmpty {
+            worker.scratch.append("via: 1.1 " as StaticString)
+            worker.scratch.append(tables.via)
+            worker.scratch.append("\r\n" as StaticString)
+        }
+        appendProxyStatus(tables)
+        if !isClientPersistent {
+            worker.scratch.append("connection: close\r\n" as StaticString)
+        } else if request.version == .http10 {
+            worker.scratch.append("connection: keep-alive\r\n" as StaticString)
+        }
+    }
+
+    /// Proxy-Status (RFC 9209), without names of upstreams.
+    private func appendProxyStatus(_ tables: WorkerTables) {
+        if let error, error.side != .downstream, tables.proxyStatus != .off {
+            worker.scratch.append("proxy-status: " as StaticString)
+            worker.scratch.append(tables.pseudonym)
+            worker.scratch.append("; error=" as StaticString)
+            worker.scratch.append(error.kind.rawValue as String)
+            worker.scratch.append("\r\n" as StaticString)
+        } else if tables.proxyStatus == .all, upstream != nil {
+            worker.scratch.append("proxy-status: " as StaticString)
+            worker.scratch.append(tables.pseudonym)
+            worker.scratch.append("; received-status=" as StaticString)
+            worker.scratch.append(decimal: UInt64(response.status))
+            worker.scratch.append("\r\n" as StaticString)
+        }
+    }
+
+    /// Relays an interim response (RFC 9110 §15.2), which an HTTP/1.0 client does not understand.
+    func relayInterim(headBytes: Int) {
+        guard request.version == .http11 else {
+            responseBuffer.consume(headBytes)
+            return
+        }
+        worker.scratch.clear()
+        responseBuffer.withReadable { octets in
+            appendStatusLine(octets)
+            let lines = response.fields.lines
+            for index in 0..<lines.count where reachesClient(lines[index], octets) {
+                worker.scratch.append(octets.extracting(lines[index].nameRange))
+                worker.scratch.append(": " as StaticString)
+                worker.scratch.append(octets.extracting(lines[index].valueRange))
+                worker.scratch.append("\r\n" as StaticString)
+            }
+            worker.scratch.append("\r\n" as StaticString)
+        }
+        responseBuffer.consume(headBytes)
+        worker.prependScratch(to: &responseBuffer)
+        responseBody.prepended(worker.scratch.count)
+    }
+
+    // MARK: Our own
+
+    /// Answers out of the configuration.
+    func answer(_ fixed: LocalResponse, headBytes: Int) {
+        guard let client else { return }
+        var fields: [UInt8] = []
+        var content: [UInt8] = []
+        client.buffer.withReadable { octets in
+            for field in fixed.fields {
+                fields += field.name
+                fields += expand(field.value, octets)
+                fields += [0x0D, 0x0A]
+            }
+            content = expand(fixed.content, octets)
+        }
+        answer(status: fixed.status, fields: fields, content: content, headBytes: headBytes)
+    }
+
+    /// Answers with a status and a short text that names it.
+    func answer(status: UInt16, headBytes: Int) {
+        var fields: [UInt8] = []
+        if status == 405 || request.form == .asterisk, status < 500 {
+            fields = Array("allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n".utf8)
+        }
+        var content: [UInt8] = []
+        if status >= 400 {
+            fields += Array("content-type: text/plain; charset=utf-8\r\n".utf8)
+            content = Array("\(status) \(StatusPhrase.of(status))\n".utf8)
+        }
+        answer(status: status, fields: fields, content: content, headBytes: headBytes)
+    }
+
+    private func answer(status: UInt16, fields: [UInt8], content: [UInt8], headBytes: Int) {
+        guard let client, let listener else { return }
+        client.buffer.consume(headBytes)
+        if !requestBody.isComplete, error == nil, status != 413 {
+            // Content that has come along is passed over, so that the connection can go on.
+            guard dropContent(client, listener) else { return }
+        }
+        self.status = status
+        isClientPersistent = isClientPersistent && requestBody.isComplete && client.mayPersist
+        let hasContent = status != 204 && status != 304 && status >= 200
+        worker.scratch.clear()
+        worker.scratch.append("HTTP/1.1 " as StaticString)
+        worker.scratch.append(decimal: UInt64(status))
+        worker.scratch.append(UInt8(ascii: " "))
+        worker.scratch.append(StatusPhrase.of(status))
+        worker.scratch.append("\r\n" as StaticString)
+        worker.scratch.append(fields)
+        if hasContent {
+            worker.scratch.append("content-length: " as StaticString)
+            worker.scratch.append(decimal: UInt64(content.count))
+            worker.scratch.append("\r\n" as StaticString)
+        }
+        appendOwnFields(hasDate: false)
+        worker.scratch.append("\r\n" as StaticString)
+        responseBuffer = worker.lendScratch()
+        responseHeadBytes = worker.scratch.count
+        responseBody = BodyRelay()
+        responseBody.prepended(responseHeadBytes)
+        if hasContent, request.method != .head || error?.kind == .httpRequestError {
+            addLocalContent(content)
+        }
+        phase = .delivering
+        pumpResponse()
+    }
+
+    /// Puts content behind the head where it fits, so that both leave together; else it follows in pieces.
+    private func addLocalContent(_ content: [UInt8]) {
+        if responseBuffer.append(content) {
+            responseBody.prepended(content.count)
+        } else {
+            localContent = content[...]
+        }
+    }
+
+    /// Passes over content that nobody wants and that is there already; `false` when it is broken, and
+    /// then an answer has gone out.
+    private func dropContent(_ client: ClientConnection, _ listener: ListenerTable) -> Bool {
+        do throws(HTTP1Error) {
+            try requestBody.advance(&client.buffer, limits: listener.limits)
+        } catch {
+            refuse(error)
+            return false
+        }
+        dropSentRequest(client)
+        return true
+    }
+}

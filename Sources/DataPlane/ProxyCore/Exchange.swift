@@ -1,0 +1,469 @@
+internal import Bytes
+internal import EventLoop
+internal import FleetModel
+internal import HTTP1
+internal import HTTPSemantics
+internal import SystemCalls
+internal import Telemetry
+internal import Transport
+internal import Upstreams
+
+/// One request and its final response, from its first octet to its log record.
+///
+/// The map of the data plane.
+///
+///     receive ─▶ route ─┬─▶ select endpoint ─▶ connect or reuse ─▶ forward ─▶ respond ─▶ deliver ─▶ log
+///                       └─▶ answer (redirect, fixed response, error) ────────────────────▶ deliver ─▶ log
+///
+/// Each phase is one method, in this order, and hands the work to a leaf: the parser, the route table, the
+/// pool, the relays that frame content, the writers of heads. Octets go through one buffer in each
+/// direction, the client's for the request and `responseBuffer` for the response: what is read is
+/// rewritten in place and written from there, and nothing is read while something waits to be written.
+///
+/// An exchange keeps the snapshot that it began with. It is used again for other requests and confined
+/// to its worker's loop.
+final class Exchange {
+    unowned let worker: Worker
+    /// The client's connection, from `begin` to `end`.
+    var client: ClientConnection?
+    /// The connection to the endpoint, while there is one.
+    var origin: OriginConnection?
+    /// The snapshot that the exchange began with.
+    var tables: WorkerTables?
+    /// The listener's part of it.
+    var listener: ListenerTable?
+    /// The route that was taken.
+    var route: RouteEntry?
+    /// The upstream and the endpoint that the route led to.
+    var upstream: UpstreamPool<OriginConnection>?
+    var endpoint: EndpointPool<OriginConnection>?
+
+    var phase = Phase.idle
+    var request = RequestHead()
+    var response = ResponseHead()
+    var requestBody = BodyRelay()
+    var responseBody = BodyRelay()
+    /// Octets of the response that were received or made and not sent yet.
+    var responseBuffer = Buffer()
+    /// Octets of a local response's content that are not in the buffer yet.
+    var localContent: ArraySlice<UInt8> = []
+    /// Of the octets ready in the client's buffer, those that the endpoint has.
+    var requestSent = 0
+    /// Whether the client's buffer holds the request from its first octet.
+    var isRequestRetained = true
+    /// Whether the request was sent again already.
+    var isRetried = false
+    /// Whether the client's connection stays open after the response.
+    var isClientPersistent = false
+    /// The path that counts: normalised, where the request's own is not.
+    var normalisedPath: [UInt8] = []
+    var isPathNormalised = true
+
+    var started = LoopInstant.never
+    var totalDeadline = LoopInstant.never
+    var status: UInt16 = 0
+    var responseHeadBytes = 0
+    var sentBytes: UInt64 = 0
+    var error: ExchangeError?
+    var note = LogNote()
+
+    /// Where an exchange stands.
+    enum Phase: UInt8 {
+        /// It serves no request.
+        case idle
+        /// The request's head is incomplete.
+        case receiving
+        /// A connection to the endpoint is being made.
+        case connecting
+        /// The request is on its way, or the response is awaited.
+        case forwarding
+        /// The final response's head is in the buffer or with the client.
+        case delivering
+    }
+
+    init(worker: Worker) {
+        self.worker = worker
+    }
+
+    // MARK: Receive
+
+    /// Begins with the first octets of a request, which are in the client's buffer.
+    func begin(_ client: ClientConnection) {
+        self.client = client
+        tables = worker.tables
+        tables?.exchangeCount += 1
+        listener = client.port.table
+        phase = .receiving
+        request.reset()
+        receive()
+    }
+
+    /// Reads on until the head is complete.
+    func receive() {
+        guard let client, let listener else { return }
+        while true {
+            do throws(HTTP1Error) {
+                let length = try client.buffer.withReadable { octets throws(HTTP1Error) in
+                    try request.decode(octets, limits: listener.limits)
+                }
+                if let length { return received(headBytes: length) }
+            } catch {
+                return refuse(error)
+            }
+            switch client.fill() {
+            case .octets: continue
+            case .wait: return client.awaitHead()
+            case .full: return refuse(.fieldSectionTooLarge)
+            case .end: return abandon()
+            }
+        }
+    }
+
+    /// The head is complete: settles what it means and where it goes.
+    private func received(headBytes: Int) {
+        guard let client, let listener else { return }
+        started = worker.loop.now
+        client.requestCount += 1
+        client.clearDeadline()
+        isClientPersistent = request.isPersistent && client.mayPersist
+        requestBody = BodyRelay(request.framing, isChunkedOut: request.framing == .chunked)
+        if let status = refusal(listener) { return answer(status: status, headBytes: headBytes) }
+        guard normalise() else { return answer(status: 400, headBytes: headBytes) }
+        noteRequest()
+        selectRoute(headBytes: headBytes)
+    }
+
+    /// What is not for any route: methods that a gateway does not carry out, and content above the limit.
+    private func refusal(_ listener: ListenerTable) -> UInt16? {
+        if request.method == .connect || request.method == .trace { return 405 }
+        if case .length(let count) = request.framing, count > listener.bodyBytesMax { return 413 }
+        return nil
+    }
+
+    // MARK: Route
+
+    private func selectRoute(headBytes: Int) {
+        guard let client, let listener, let tables else { return }
+        if request.form == .asterisk { return answer(status: 200, headBytes: headBytes) }
+        let found = client.buffer.withReadable { octets in
+            listener.match(request, octets, path: isPathNormalised ? nil : normalisedPath)
+        }
+        guard let found else { return answer(status: 404, headBytes: headBytes) }
+        let route = tables.routes[found]
+        self.route = route
+        if route.totalNanoseconds < .max {
+            totalDeadline = started.advanced(by: route.totalNanoseconds)
+            client.setDeadline(totalDeadline)
+        }
+        switch route.action {
+        case .upstream(let index):
+            upstream = tables.pools[index]
+            writeRequestHead(headBytes: headBytes)
+        case .respond(let response):
+            answer(response, headBytes: headBytes)
+        case .redirect(let redirect):
+            answer(redirect, headBytes: headBytes)
+        }
+    }
+
+    // MARK: Select endpoint, connect or reuse
+
+    /// The rewritten head stands before the content in the client's buffer: finds someone to send it to.
+    func selectEndpoint() {
+        guard let upstream, let endpoint = upstream.choose() else {
+            return fail(ExchangeError(.destinationUnavailable, .upstream))
+        }
+        self.endpoint = endpoint
+        if let resting = endpoint.takeIdle() {
+            worker.metrics.add(.upstreamConnectionsReused)
+            return attach(resting)
+        }
+        connect()
+    }
+
+    /// Makes a connection to the endpoint that was chosen.
+    func connect() {
+        guard let upstream, let endpoint else { return }
+        guard let address = endpoint.address() else {
+            return fail(ExchangeError(.dnsError, .upstream))
+        }
+        guard upstream.count.add() else {
+            return fail(ExchangeError(.connectionLimitReached, .upstream))
+        }
+        guard endpoint.count.add() else {
+            upstream.count.remove()
+            return fail(ExchangeError(.connectionLimitReached, .upstream))
+        }
+        do throws(SystemCallError) {
+            let made = try OriginConnection(worker: worker, upstream, endpoint, address)
+            worker.metrics.add(.upstreamConnectionsOpened)
+            phase = .connecting
+            origin = made
+            made.exchange = self
+            made.awaitConnection(connectNanoseconds: upstream.connectNanoseconds)
+        } catch {
+            worker.metrics.add(.upstreamConnectFailures)
+            fail(ExchangeError.connect(error.errno))
+        }
+    }
+
+    private func attach(_ resting: OriginConnection) {
+        origin = resting
+        resting.exchange = self
+        forward()
+    }
+
+    // MARK: Forward
+
+    /// The connection stands: sends the request and waits for the response.
+    func forward() {
+        phase = .forwarding
+        response.reset()
+        requestSent = 0
+        origin?.setDeadline(after: upstream?.firstByteNanoseconds ?? .max)
+        pumpRequest()
+    }
+
+    /// Moves the request from the client to the endpoint as far as both are ready.
+    func pumpRequest() {
+        guard phase == .forwarding || phase == .delivering, let client, let listener else { return }
+        var reads = 0
+        while let origin, phase != .idle {
+            if requestSent < requestBody.ready {
+                guard sendRequest(client, origin) else { return }
+                continue
+            }
+            if requestBody.isComplete { return }
+            guard client.socket.canRead else { return client.awaitContent() }
+            reads += 1
+            if reads > Limits.readsPerTick { return client.continueLater() }
+            dropSentRequest(client)
+            switch client.fill() {
+            case .octets: break
+            case .wait, .full: return client.awaitContent()
+            case .end: return abandon()
+            }
+            guard advanceRequest(client, listener) else { return }
+            origin.setDeadline(after: upstream?.firstByteNanoseconds ?? .max)
+        }
+    }
+
+    /// Writes once to the endpoint; `false` when it takes no more for now.
+    private func sendRequest(_ client: ClientConnection, _ origin: OriginConnection) -> Bool {
+        guard origin.socket.canWrite else { return false }
+        let outcome = client.buffer.withReadable { octets in
+            origin.socket.send(octets.extracting(requestSent..<requestBody.ready))
+        }
+        switch outcome {
+        case .octets(let count):
+            requestSent += count
+            worker.metrics.add(.upstreamSentBytes, UInt64(count))
+            return requestSent == requestBody.ready
+        case .failed(let errno):
+            // The endpoint may have answered before it closed: what can be read says more.
+            if origin.socket.canRead, phase == .delivering || !responseBuffer.isEmpty {
+                return false
+            }
+            originFailed(
+                ExchangeError(
+                    .connectionTerminated,
+                    .upstream,
+                    retry: .ifConnectionReused,
+                    errno: errno
+                )
+            )
+            return false
+        }
+    }
+
+    // MARK: Respond
+
+    /// Moves the response from the endpoint to the client as far as both are ready.
+    func pumpResponse() {
+        var reads = 0
+        while let client {
+            if responseBody.ready > 0 {
+                guard deliver(client) else { return }
+                continue
+            }
+            if phase == .delivering, responseBody.isComplete, localContent.isEmpty {
+                return finish()
+            }
+            if !localContent.isEmpty {
+                refillLocalContent()
+                continue
+            }
+            guard let origin, phase == .forwarding || phase == .delivering,
+                origin.socket.canRead
+            else { return }
+            reads += 1
+            if reads > Limits.readsPerTick { return client.continueLater() }
+            guard receiveResponse(origin) else { return }
+        }
+    }
+
+    /// Reads once from the endpoint; `false` when there is nothing more to do for now.
+    private func receiveResponse(_ origin: OriginConnection) -> Bool {
+        guard makeRoomForResponse() else {
+            originFailed(ExchangeError(.httpResponseHeaderSectionSize, .upstream))
+            return false
+        }
+        switch origin.socket.receive(into: &responseBuffer, reserve: Limits.tailReserve) {
+        case .octets(let count):
+            worker.metrics.add(.upstreamReceivedBytes, UInt64(count))
+            if phase == .forwarding { return decodeResponse(origin) }
+            origin.setDeadline(after: upstream?.idleNanoseconds ?? .max)
+            return advanceResponse()
+        case .wouldBlock:
+            return false
+        case .end:
+            return responseEnded()
+        case .failed(let errno):
+            originFailed(
+                ExchangeError(
+                    .connectionTerminated,
+                    .upstream,
+                    retry: .ifConnectionReused,
+                    errno: errno
+                )
+            )
+            return false
+        }
+    }
+
+    /// Reads response heads, interim ones too, and takes the final one up.
+    private func decodeResponse(_ origin: OriginConnection) -> Bool {
+        while phase == .forwarding {
+            var headBytes: Int?
+            do throws(HTTP1Error) {
+                headBytes = try responseBuffer.withReadable { octets throws(HTTP1Error) in
+                    try response.decode(octets, limits: Worker.responseLimits)
+                }
+            } catch {
+                let isSize = error == .fieldSectionTooLarge || error == .fieldLinesTooMany
+                originFailed(
+                    ExchangeError(
+                        isSize ? .httpResponseHeaderSectionSize : .httpProtocolError,
+                        .upstream
+                    )
+                )
+                return false
+            }
+            guard let headBytes else { return true }
+            if response.status == 101 {
+                originFailed(ExchangeError(.httpUpgradeFailed, .upstream))
+                return false
+            }
+            if response.isInterim {
+                relayInterim(headBytes: headBytes)
+                if responseBody.ready > 0 { return true }
+            } else {
+                origin.setDeadline(after: upstream?.idleNanoseconds ?? .max)
+                writeResponseHead(headBytes: headBytes)
+            }
+        }
+        return true
+    }
+
+    // MARK: Deliver
+
+    /// Writes once to the client; `false` when it takes no more for now.
+    private func deliver(_ client: ClientConnection) -> Bool {
+        guard client.socket.canWrite else {
+            client.awaitWriting(totalDeadline)
+            return false
+        }
+        let ready = responseBody.ready
+        let outcome = responseBuffer.withReadable { octets in
+            client.socket.send(octets.extracting(0..<ready))
+        }
+        switch outcome {
+        case .octets(let count):
+            responseBuffer.consume(count)
+            responseBody.sent(count)
+            sentBytes += UInt64(count)
+            if count < ready { client.awaitWriting(totalDeadline) }
+            return count == ready
+        case .failed:
+            abandon()
+            return false
+        }
+    }
+
+    /// The response is with the client: settles what becomes of both connections.
+    private func finish() {
+        guard let client else { return }
+        if let origin {
+            origin.exchange = nil
+            self.origin = nil
+            if mayReuse(origin) { origin.rest() } else { origin.close() }
+        }
+        log()
+        let persists = isClientPersistent && requestBody.isComplete && error?.side != .downstream
+        if requestSent > 0 || requestBody.ready > 0 { client.buffer.consume(requestBody.ready) }
+        end()
+        client.exchangeEnded(persists: persists)
+    }
+
+    /// Whether nothing of this exchange is left on the connection (RFC 9112 §9.3).
+    private func mayReuse(_ origin: OriginConnection) -> Bool {
+        response.isPersistent && phase == .delivering && error == nil && requestBody.isComplete
+            && requestSent == requestBody.ready && responseBuffer.isEmpty
+            && response.framing(answering: request.method) != .untilClose
+            && !origin.socket.canRead && !worker.isDraining
+    }
+
+    // MARK: Log
+
+    private func log() {
+        let nanoseconds = worker.loop.now.nanoseconds(since: started)
+        let metrics = worker.metrics
+        metrics.add(status == 0 ? .requestsAborted : Metric.requests(status: Int(status)))
+        metrics.add(.sentBytes, sentBytes)
+        metrics.recordDuration(nanoseconds: nanoseconds)
+        if let error { metrics.countError(error.kind) }
+        let hasFailed = status >= 500 || status == 0
+        route?.row?.record(nanoseconds: nanoseconds, failed: hasFailed)
+        tables?.accessLog?.append(self, nanoseconds: nanoseconds)
+    }
+
+    /// Makes the exchange ready for another request and gives it back.
+    func end() {
+        phase = .idle
+        worker.pool.reclaim(&responseBuffer)
+        client?.exchange = nil
+        client = nil
+        origin = nil
+        if let tables { worker.release(tables) }
+        tables = nil
+        listener = nil
+        route = nil
+        upstream = nil
+        endpoint = nil
+        localContent = []
+        requestBody = BodyRelay()
+        responseBody = BodyRelay()
+        requestSent = 0
+        isRequestRetained = true
+        isRetried = false
+        isPathNormalised = true
+        totalDeadline = .never
+        status = 0
+        sentBytes = 0
+        error = nil
+        worker.spare(self)
+    }
+
+    /// Nobody waits for the response any more, or it cannot be completed: closes both connections.
+    func abandon() {
+        guard phase != .idle, let client else { return }
+        if let origin {
+            origin.exchange = nil
+            self.origin = nil
+            origin.close()
+        }
+        if started != .never, phase != .receiving { log() }
+        end()
+        client.close(isReset: false)
+    }
+}

@@ -1,0 +1,33 @@
+/// Bounds of the data plane, each with its reason; what a listener or an upstream sets is in its settings.
+enum Limits {
+    /// Octets left free before what is received: room for the lines that a forwarded head gains, and for
+    /// a chunk header.
+    static let headroom = 1024
+    /// Octets left free behind what is received: room for the end of a chunk and of a message.
+    static let tailReserve = 16
+    /// Connections accepted in one tick, so that a flood of them does not hold up the exchanges.
+    static let acceptsPerTick = 64
+    /// How long a full descriptor table keeps a listening socket from accepting: long enough for
+    /// connections to end, short enough to go unnoticed.
+    static let acceptPauseNanoseconds: UInt64 = 50_000_000
+    /// Reads in one direction of one exchange in one tick; then others get their turn.
+    static let readsPerTick = 16
+    /// The queue of connections that the kernel has established and nobody has accepted.
+    static let listenBacklog: Int32 = 4096
+    /// How long a peer may neither take nor give an octet in the middle of a message.
+    static let stallNanoseconds: UInt64 = 60_000_000_000
+    /// How long octets of a client are read and dropped after a response that it did not wait for, so
+    /// that a reset does not overtake the response (RFC 9112 §9.6).
+    static let lingerNanoseconds: UInt64 = 2_000_000_000
+    /// How many of them.
+    static let lingerOctets = 1 << 20
+    /// Response heads from origins: larger ones are answered with 502.
+    static let responseFieldSectionBytes = 64 * 1024
+    /// Field lines of a response head.
+    static let responseFieldLines = 256
+    /// Exchanges kept for use again, per worker.
+    static let sparedExchanges = 256
+    /// How long a listening socket that is going away lets no new connection in before it closes, so
+    /// that those under way are accepted.
+    static let closingListenerNanoseconds: UInt64 = 100_000_000
+}

@@ -1,0 +1,129 @@
+internal import EventLoop
+internal import SystemCalls
+internal import Telemetry
+internal import Upstreams
+
+/// One worker's listening socket of a listener.
+///
+///     accepting ──descriptors run out──▶ paused ──a moment──▶ accepting
+///         └──beginClosing()──▶ closing ──handshakes under way are accepted──▶ closed
+///
+/// Closing a socket of a SO_REUSEPORT group resets what waits in its queue. So it first turns new
+/// connections away, accepts those whose handshake had begun, and then closes. Confined to its worker's loop.
+final class ListeningPort: EventHandler {
+    unowned let worker: Worker
+    let name: String
+    /// The listener's settings in the version that is being served.
+    var table: ListenerTable
+    /// Open connections of the listener over all workers.
+    private let count: ConnectionCount
+    private var socket: FileDescriptor?
+    private var registration = Registration.none
+    private(set) var isClosing = false
+    private var isPaused = false
+
+    init(
+        worker: Worker,
+        name: String,
+        table: ListenerTable,
+        count: ConnectionCount,
+        socket: consuming FileDescriptor
+    ) {
+        self.worker = worker
+        self.name = name
+        self.table = table
+        self.count = count
+        self.socket = consume socket
+    }
+
+    /// Begins to accept.
+    func open() throws(SystemCallError) {
+        guard let number = socket?.number else { return }
+        registration = try worker.loop.registerLevelTriggered(self, descriptor: number)
+        try listen(number, backlog: Limits.listenBacklog)
+    }
+
+    func ready(_ readiness: Readiness) {
+        acceptSome(Limits.acceptsPerTick)
+    }
+
+    func deadlinePassed() {
+        if isClosing { return finishClosing() }
+        isPaused = false
+        worker.loop.unregister(registration)
+        guard let number = socket?.number else { return }
+        do throws(SystemCallError) {
+            registration = try worker.loop.registerLevelTriggered(self, descriptor: number)
+        } catch {
+            pause()
+        }
+    }
+
+    /// Accepts up to `limit` connections; `false` when the queue is empty or nothing can be accepted.
+    @discardableResult
+    private func acceptSome(_ limit: Int) -> Bool {
+        guard let number = socket?.number else { return false }
+        for _ in 0..<limit {
+            switch accept(number) {
+            case .accepted(let descriptor, let peer):
+                accepted(FileDescriptor(owning: descriptor), peer)
+            case .wouldBlock:
+                return false
+            case .failed:
+                pause()
+                return false
+            }
+        }
+        return true
+    }
+
+    private func accepted(_ descriptor: consuming FileDescriptor, _ peer: SocketAddress) {
+        worker.metrics.add(.connectionsAccepted)
+        guard count.add() else {
+            worker.metrics.add(.connectionsRefused)
+            return
+        }
+        let client = ClientConnection(worker: worker, port: self, descriptor, peer)
+        worker.clientOpened()
+        do throws(SystemCallError) {
+            try client.open()
+        } catch {
+            worker.metrics.add(.connectionsRefused)
+            connectionClosed()
+            worker.clientClosed()
+        }
+    }
+
+    /// A connection that this port accepted has closed.
+    func connectionClosed() {
+        count.remove()
+    }
+
+    /// Without descriptors, a ready socket would keep the loop busy for nothing: leaves the loop for a moment.
+    private func pause() {
+        guard !isPaused, !isClosing else { return }
+        isPaused = true
+        worker.loop.unregister(registration)
+        registration = worker.loop.register(self)
+        let later = worker.loop.now.advanced(by: Limits.acceptPauseNanoseconds)
+        worker.loop.setDeadline(of: registration, at: later)
+    }
+
+    /// Turns new connections away and closes in a moment.
+    func beginClosing() {
+        guard !isClosing, let number = socket?.number else { return }
+        isClosing = true
+        // Without the filter the socket closes all the same, and may reset what comes in at that moment.
+        try? refuseNewConnections(number)
+        let later = worker.loop.now.advanced(by: Limits.closingListenerNanoseconds)
+        worker.loop.setDeadline(of: registration, at: later)
+    }
+
+    private func finishClosing() {
+        while acceptSome(Limits.acceptsPerTick) {}
+        worker.loop.unregister(registration)
+        registration = .none
+        socket = nil
+        worker.portClosed(self)
+    }
+}

@@ -1,0 +1,89 @@
+internal import Bytes
+internal import HTTP1
+internal import SystemCalls
+internal import Telemetry
+internal import Upstreams
+
+/// Octets of a request that its log record needs, copied because the head does not outlive its rewriting.
+struct LogNote {
+    private var octets: [UInt8] = []
+    var method = 0..<0
+    var host = 0..<0
+    var path = 0..<0
+    var referer = 0..<0
+    var userAgent = 0..<0
+    var requestID = 0..<0
+
+    /// The longest piece that is kept; the log cuts paths there too.
+    private static let pieceBytesMax = 8192
+
+    /// Forgets the last request.
+    mutating func clear() {
+        octets.removeAll(keepingCapacity: octets.capacity <= Self.pieceBytesMax)
+        (method, host, path, referer, userAgent, requestID) = (
+            0..<0, 0..<0, 0..<0, 0..<0, 0..<0, 0..<0
+        )
+    }
+
+    /// Copies a piece and says where it lies.
+    mutating func add(_ piece: Span<UInt8>) -> Range<Int> {
+        let start = octets.count
+        let count = min(piece.count, Self.pieceBytesMax)
+        for index in 0..<count { octets.append(piece[index]) }
+        return start..<start + count
+    }
+
+    /// Lends a piece.
+    func with(_ range: Range<Int>, _ body: (Span<UInt8>) -> Void) {
+        body(octets.span.extracting(range))
+    }
+
+    /// Hands the pieces to the log.
+    func append(
+        _ record: AccessRecord,
+        client: [UInt8],
+        route: [UInt8],
+        upstream: [UInt8],
+        endpoint: [UInt8],
+        to log: AccessRecorder
+    ) {
+        let span = octets.span
+        log.append(
+            record,
+            client: client.span,
+            method: span.extracting(method),
+            host: span.extracting(host),
+            path: span.extracting(path),
+            route: route.span,
+            upstream: upstream.span,
+            endpoint: endpoint.span,
+            requestID: span.extracting(requestID),
+            referer: span.extracting(referer),
+            userAgent: span.extracting(userAgent)
+        )
+    }
+}
+
+extension AccessRecorder {
+    /// Appends the record of an exchange that ends now.
+    func append(_ exchange: Exchange, nanoseconds: UInt64) {
+        guard let client = exchange.client else { return }
+        var record = AccessRecord()
+        let now = realtimeNanoseconds()
+        record.unixNanoseconds = now > nanoseconds ? now - nanoseconds : 0
+        record.durationNanoseconds = nanoseconds
+        record.status = Int(exchange.status)
+        record.contentBytes = exchange.contentBytesSent
+        record.version = exchange.tables?.version ?? 0
+        record.protocolName = exchange.request.version == .http11 ? "HTTP/1.1" : "HTTP/1.0"
+        record.error = exchange.error?.kind
+        exchange.note.append(
+            record,
+            client: client.peerText,
+            route: exchange.route?.label ?? [],
+            upstream: exchange.upstream?.label ?? [],
+            endpoint: exchange.endpoint?.label ?? [],
+            to: self
+        )
+    }
+}

@@ -1,0 +1,132 @@
+internal import EventLoop
+package import FleetModel
+package import SystemCalls
+package import Telemetry
+
+/// What came of making a version active.
+package enum ActivationResult: Sendable {
+    /// Every worker serves it; the addresses of the listeners, by name.
+    case active([String: SocketAddress])
+    /// Nothing has changed, for these reasons.
+    case failed([Problem])
+}
+
+/// The data plane: workers, one thread each, and the thread that makes versions active.
+///
+///     activate ──▶ activator's loop ──▶ worker 0 … n, by mailbox
+///
+/// All methods may be called from any thread; completions come on the activator's.
+package final class ProxyServer: Sendable {
+    /// What the workers count.
+    package let metrics: MetricsRegistry
+    private let activator: Handover<Activator>
+    private let control: Mailbox
+    private let workers: [Handover<Worker>]
+    private let controlLoop: Handover<EventLoop>
+    private let threads: Handover<ThreadList>
+
+    private final class ThreadList {
+        var threads: [Thread] = []
+    }
+
+    /// Makes the data plane; nothing runs yet.
+    ///
+    /// - Parameter workerCount: Threads that serve; at least 1.
+    /// - Throws: `SystemCallError` when descriptors have run out.
+    package init(workerCount: Int) throws(SystemCallError) {
+        let metrics = MetricsRegistry(workerCount: max(workerCount, 1))
+        let loop = try EventLoop()
+        let mailbox = loop.mailbox
+        var workers: [Worker] = []
+        for (index, shard) in metrics.workers.enumerated() {
+            workers.append(
+                try Worker(index: index, metrics: shard) { tables in
+                    let garbage = Handover(tables)
+                    // The last reference goes with the message, on the activator's loop.
+                    mailbox.post { _ = garbage }
+                }
+            )
+        }
+        self.metrics = metrics
+        control = mailbox
+        controlLoop = Handover(loop)
+        activator = Handover(Activator(loop: loop, workers: workers, registry: metrics))
+        self.workers = workers.map(Handover.init)
+        threads = Handover(ThreadList())
+    }
+
+    /// How many workers serve.
+    package var workerCount: Int { workers.count }
+
+    /// Starts the threads.
+    ///
+    /// - Throws: `SystemCallError` when a thread cannot be made.
+    package func start() throws(SystemCallError) {
+        for (index, worker) in workers.enumerated() {
+            let thread = try Thread.start(name: "worker-\(index)") { worker.value.run() }
+            threads.value.threads.append(thread)
+        }
+        let (activator, loop) = (activator, controlLoop)
+        let thread = try Thread.start(name: "activator") {
+            activator.value.start()
+            loop.value.run()
+        }
+        threads.value.threads.append(thread)
+    }
+
+    /// Makes a version active on every worker, or on none.
+    ///
+    /// - Parameters:
+    ///   - version: Its number, for logs and metrics.
+    ///   - configuration: A valid one.
+    ///   - completion: Gets the outcome.
+    package func activate(
+        version: UInt64,
+        _ configuration: Configuration,
+        completion: @escaping @Sendable (ActivationResult) -> Void
+    ) {
+        let activator = activator
+        control.post {
+            activator.value.activate(version: version, configuration, completion: completion)
+        }
+    }
+
+    /// Closes the listeners and lets exchanges end.
+    ///
+    /// - Parameter completion: Called when no connection is left, however long that takes.
+    package func drain(completion: @escaping @Sendable () -> Void) {
+        let activator = activator
+        control.post { activator.value.drain(completion: completion) }
+    }
+
+    /// Listens again.
+    ///
+    /// - Parameter completion: Gets the outcome; a port may have been taken meanwhile.
+    package func undrain(completion: @escaping @Sendable (ActivationResult) -> Void) {
+        let activator = activator
+        control.post { activator.value.undrain(completion: completion) }
+    }
+
+    /// Opens log files again, after they were renamed.
+    package func reopenLogs() {
+        let activator = activator
+        control.post { activator.value.reopenLogs() }
+    }
+
+    /// Ends all threads; connections that are still open close.
+    package func stop() {
+        for worker in workers {
+            worker.value.loop.mailbox.post { worker.value.stop() }
+        }
+        let loop = controlLoop
+        let ending = threads.value.threads
+        for thread in ending.dropLast() { thread.join() }
+        let activator = activator
+        control.post {
+            activator.value.stop()
+            loop.value.stop()
+        }
+        ending.last?.join()
+        threads.value.threads = []
+    }
+}

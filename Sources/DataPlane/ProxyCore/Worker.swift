@@ -1,0 +1,262 @@
+internal import Bytes
+internal import EventLoop
+internal import FleetModel
+internal import HTTP1
+internal import SystemCalls
+internal import Telemetry
+internal import Upstreams
+
+/// One thread of the data plane with everything that it owns: loop, ports, connections, pools, tables.
+///
+/// Nothing here is shared with another worker but counts and metrics. Confined to its loop.
+final class Worker: EventHandler {
+    let index: Int
+    let loop: EventLoop
+    let pool = BufferPool()
+    let metrics: MetricsShard
+    /// Where a head is written before it takes its place in a buffer.
+    var scratch = Buffer(capacity: BlockSize.huge.rawValue + BlockSize.large.rawValue)
+    /// What is being served.
+    private(set) var tables: WorkerTables?
+    private(set) var isDraining = false
+    private(set) var clientCount = 0
+    private var pools: [String: UpstreamPool<OriginConnection>] = [:]
+    private var ports: [String: ListeningPort] = [:]
+    private var closingPorts: [ListeningPort] = []
+    private var spares: [Exchange] = []
+    private var registration = Registration.none
+    private var dateText: [UInt8] = []
+    private var dateSeconds: UInt64 = 0
+    private var dateReadAt = LoopInstant.never
+    private let freeTables: (WorkerTables) -> Void
+    private var onDrained: (() -> Void)?
+
+    /// Bounds of what origins send.
+    static let responseLimits = HTTP1Limits(
+        fieldSectionBytesMax: Limits.responseFieldSectionBytes,
+        fieldLinesMax: Limits.responseFieldLines
+    )
+
+    /// Makes a worker that does not run yet.
+    ///
+    /// - Parameters:
+    ///   - index: Its number among the workers.
+    ///   - metrics: Its shard.
+    ///   - freeTables: Takes tables that nobody uses any more to where they are freed.
+    /// - Throws: `SystemCallError` when descriptors have run out.
+    init(
+        index: Int,
+        metrics: MetricsShard,
+        freeTables: @escaping (WorkerTables) -> Void
+    ) throws(SystemCallError) {
+        self.index = index
+        self.metrics = metrics
+        self.freeTables = freeTables
+        loop = try EventLoop()
+    }
+
+    /// Runs until `stop`.
+    func run() {
+        registration = loop.register(self)
+        keepHouse()
+        loop.run()
+        tables?.accessLog?.flush()
+        loop.removeAllHandlers()
+    }
+
+    /// Ends `run`; connections close with the process or with the worker.
+    func stop() {
+        loop.stop()
+    }
+
+    func deadlinePassed() {
+        keepHouse()
+    }
+
+    /// Once a second: hands the log on and shows how busy the loop was.
+    private func keepHouse() {
+        tables?.accessLog?.flush()
+        metrics.set(.loopLag, loop.takeLongestTick())
+        loop.setDeadline(of: registration, at: loop.now.advanced(by: 1_000_000_000))
+    }
+
+    // MARK: Versions
+
+    /// A listener's new socket for this worker.
+    struct NewPort {
+        let name: String
+        let count: ConnectionCount
+        let descriptor: Int32
+    }
+
+    /// Goes over to another version between two ticks.
+    ///
+    /// - Parameters:
+    ///   - next: Built for this worker alone.
+    ///   - newPorts: Sockets to listen on; the worker owns their descriptors now.
+    ///   - keptPorts: Names of listeners whose sockets stay; others are closed.
+    func take(_ next: WorkerTables, newPorts: [NewPort], keptPorts: Set<String>) {
+        let previous = tables
+        var pools: [String: UpstreamPool<OriginConnection>] = [:]
+        for shared in next.upstreams {
+            let name = shared.upstream.name
+            if let kept = self.pools.removeValue(forKey: name) {
+                kept.update(to: shared, worker: index)
+                pools[name] = kept
+            } else {
+                pools[name] = UpstreamPool(shared: shared, worker: index)
+            }
+            if let pool = pools[name] { next.pools.append(pool) }
+        }
+        for gone in self.pools.values { gone.retire() }
+        self.pools = pools
+        tables = next
+        for (name, port) in ports where !keptPorts.contains(name) { close(port) }
+        for (name, port) in ports {
+            if let table = next.listeners[name] { port.table = table }
+        }
+        for new in newPorts { open(new, next) }
+        if let previous { retire(previous) }
+    }
+
+    private func open(_ new: NewPort, _ tables: WorkerTables) {
+        let socket = FileDescriptor(owning: new.descriptor)
+        guard let table = tables.listeners[new.name] else { return }
+        let port = ListeningPort(
+            worker: self,
+            name: new.name,
+            table: table,
+            count: new.count,
+            socket: socket
+        )
+        do throws(SystemCallError) {
+            try port.open()
+            ports[new.name] = port
+        } catch {
+            // The socket is bound, so only memory or descriptors are missing; other workers serve on.
+            metrics.add(.connectionsRefused)
+        }
+    }
+
+    private func close(_ port: ListeningPort) {
+        ports[port.name] = nil
+        closingPorts.append(port)
+        port.beginClosing()
+    }
+
+    /// A port that was closing has accepted the last connection.
+    func portClosed(_ port: ListeningPort) {
+        closingPorts.removeAll { $0 === port }
+        checkDrained()
+    }
+
+    private func retire(_ tables: WorkerTables) {
+        tables.isRetired = true
+        if tables.exchangeCount == 0 { freeTables(tables) }
+    }
+
+    /// An exchange that began with `tables` has ended.
+    func release(_ tables: WorkerTables) {
+        tables.exchangeCount -= 1
+        if tables.isRetired, tables.exchangeCount == 0 { freeTables(tables) }
+    }
+
+    // MARK: Draining
+
+    /// Closes the ports, and connections as their exchanges end.
+    ///
+    /// - Parameter completion: Called when no connection is left.
+    func drain(_ completion: @escaping () -> Void) {
+        isDraining = true
+        onDrained = completion
+        for port in ports.values { close(port) }
+        checkDrained()
+    }
+
+    /// Takes requests again; ports come with the next `take`.
+    func undrain() {
+        isDraining = false
+        onDrained = nil
+    }
+
+    private func checkDrained() {
+        guard isDraining, clientCount == 0, closingPorts.isEmpty, let onDrained else { return }
+        self.onDrained = nil
+        onDrained()
+    }
+
+    func clientOpened() {
+        clientCount += 1
+        metrics.add(.connectionsOpen)
+    }
+
+    func clientClosed() {
+        clientCount -= 1
+        metrics.subtract(.connectionsOpen)
+        if isDraining { checkDrained() }
+    }
+
+    // MARK: Exchanges
+
+    /// An exchange that serves no request.
+    func takeExchange() -> Exchange {
+        spares.popLast() ?? Exchange(worker: self)
+    }
+
+    /// Takes back an exchange that has ended.
+    func spare(_ exchange: Exchange) {
+        if spares.count < Limits.sparedExchanges { spares.append(exchange) }
+    }
+
+    // MARK: Heads
+
+    /// The size of block that follows `size`, or `nil` after the largest.
+    func nextSize(after size: Int) -> BlockSize? {
+        BlockSize.allCases.first { $0.rawValue > size }
+    }
+
+    /// Puts the head in `scratch` before what `buffer` holds.
+    func prependScratch(to buffer: inout Buffer) {
+        if !buffer.hasBlock { buffer = pool.lend(.small, headroom: Limits.headroom) }
+        if buffer.prepend(scratch) { return }
+        let wanted = scratch.count + buffer.count + Limits.tailReserve
+        let size = BlockSize.allCases.first { $0.rawValue >= wanted } ?? .huge
+        pool.grow(&buffer, to: size, headroom: scratch.count)
+        let fits = buffer.prepend(scratch)
+        precondition(fits, "a head of \(scratch.count) octets does not fit")
+    }
+
+    /// A buffer that holds what is in `scratch`.
+    func lendScratch() -> Buffer {
+        let size = BlockSize.allCases.first { $0.rawValue >= scratch.count } ?? .huge
+        var buffer = pool.lend(size, headroom: 0)
+        let fits = scratch.withReadable { buffer.append($0) }
+        precondition(fits, "a head of \(scratch.count) octets does not fit")
+        return buffer
+    }
+
+    /// Appends the date (RFC 9110 §5.6.7) to `scratch`.
+    func appendDate() {
+        if dateReadAt == .never || loop.now.nanoseconds(since: dateReadAt) > 250_000_000 {
+            dateReadAt = loop.now
+            let seconds = realtimeNanoseconds() / 1_000_000_000
+            if seconds != dateSeconds || dateText.isEmpty {
+                dateSeconds = seconds
+                dateText = Array(internetDate(unixSeconds: Int64(seconds)).utf8)
+            }
+        }
+        scratch.append(dateText)
+    }
+}
+
+/// IMF-fixdate (RFC 9110 §5.6.7).
+func internetDate(unixSeconds: Int64) -> String {
+    let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+    let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+    let time = CivilTime(unixSeconds: unixSeconds)
+    func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+    return "\(days[time.weekday]), \(two(time.day)) \(months[time.month - 1]) \(time.year) "
+        + "\(two(time.hour)):\(two(time.minute)):\(two(time.second)) GMT"
+}

@@ -1,0 +1,227 @@
+internal import Bytes
+internal import FleetModel
+internal import HTTP1
+internal import HTTPSemantics
+internal import Routing
+internal import SystemCalls
+internal import Telemetry
+internal import Upstreams
+
+/// One worker's copy of a snapshot, made for the request path: built off the loop, handed over whole, and
+/// freed off the loop again when the last exchange that began with it has ended.
+final class WorkerTables {
+    let version: UInt64
+    /// In the order of the configuration; route tables give indices into it.
+    let routes: [RouteEntry]
+    /// By name.
+    let listeners: [String: ListenerTable]
+    /// What the workers share of each upstream.
+    let upstreams: [SharedUpstream]
+    /// In the order of `upstreams`; the worker fills it in when it takes the tables up.
+    var pools: [UpstreamPool<OriginConnection>] = []
+    /// The pseudonym in Via, with nothing around it; empty sends none.
+    let via: [UInt8]
+    /// The pseudonym in Proxy-Status.
+    let pseudonym: [UInt8]
+    let proxyStatus: ProxyStatusMode
+    let keepsServer: Bool
+    /// What Server is replaced by; empty when it is not.
+    let serverField: [UInt8]
+    let hiddenFields: HiddenFields
+    let accessLog: AccessRecorder?
+    /// Exchanges that began with these tables and have not ended.
+    var exchangeCount = 0
+    /// Whether another version has taken their place.
+    var isRetired = false
+
+    init(
+        version: UInt64,
+        _ configuration: Configuration,
+        upstreams: [SharedUpstream],
+        rows: [MetricsRow],
+        accessLog: AccessRecorder?
+    ) {
+        self.version = version
+        self.upstreams = upstreams
+        self.accessLog = accessLog
+        var indices: [String: Int] = [:]
+        for (index, upstream) in upstreams.enumerated() { indices[upstream.upstream.name] = index }
+        routes = zip(configuration.routes, rows).map { route, row in
+            RouteEntry(route, upstreamIndices: indices, row: row)
+        }
+        var listeners: [String: ListenerTable] = [:]
+        for listener in configuration.listeners {
+            listeners[listener.name] = ListenerTable(listener, routes: configuration.routes)
+        }
+        self.listeners = listeners
+        let hiding = configuration.hiding
+        via = Array((hiding.via ?? "").utf8)
+        pseudonym = via.isEmpty ? Array("weir".utf8) : via
+        proxyStatus = hiding.proxyStatus
+        switch hiding.server {
+        case .remove: (keepsServer, serverField) = (false, [])
+        case .keep: (keepsServer, serverField) = (true, [])
+        case .replace(let text): (keepsServer, serverField) = (false, Array(text.utf8))
+        }
+        hiddenFields = HiddenFields(hiding.responseHeaders)
+    }
+}
+
+/// A listener's settings and routes.
+final class ListenerTable {
+    let name: [UInt8]
+    let limits: HTTP1Limits
+    let idleNanoseconds: UInt64
+    let headerNanoseconds: UInt64
+    let requestsMax: Int
+    let bodyBytesMax: Int
+    let connectionsMax: Int
+    private let routes: RouteTable
+    private let trusted: [AddressRange]
+
+    init(_ listener: Listener, routes: [Route]) {
+        name = Array(listener.name.utf8)
+        limits = HTTP1Limits(
+            fieldSectionBytesMax: listener.limits.fieldSectionBytes,
+            fieldLinesMax: listener.limits.fieldLines,
+            requestTargetBytesMax: listener.limits.requestTargetBytes
+        )
+        idleNanoseconds = listener.timeouts.idle.nanoseconds
+        headerNanoseconds = listener.timeouts.header.nanoseconds
+        requestsMax = listener.limits.requestsPerConnection ?? .max
+        bodyBytesMax = listener.limits.bodyBytes ?? .max
+        connectionsMax = listener.limits.connections
+        self.routes = RouteTable(routes: routes, listener: listener.name)
+        trusted = listener.trustedProxies.map(AddressRange.init)
+    }
+
+    /// Finds the route of a request.
+    ///
+    /// - Parameters:
+    ///   - request: Its head.
+    ///   - octets: The message from its start.
+    ///   - path: The normalised path, where it is not the request's own.
+    /// - Returns: The route's index in the configuration, or `nil` when none matches.
+    func match(_ request: borrowing RequestHead, _ octets: Span<UInt8>, path: [UInt8]?) -> Int? {
+        let host = octets.extracting(request.authority.host.indices)
+        if let path { return routes.match(host: host, path: path.span) }
+        if request.path.isEmpty {
+            let root: [UInt8] = [UInt8(ascii: "/")]
+            return routes.match(host: host, path: root.span)
+        }
+        return routes.match(host: host, path: octets.extracting(request.path.indices))
+    }
+
+    /// Whether what this peer says of others is believed.
+    func trusts(_ peer: SocketAddress) -> Bool {
+        guard !trusted.isEmpty else { return false }
+        let (high, low) = peer.mapped
+        return trusted.contains { $0.contains(high: high, low: low) }
+    }
+}
+
+/// Addresses with a common prefix; IPv4 in its IPv4-mapped form.
+struct AddressRange {
+    private let high: UInt64
+    private let low: UInt64
+    private let highMask: UInt64
+    private let lowMask: UInt64
+
+    init(_ block: AddressBlock) {
+        var octets = block.address.octets
+        var bits = block.prefixBits
+        if octets.count == 4 {
+            octets = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF] + octets
+            bits += 96
+        }
+        var words: [UInt64] = [0, 0]
+        for (index, octet) in octets.enumerated() where index < 16 {
+            words[index / 8] = words[index / 8] << 8 | UInt64(octet)
+        }
+        highMask = Self.mask(min(bits, 64))
+        lowMask = Self.mask(max(bits - 64, 0))
+        high = words[0] & highMask
+        low = words[1] & lowMask
+    }
+
+    private static func mask(_ bits: Int) -> UInt64 {
+        bits == 0 ? 0 : UInt64.max << UInt64(64 - bits)
+    }
+
+    func contains(high: UInt64, low: UInt64) -> Bool {
+        high & highMask == self.high && low & lowMask == self.low
+    }
+}
+
+/// A route as the request path needs it.
+final class RouteEntry {
+    let label: [UInt8]
+    let action: Action
+    /// Limit of the whole exchange, `.max` for none.
+    let totalNanoseconds: UInt64
+    let row: MetricsRow?
+
+    /// What becomes of a request.
+    enum Action {
+        /// To the upstream with this index.
+        case upstream(Int)
+        case respond(LocalResponse)
+        case redirect(LocalResponse)
+    }
+
+    init(_ route: Route, upstreamIndices: [String: Int], row: MetricsRow?) {
+        label = Array(route.name.utf8)
+        self.row = row
+        var total = route.totalTimeout?.nanoseconds ?? 0
+        switch route.action {
+        case .upstream(let name): action = .upstream(upstreamIndices[name] ?? -1)
+        case .respond(let response): action = .respond(LocalResponse(response))
+        case .redirect(let redirect): action = .redirect(LocalResponse(redirect))
+        }
+        if total == 0 { total = .max }
+        totalNanoseconds = total
+    }
+}
+
+/// Response fields that do not go on to clients, by name or by the beginning of it.
+struct HiddenFields {
+    private struct Pattern {
+        let name: [UInt8]
+        let isPrefix: Bool
+    }
+
+    private let patterns: [Pattern]
+    /// The first letters of all patterns, one bit each from `a` on: most names are passed by one look.
+    private let firstLetters: UInt32
+
+    init(_ patterns: [FieldNamePattern]) {
+        self.patterns = patterns.map { Pattern(name: Array($0.name.utf8), isPrefix: $0.isPrefix) }
+        var letters: UInt32 = 0
+        for pattern in self.patterns {
+            letters |= pattern.name.first.map(Self.bit) ?? .max
+        }
+        firstLetters = letters
+    }
+
+    private static func bit(_ octet: UInt8) -> UInt32 {
+        1 << UInt32((octet | 0x20) & 31)
+    }
+
+    @inline(__always)
+    func contains(_ octets: Span<UInt8>, _ name: Range<Int>) -> Bool {
+        guard !name.isEmpty, firstLetters & Self.bit(octets[name.lowerBound]) != 0 else {
+            return false
+        }
+        return matches(octets, name)
+    }
+
+    private func matches(_ octets: Span<UInt8>, _ name: Range<Int>) -> Bool {
+        for pattern in patterns {
+            let length = pattern.name.count
+            guard pattern.isPrefix ? name.count >= length : name.count == length else { continue }
+            let front = octets.extracting(name.lowerBound..<name.lowerBound + length)
+            if front.equalsIgnoringCase(pattern.name.span) { return true }
+        }
+        return false
+    }
+}
