@@ -234,7 +234,11 @@ let operatorSide = [
             (.nio, "NIOHTTP1"), (.nio, "NIOPosix"), (.nioSSL, "NIOSSL"),
         ]
     ),
-    Part("Sources/Operator", "Presentation", ["FleetModel", "AdminMessages"]),
+    Part(
+        "Sources/Operator",
+        "Presentation",
+        ["Bytes", "HTTPSemantics", "FleetModel", "Routing", "AdminMessages"]
+    ),
 ]
 let commands = [
     Part(

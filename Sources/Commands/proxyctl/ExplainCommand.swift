@@ -1,0 +1,106 @@
+import AdminClient
+import ArgumentParser
+import ConfigurationFile
+import FleetModel
+import Presentation
+
+/// `proxyctl explain`.
+struct ExplainCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain",
+        abstract: "Say what a node does with a request, and why.",
+        discussion: """
+            The matching is that of the nodes. With -f the configuration is read from
+            files and nothing is sent; without, it is the head, or a version.
+
+            Without --listener, the request arrives at the listener on the URL's port;
+            if there is none, at each in turn until one has a route for it.
+
+            EXAMPLES
+              proxyctl explain GET http://shop.example.com/products/7
+              proxyctl explain GET http://10.0.0.1:8080/ -H 'host: shop.example.com'
+              proxyctl explain POST http://shop.example.com/ -f fleet.yaml -o json
+            """
+    )
+
+    @OptionGroup var options: GlobalOptions
+
+    @Argument(help: "The request's method.")
+    var method: String
+
+    @Argument(help: ArgumentHelp("The request's URL.", valueName: "url"))
+    var url: String
+
+    @Option(
+        name: [.customShort("H"), .customLong("header")],
+        parsing: .singleValue,
+        help: ArgumentHelp("A field line of the request; repeatable.", valueName: "name: value")
+    )
+    var headers: [String] = []
+
+    @Option(help: ArgumentHelp("The client's address.", valueName: "ip"))
+    var client: String?
+
+    @Option(help: "The name of the listener at which the request arrives.")
+    var listener: String?
+
+    @Option(help: "The version, in place of the head.")
+    var version: VersionArgument?
+
+    @Option(
+        name: [.customShort("f"), .customLong("file")],
+        parsing: .singleValue,
+        help: ArgumentHelp("A file of the configuration; repeatable.", valueName: "file"),
+        completion: .file(extensions: ["yaml", "yml", "json"])
+    )
+    var files: [String] = []
+
+    func validate() throws {
+        if !files.isEmpty, version != nil {
+            throw ValidationError("Give either --file or --version.")
+        }
+        for header in headers where !header.dropFirst().contains(":") {
+            throw ValidationError("A field line has the form 'name: value', and '\(header)' has not.")
+        }
+        if let client, IPAddress(client) == nil {
+            throw ValidationError("'\(client)' is not an IP address.")
+        }
+    }
+
+    func run() async throws {
+        let session = Session(options)
+        let configuration = try await configuration(session)
+        do {
+            let request = try ExplainedRequest(url: url, hostField: hostField)
+            let explanation = try Explanation(request, in: configuration, listener: listener)
+            session.print(explanation.value) { explanation.rendered($0) }
+        } catch let fault as ExplainedRequest.Fault {
+            throw Failure(.failure, fault.description)
+        }
+    }
+
+    private func configuration(_ session: Session) async throws -> Configuration {
+        if !files.isEmpty {
+            return try ConfigurationFile.load(files)
+        }
+        return try await session.withClient { client in
+            let stored = try await client.configuration(version: version?.number)
+            return try Configuration(document: stored.document)
+        }
+    }
+
+    /// The value of the last Host field among the given field lines.
+    private var hostField: String? {
+        let host = headers.last { $0.lowercased().hasPrefix("host:") }
+        return host.map { $0.dropFirst("host:".count).trimmingSpaces }
+    }
+}
+
+extension Substring {
+    /// The text without spaces and tabs at its ends (RFC 9110 §5.5).
+    fileprivate var trimmingSpaces: String {
+        let isBlank = { (character: Character) in character == " " || character == "\t" }
+        let start = drop(while: isBlank)
+        return String(start.reversed().drop(while: isBlank).reversed())
+    }
+}

@@ -1,0 +1,68 @@
+import FleetModel
+import Presentation
+import Testing
+
+@Suite struct ExplanationTests {
+    private static let json = """
+        {"listeners": [{"name": "web", "address": "0.0.0.0:8080"}, {"name": "inner", "address": "127.0.0.1:81"}],
+         "upstreams": [{"name": "main", "endpoints": [
+            {"address": "127.0.0.1:9001"}, {"address": "127.0.0.1:9002", "weight": 3}]}],
+         "routes": [
+            {"name": "shop", "hosts": ["*.example.com"], "match": {"path": {"prefix": "/items"}}, "upstream": "main"},
+            {"name": "secret", "listeners": ["inner"], "respond": {"status": 204}}]}
+        """
+
+    private func explain(
+        _ url: String,
+        host: String? = nil,
+        listener: String? = nil
+    ) throws -> Explanation {
+        let configuration = try Configuration(json: Self.json)
+        let request = try ExplainedRequest(url: url, hostField: host)
+        return try Explanation(request, in: configuration, listener: listener)
+    }
+
+    @Test("the route, the path as the upstream gets it, and the endpoint of the first turn")
+    func upstream() throws {
+        let explanation = try explain("http://a.EXAMPLE.com:8080/items/./%7Eme?debug=1#top")
+        #expect(explanation.listener == "web")
+        #expect(explanation.route == "shop")
+        #expect(explanation.upstream == "main")
+        #expect(explanation.endpoint == "127.0.0.1:9002")
+        #expect(explanation.path == "/items/~me")
+        #expect(explanation.host == "a.EXAMPLE.com:8080")
+    }
+
+    @Test("the URL's port chooses the listener; without one on it, the first that has a route")
+    func listeners() throws {
+        #expect(try explain("http://x:81/").route == "secret")
+        #expect(try explain("http://x/").listener == "inner")
+        #expect(try explain("http://x/", listener: "web").route == nil)
+        #expect(try explain("http://x:8080/").route == nil)
+        #expect(throws: ExplainedRequest.Fault.self) { try explain("http://x/", listener: "wab") }
+    }
+
+    @Test("a Host field overrides the URL's authority")
+    func hostField() throws {
+        let explanation = try explain("http://127.0.0.1:8080/items", host: "b.example.com")
+        #expect(explanation.route == "shop")
+        #expect(explanation.host == "b.example.com")
+    }
+
+    @Test("no route is an answer, not a fault")
+    func noRoute() throws {
+        let explanation = try explain("http://x:8080/")
+        #expect(explanation.listener == "web")
+        #expect(explanation.why.contains("404"))
+        let keys = ["endpoint", "host", "listener", "path", "policies", "route", "upstream", "why"]
+        #expect(explanation.value.members?.keys.sorted() == keys)
+    }
+
+    @Test(
+        "what a node would refuse is a fault",
+        arguments: ["ftp://x/", "http://a b/", "http://x/%2", "http://x/../..", "x"]
+    )
+    func faults(_ url: String) {
+        #expect(throws: ExplainedRequest.Fault.self) { try explain(url) }
+    }
+}
