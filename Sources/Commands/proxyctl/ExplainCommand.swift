@@ -60,7 +60,9 @@ struct ExplainCommand: AsyncParsableCommand {
             throw ValidationError("Give either --file or --version.")
         }
         for header in headers where !header.dropFirst().contains(":") {
-            throw ValidationError("A field line has the form 'name: value', and '\(header)' has not.")
+            throw ValidationError(
+                "A field line has the form 'name: value', and '\(header)' has not."
+            )
         }
         if let client, IPAddress(client) == nil {
             throw ValidationError("'\(client)' is not an IP address.")

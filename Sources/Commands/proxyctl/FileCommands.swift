@@ -104,3 +104,23 @@ struct CompileCommand: ParsableCommand {
         Output.note("wrote \(out), \(octets.count) octets")
     }
 }
+
+/// `proxyctl schema`.
+struct SchemaCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "schema",
+        abstract: "Print the JSON Schema of configurations, for editors.",
+        discussion: """
+            EXAMPLE
+              proxyctl schema > weir.schema.json
+              # in fleet.yaml, for editors with the YAML language server:
+              # yaml-language-server: $schema=weir.schema.json
+            """
+    )
+
+    @OptionGroup var options: GlobalOptions
+
+    func run() {
+        Output.print([Settings.jsonSchema])
+    }
+}

@@ -91,11 +91,12 @@ struct ExportCommand: AsyncParsableCommand {
         let session = Session(options)
         try await session.withClient { client in
             let answer = try await client.configuration(version: version?.number)
-            let value = OutputValue(answer.document)
             if session.format == .json {
-                Output.print([value.json])
+                Output.print([OutputValue(answer.document).json])
             } else {
-                Output.write(value.yaml(leading: ResourceKind.allCases.map(\.section)))
+                // In the order of the reference, unless a newer control plane has fields that are unknown here.
+                let known = try? Configuration(document: answer.document)
+                Output.write(known?.documentYAML ?? YAMLWriter.write(answer.document))
             }
         }
     }

@@ -23,7 +23,7 @@ struct Proxyctl: AsyncParsableCommand {
               2 usage              5 rejected by a node      8 unreachable
             """,
         subcommands: [
-            ValidateCommand.self, CompileCommand.self, ExplainCommand.self,
+            ValidateCommand.self, CompileCommand.self, SchemaCommand.self, ExplainCommand.self,
             DiffCommand.self, ApplyCommand.self, ExportCommand.self, VersionsCommand.self,
             ShowCommand.self, RollbackCommand.self, StatusCommand.self, NodesCommand.self,
             NodeCommand.self, TokenCommand.self, AuditCommand.self, ContextCommand.self,

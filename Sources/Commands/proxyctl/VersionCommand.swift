@@ -1,6 +1,7 @@
 import AdminClient
 import AdminMessages
 import ArgumentParser
+import FleetModel
 import Foundation
 import Presentation
 
@@ -11,16 +12,13 @@ struct VersionCommand: AsyncParsableCommand {
         abstract: "Print the version of proxyctl and of the control plane, if it is there."
     )
 
-    /// The version of this program.
-    static let build = "0.1.0"
-
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
         let session = Session(options)
         let server = await serverVersion(session)
         let value: OutputValue = [
-            "client": ["build": .string(Self.build)],
+            "client": ["build": .string(buildVersion)],
             "server": server.map { server in
                 [
                     "build": .string(server.build), "cluster": .string(server.cluster),
@@ -29,7 +27,7 @@ struct VersionCommand: AsyncParsableCommand {
             } ?? nil,
         ]
         session.print(value) { _ in
-            var lines = ["proxyctl       \(Self.build)"]
+            var lines = ["proxyctl       \(buildVersion)"]
             if let server {
                 lines.append("proxy-control  \(visible(server.build))")
                 lines.append("cluster        \(visible(server.cluster)), epoch \(server.epoch)")

@@ -26,7 +26,9 @@ package struct ExplainedRequest: Sendable {
     package init(url: String, hostField: String?) throws {
         guard url.hasPrefix("http://") else {
             let hint = url.hasPrefix("https://") ? ": this build has HTTP listeners only" : ""
-            throw Fault(description: "'\(visible(url))' is not of the form http://HOST[:PORT]/PATH\(hint)")
+            throw Fault(
+                description: "'\(visible(url))' is not of the form http://HOST[:PORT]/PATH\(hint)"
+            )
         }
         let rest = url.dropFirst("http://".count)
         let end = rest.firstIndex { "/?#".contains($0) } ?? rest.endIndex
@@ -108,7 +110,9 @@ package struct Explanation: Sendable, Equatable {
         guard let listener = configuration.listeners.first(where: { $0.name == name }) else {
             var suggester = Suggester()
             let hint = suggester.hint(for: name, among: configuration.listeners.map(\.name))
-            throw ExplainedRequest.Fault(description: "no listener is called '\(visible(name))'\(hint)")
+            throw ExplainedRequest.Fault(
+                description: "no listener is called '\(visible(name))'\(hint)"
+            )
         }
         return [listener]
     }
