@@ -15,6 +15,7 @@ enum External: String, CaseIterable {
     case nio = "swift-nio"
     case nioSSL = "swift-nio-ssl"
     case hummingbird = "hummingbird"
+    case httpTypes = "swift-http-types"
     case grdb = "GRDB.swift"
     case certificates = "swift-certificates"
     case asn1 = "swift-asn1"
@@ -33,6 +34,7 @@ enum External: String, CaseIterable {
         case .nioSSL: .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6")
         case .hummingbird:
             .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1")
+        case .httpTypes: .package(url: "https://github.com/apple/swift-http-types", from: "1.0.0")
         case .grdb: .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0")
         case .certificates:
             .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1")
@@ -214,11 +216,12 @@ let controlPlane = [
         "Sources/ControlPlane",
         "AdminAPI",
         [
-            "Cryptography", "FleetModel", "SnapshotCompiler", "AdminMessages", "ControlStore",
-            "Authority", "FleetServer",
+            "SystemCalls", "Cryptography", "FleetModel", "FleetProtocol", "AdminMessages",
+            "ControlStore", "Authority", "FleetServer",
         ],
         [
-            (.hummingbird, "Hummingbird"), (.hummingbird, "HummingbirdTLS"), (.nio, "NIOCore"),
+            (.hummingbird, "Hummingbird"), (.hummingbird, "HummingbirdCore"),
+            (.hummingbird, "HummingbirdTLS"), (.httpTypes, "HTTPTypes"), (.nio, "NIOCore"),
             (.nioSSL, "NIOSSL"), (.log, "Logging"), (.lifecycle, "ServiceLifecycle"),
         ]
     ),
@@ -251,10 +254,10 @@ let commands = [
     Part(
         "Sources/Commands",
         "proxy-control",
-        ["Cryptography", "FleetModel", "ControlStore", "Authority", "FleetServer", "AdminAPI"],
+        ["SystemCalls", "FleetModel", "ControlStore", "Authority", "FleetServer", "AdminAPI"],
         [
             (.argumentParser, "ArgumentParser"), (.log, "Logging"),
-            (.lifecycle, "ServiceLifecycle"),
+            (.lifecycle, "ServiceLifecycle"), (.lifecycle, "UnixSignals"),
         ],
         kind: .command
     ),
@@ -322,8 +325,14 @@ let tests = [
     ),
     test(
         "AdminAPITests",
-        ["AdminAPI", "AdminMessages", "ControlStore", "Authority", "FleetServer", "FleetModel"],
-        [(.hummingbird, "HummingbirdTesting"), (.hummingbird, "Hummingbird"), (.nio, "NIOCore")]
+        [
+            "AdminAPI", "AdminMessages", "ControlStore", "Authority", "FleetServer",
+            "FleetProtocol", "FleetModel", "SystemCalls",
+        ],
+        [
+            (.hummingbird, "HummingbirdTesting"), (.hummingbird, "Hummingbird"),
+            (.httpTypes, "HTTPTypes"), (.nio, "NIOCore"), (.log, "Logging"),
+        ]
     ),
     test("ConfigurationFileTests", ["ConfigurationFile", "FleetModel"]),
     test("AdminClientTests", ["AdminClient", "AdminMessages"]),

@@ -12,6 +12,8 @@ package struct AuditAnswer: Sendable, Hashable, Codable {
     package var target: String
     /// More, for people.
     package var detail: String
+    /// The request that did it, as in the server's log and in errors; nothing if no request did.
+    package var requestID: String?
 
     /// Joins its parts.
     package init(
@@ -20,7 +22,8 @@ package struct AuditAnswer: Sendable, Hashable, Codable {
         actor: String,
         action: String,
         target: String,
-        detail: String
+        detail: String,
+        requestID: String? = nil
     ) {
         self.id = id
         self.time = time
@@ -28,6 +31,7 @@ package struct AuditAnswer: Sendable, Hashable, Codable {
         self.action = action
         self.target = target
         self.detail = detail
+        self.requestID = requestID
     }
 }
 

@@ -52,3 +52,22 @@ package enum JSONValue: Sendable, Hashable, Codable {
         }
     }
 }
+
+// MARK: Literals
+
+extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
+    ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+{
+    /// A string.
+    package init(stringLiteral value: String) { self = .string(value) }
+    /// An integer.
+    package init(integerLiteral value: Int64) { self = .integer(value) }
+    /// `true` or `false`.
+    package init(booleanLiteral value: Bool) { self = .bool(value) }
+    /// An array.
+    package init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+    /// An object; of two members with one name the last one stays.
+    package init(dictionaryLiteral elements: (String, JSONValue)...) {
+        self = .object(Dictionary(elements) { _, last in last })
+    }
+}

@@ -1,0 +1,141 @@
+package import Authority
+import Cryptography
+import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
+package import Logging
+import NIOCore
+import NIOSSL
+import ServiceLifecycle
+
+/// The listener of the admin API: HTTPS, TLS 1.2 or later, HTTP/1.1.
+///
+/// Graceful shutdown stops accepting, ends idle connections, and lets requests finish.
+package struct AdminServer: Service {
+    /// Where to listen and who the server is.
+    package struct Settings: Sendable {
+        /// An address or a name.
+        package let host: String
+        /// 0 lets the system choose.
+        package let port: Int
+        /// DER: the server's certificate, then the authority's.
+        let certificateChain: [[UInt8]]
+        /// DER of the certificate's key.
+        let privateKey: [UInt8]
+        /// SHA-256 of the admin token.
+        let tokenDigest: [UInt8]
+
+        /// A listener with a fresh certificate of the authority for `host` and the host's own names.
+        ///
+        /// - Throws: `AuthorityError` if its key fails.
+        package init(
+            host: String,
+            port: Int,
+            authority: Authority,
+            tokenDigest: [UInt8]
+        ) throws {
+            let identity = try authority.adminServerIdentity(hosts: [host])
+            (self.host, self.port, self.tokenDigest) = (host, port, tokenDigest)
+            certificateChain = identity.chain
+            privateKey = identity.privateKey.der
+        }
+    }
+
+    private let settings: Settings
+    private let router: AdminRouter
+    private let tls: TLSConfiguration
+    private let logger: Logger
+    private let onBound: @Sendable (_ host: String, _ port: Int) async -> Void
+
+    /// Prepares the server; nothing is bound yet.
+    ///
+    /// - Parameters:
+    ///   - settings: Where to listen and who the server is.
+    ///   - service: Does the work.
+    ///   - logger: Gets a line for every change and every failure.
+    ///   - onBound: Called once with the bound address.
+    /// - Throws: If the certificate or its key cannot be used.
+    package init(
+        _ settings: Settings,
+        service: AdminService,
+        logger: Logger,
+        onBound: @escaping @Sendable (_ host: String, _ port: Int) async -> Void
+    ) throws {
+        self.settings = settings
+        self.logger = logger
+        self.onBound = onBound
+        router = AdminRouter(service, tokenDigest: settings.tokenDigest, logger: logger)
+        let chain = try settings.certificateChain.map { octets in
+            NIOSSLCertificateSource.certificate(
+                try NIOSSLCertificate(bytes: octets, format: .der)
+            )
+        }
+        var tls = TLSConfiguration.makeServerConfiguration(
+            certificateChain: chain,
+            privateKey: .privateKey(
+                try NIOSSLPrivateKey(bytes: settings.privateKey, format: .der)
+            )
+        )
+        tls.minimumTLSVersion = .tlsv12
+        tls.applicationProtocols = ["http/1.1"]
+        self.tls = tls
+    }
+
+    /// Binds and serves until graceful shutdown.
+    ///
+    /// - Throws: What binding throws.
+    package func run() async throws {
+        let channel = HTTP1Channel.Configuration(
+            idleTimeout: AdminLimits.idleTime,
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: AdminLimits.headerBytesMax,
+                maxHeaderListSize: AdminLimits.headerBytesMax,
+                maxHeaderFieldCount: AdminLimits.headerFieldsMax
+            )
+        )
+        // Hummingbird has its own words for what happens to connections; they are for its developers.
+        var quiet = logger
+        quiet.logLevel = .critical
+        let application = Application(
+            router: router.router(),
+            server: try .tls(.http1(configuration: channel), tlsConfiguration: tls),
+            configuration: ApplicationConfiguration(
+                address: .hostname(settings.host, port: settings.port),
+                availableConnectionsDelegate: MaximumAvailableConnections(
+                    AdminLimits.connectionsMax
+                )
+            ),
+            onServerRunning: { [settings, onBound] channel in
+                let address = channel.localAddress
+                await onBound(
+                    address?.ipAddress ?? settings.host,
+                    address?.port ?? settings.port
+                )
+            },
+            logger: quiet
+        )
+        do {
+            try await application.run()
+        } catch let error as IOError {
+            throw ListenFailure(error, host: settings.host, port: settings.port)
+        }
+    }
+}
+
+/// An address that cannot be listened on.
+package struct ListenFailure: Error, Sendable, CustomStringConvertible {
+    /// One line for people.
+    package let description: String
+
+    /// Says which address it is, and why it failed.
+    package init(_ error: any Error, host: String, port: Int) {
+        var reason = "\(error)"
+        if let error = error as? IOError {
+            // "bind(descriptor:ptr:bytes:): Address already in use) (errno: 98)"
+            let words = error.description.split(separator: "): ").last ?? ""
+            reason = String(words.prefix { $0 != "(" && $0 != ")" })
+            while reason.hasSuffix(" ") { reason.removeLast() }
+        }
+        description = "cannot listen on \(HostPort(host: host, port: port)): \(reason)"
+    }
+}

@@ -1,0 +1,326 @@
+import AdminMessages
+import HTTPTypes
+
+extension AdminService {
+    /// Every endpoint there is: the router registers this table, and the OpenAPI document is made of it.
+    package var endpoints: [Endpoint] {
+        configurationEndpoints + fleetEndpoints + tokenEndpoints + serverEndpoints
+    }
+
+    private static let page = [
+        Endpoint.Parameter(
+            name: "limit",
+            help: "Most entries, newest first.",
+            schema: [
+                "type": "integer", "minimum": 1,
+                "maximum": .integer(Int64(AdminLimits.pageRowsMax)),
+                "default": .integer(Int64(AdminLimits.pageRowsDefault)),
+            ]
+        ),
+        Endpoint.Parameter(
+            name: "before",
+            help: "Only entries below this number.",
+            schema: Schemas.version
+        ),
+    ]
+
+    private static func answers(
+        _ schema: JSONValue,
+        _ status: HTTPResponse.Status = .ok,
+        _ help: String = "Done.",
+        hasETag: Bool = false
+    ) -> Endpoint.Success {
+        Endpoint.Success(status: status, help: help, content: .json(schema), hasETag: hasETag)
+    }
+
+    private static func done(_ help: String) -> [Endpoint.Success] {
+        [Endpoint.Success(status: .noContent, help: help, content: .none)]
+    }
+
+    // MARK: Configuration
+
+    private var configurationEndpoints: [Endpoint] {
+        [
+            Endpoint(
+                method: .get,
+                path: "/v1/configuration",
+                name: "getConfiguration",
+                help: "The whole configuration of the head, or of a version.",
+                query: [
+                    .init(name: "version", help: "Default: the head.", schema: Schemas.version)
+                ],
+                successes: [
+                    Self.answers(
+                        Schemas.named("ConfigurationAnswer"),
+                        .ok,
+                        "The version.",
+                        hasETag: true
+                    ),
+                    Endpoint.Success(
+                        status: .notModified,
+                        help: "If-None-Match names the version.",
+                        content: .none,
+                        hasETag: true
+                    ),
+                ],
+                refusals: [.notFound],
+                handler: configuration
+            ),
+            Endpoint(
+                method: .put,
+                path: "/v1/configuration",
+                name: "putConfiguration",
+                help: "Makes a version of a configuration, or says what that would change.",
+                body: "ApplyRequest",
+                bodyBytesMax: AdminLimits.configurationBytesMax,
+                takesIfMatch: true,
+                successes: [
+                    Self.answers(
+                        Schemas.named("ApplyAnswer"),
+                        .created,
+                        "A new version.",
+                        hasETag: true
+                    ),
+                    Self.answers(
+                        Schemas.named("ApplyAnswer"),
+                        .ok,
+                        "The head has this content already, or the run was dry.",
+                        hasETag: true
+                    ),
+                ],
+                refusals: [.preconditionFailed, .unprocessableContent, .insufficientStorage],
+                handler: apply
+            ),
+            Endpoint(
+                method: .post,
+                path: "/v1/diff",
+                name: "diffConfiguration",
+                help: "What applying a configuration would change.",
+                body: "DiffRequest",
+                bodyBytesMax: AdminLimits.configurationBytesMax,
+                successes: [Self.answers(Schemas.named("DiffAnswer"))],
+                refusals: [.notFound, .unprocessableContent],
+                handler: difference
+            ),
+            Endpoint(
+                method: .post,
+                path: "/v1/rollback",
+                name: "rollback",
+                help: "Makes a version with the content of an old one.",
+                body: "RollbackRequest",
+                takesIfMatch: true,
+                successes: [
+                    Self.answers(
+                        Schemas.named("ApplyAnswer"),
+                        .created,
+                        "A new version.",
+                        hasETag: true
+                    ),
+                    Self.answers(
+                        Schemas.named("ApplyAnswer"),
+                        .ok,
+                        "The head has this content already.",
+                        hasETag: true
+                    ),
+                ],
+                refusals: [
+                    .notFound, .preconditionFailed, .unprocessableContent, .insufficientStorage,
+                ],
+                handler: rollback
+            ),
+            Endpoint(
+                method: .get,
+                path: "/v1/versions",
+                name: "listVersions",
+                help: "Versions, newest first.",
+                query: Self.page,
+                successes: [Self.answers(Schemas.list("VersionAnswer"))],
+                handler: versions
+            ),
+            Endpoint(
+                method: .get,
+                path: "/v1/versions/{version}",
+                name: "getVersion",
+                help: "One version without its content.",
+                successes: [Self.answers(Schemas.named("VersionAnswer"))],
+                refusals: [.notFound],
+                handler: version
+            ),
+            Endpoint(
+                method: .get,
+                path: "/v1/versions/{version}/diff",
+                name: "diffVersion",
+                help: "What a version changed against another one.",
+                query: [
+                    .init(
+                        name: "base",
+                        help: "0 for no configuration; default: the version's parent.",
+                        schema: Schemas.count
+                    )
+                ],
+                successes: [Self.answers(Schemas.named("DiffAnswer"))],
+                refusals: [.notFound],
+                handler: versionDifference
+            ),
+        ]
+    }
+
+    // MARK: Fleet
+
+    private var fleetEndpoints: [Endpoint] {
+        [
+            Endpoint(
+                method: .get,
+                path: "/v1/rollouts/{version}",
+                name: "getRollout",
+                help: "How far the nodes are with a version.",
+                successes: [Self.answers(Schemas.named("RolloutAnswer"))],
+                refusals: [.notFound],
+                handler: rollout
+            ),
+            Endpoint(
+                method: .get,
+                path: "/v1/nodes",
+                name: "listNodes",
+                help: "All nodes by name.",
+                successes: [Self.answers(Schemas.list("NodeAnswer"))],
+                handler: nodes
+            ),
+            Endpoint(
+                method: .get,
+                path: "/v1/nodes/{name}",
+                name: "getNode",
+                help: "One node.",
+                successes: [Self.answers(Schemas.named("NodeAnswer"))],
+                refusals: [.notFound],
+                handler: node
+            ),
+            command("drain", "Takes a node out of service; its process stays.", drain),
+            command("undrain", "Puts a drained node back into service.", undrain),
+            command("retry", "Lets a node try again what it rejected.", retry),
+            command("revoke", "Ends a node's membership and closes its session.", revoke),
+            Endpoint(
+                method: .delete,
+                path: "/v1/nodes/{name}",
+                name: "removeNode",
+                help: "Forgets a node and refuses its certificate.",
+                successes: Self.done("The node is forgotten."),
+                refusals: [.notFound, .insufficientStorage],
+                handler: remove
+            ),
+            Endpoint(
+                method: .get,
+                path: "/v1/status",
+                name: "getStatus",
+                help: "The fleet on one screen.",
+                successes: [Self.answers(Schemas.named("StatusAnswer"))],
+                handler: status
+            ),
+        ]
+    }
+
+    private func command(
+        _ word: String,
+        _ help: String,
+        _ handler: @escaping @Sendable (AdminRequest) async throws -> AdminAnswer
+    ) -> Endpoint {
+        Endpoint(
+            method: .post,
+            path: "/v1/nodes/{name}/\(word)",
+            name: "\(word)Node",
+            help: help,
+            successes: [Self.answers(Schemas.named("NodeAnswer"), .ok, "The node afterwards.")],
+            refusals: [.notFound, .conflict, .insufficientStorage],
+            handler: handler
+        )
+    }
+
+    // MARK: Tokens
+
+    private var tokenEndpoints: [Endpoint] {
+        [
+            Endpoint(
+                method: .get,
+                path: "/v1/tokens",
+                name: "listTokens",
+                help: "Join tokens without their secrets, newest first.",
+                successes: [Self.answers(Schemas.list("TokenAnswer"))],
+                handler: tokens
+            ),
+            Endpoint(
+                method: .post,
+                path: "/v1/tokens",
+                name: "createToken",
+                help: "Makes a join token.",
+                body: "TokenRequest",
+                successes: [
+                    Self.answers(Schemas.named("NewTokenAnswer"), .created, "The token, once.")
+                ],
+                refusals: [.insufficientStorage],
+                handler: createToken
+            ),
+            Endpoint(
+                method: .delete,
+                path: "/v1/tokens/{id}",
+                name: "revokeToken",
+                help: "Makes a join token useless; nodes that joined with it stay.",
+                successes: Self.done("The token is revoked."),
+                refusals: [.notFound, .insufficientStorage],
+                handler: revokeToken
+            ),
+        ]
+    }
+
+    // MARK: The server
+
+    private var serverEndpoints: [Endpoint] {
+        [
+            Endpoint(
+                method: .get,
+                path: "/v1/audit",
+                name: "listAudit",
+                help: "Who did what, newest first.",
+                query: Self.page,
+                successes: [Self.answers(Schemas.list("AuditAnswer"))],
+                handler: audit
+            ),
+            Endpoint(
+                method: .get,
+                path: "/v1/version",
+                name: "getServer",
+                help: "What the control plane is.",
+                successes: [Self.answers(Schemas.named("ServerAnswer"))],
+                handler: server
+            ),
+            open("/healthz", "health", "Whether the process lives.", Self.plainText, health),
+            open("/readyz", "readiness", "Whether it can do its work.", Self.plainText, readiness),
+            open(
+                "/metrics",
+                "metrics",
+                "Metrics in the Prometheus text format.",
+                "text/plain; version=0.0.4; charset=utf-8",
+                metrics
+            ),
+        ]
+    }
+
+    private func open(
+        _ path: String,
+        _ name: String,
+        _ help: String,
+        _ mediaType: String,
+        _ handler: @escaping @Sendable (AdminRequest) async throws -> AdminAnswer
+    ) -> Endpoint {
+        Endpoint(
+            method: .get,
+            path: path,
+            name: name,
+            help: help,
+            access: .open,
+            successes: [
+                Endpoint.Success(status: .ok, help: "Yes.", content: .text(mediaType))
+            ],
+            handler: handler
+        )
+    }
+}

@@ -1,0 +1,106 @@
+import AdminMessages
+import ControlStore
+import FleetModel
+import FleetProtocol
+import FleetServer
+import HTTPTypes
+import Synchronization
+
+/// Counts answers by the class of their status.
+final class RequestCounters: Sendable {
+    private let counts = Mutex([UInt64](repeating: 0, count: 5))
+
+    /// Counts one answer.
+    func count(status: Int) {
+        guard (1...5).contains(status / 100) else { return }
+        counts.withLock { $0[status / 100 - 1] += 1 }
+    }
+
+    /// The counts of 1xx to 5xx.
+    var byClass: [UInt64] { counts.withLock { $0 } }
+}
+
+/// The metrics of the control plane, each declared once.
+package enum ControlMetric: String, CaseIterable, Sendable {
+    case info = "weir_control_info"
+    case epoch = "weir_control_epoch"
+    case headVersion = "weir_control_head_version"
+    case nodes = "weir_control_nodes"
+    case driftingNodes = "weir_control_drifting_nodes"
+    case rejectingNodes = "weir_control_rejecting_nodes"
+    case adminRequests = "weir_control_admin_requests_total"
+
+    /// `gauge` or `counter`.
+    package var type: String { self == .adminRequests ? "counter" : "gauge" }
+
+    /// What it means, in one line.
+    package var help: String {
+        switch self {
+        case .info: "Always 1; its labels say the build and the cluster."
+        case .epoch: "Epoch of the cluster; rises with every restore."
+        case .headVersion: "Newest version of the configuration; 0 before the first."
+        case .nodes: "Nodes by state."
+        case .driftingNodes: "Nodes with a session that serve something else than the head."
+        case .rejectingNodes: "Nodes that could not apply the version that they were offered."
+        case .adminRequests: "Answers of the admin API by class of status."
+        }
+    }
+}
+
+extension AdminService {
+    /// The Prometheus text format, version 0.0.4.
+    func metrics(_ request: AdminRequest) async throws -> AdminAnswer {
+        let server = try await server()
+        let status = try await fleet.status()
+        var text = ""
+        for metric in ControlMetric.allCases {
+            text += "# HELP \(metric.rawValue) \(metric.help)\n"
+            text += "# TYPE \(metric.rawValue) \(metric.type)\n"
+            let samples: [(labels: String, value: UInt64)] =
+                switch metric {
+                case .info: [("{build=\"\(server.build)\",cluster=\"\(server.cluster)\"}", 1)]
+                case .epoch: [("", server.epoch)]
+                case .headVersion: [("", status.head?.version ?? 0)]
+                case .nodes:
+                    NodeStatus.State.allCases.map { state in
+                        let count = status.countByState[state] ?? 0
+                        return ("{state=\"\(state.rawValue)\"}", UInt64(count))
+                    }
+                case .driftingNodes: [("", UInt64(status.drifting.count))]
+                case .rejectingNodes: [("", UInt64(status.rejections.count))]
+                case .adminRequests:
+                    requests.byClass.enumerated().map { index, count in
+                        ("{status_class=\"\(index + 1)xx\"}", count)
+                    }
+                }
+            for sample in samples { text += "\(metric.rawValue)\(sample.labels) \(sample.value)\n" }
+        }
+        return AdminAnswer(
+            content: .text(text, mediaType: "text/plain; version=0.0.4; charset=utf-8")
+        )
+    }
+
+    /// The process lives.
+    func health(_ request: AdminRequest) async throws -> AdminAnswer {
+        AdminAnswer(content: .text("ok\n", mediaType: Self.plainText))
+    }
+
+    /// The store answers and the fleet's loop turns.
+    func readiness(_ request: AdminRequest) async throws -> AdminAnswer {
+        do {
+            _ = try await store.head()
+            _ = try await fleet.status()
+        } catch {
+            var failure = AdminError(
+                .serviceUnavailable,
+                .busy,
+                "the store or the fleet's server does not answer"
+            )
+            failure.logDetail = "\(error)"
+            throw failure
+        }
+        return AdminAnswer(content: .text("ready\n", mediaType: Self.plainText))
+    }
+
+    static let plainText = "text/plain; charset=utf-8"
+}

@@ -1,0 +1,225 @@
+package import AdminMessages
+import FleetModel
+import FleetServer
+
+/// The JSON Schemas of the messages, by name; the names are those of `AdminMessages`.
+package enum Schemas {
+    /// A reference to a named schema.
+    package static func named(_ name: String) -> JSONValue {
+        ["$ref": .string("#/components/schemas/\(name)")]
+    }
+
+    /// An array of a named schema.
+    package static func list(_ name: String) -> JSONValue {
+        ["type": "array", "items": named(name)]
+    }
+
+    static let version: JSONValue = ["type": "integer", "format": "int64", "minimum": 1]
+    static let count: JSONValue = ["type": "integer", "format": "int64", "minimum": 0]
+    static let number: JSONValue = ["type": "number"]
+    static let text: JSONValue = ["type": "string"]
+    static let flag: JSONValue = ["type": "boolean"]
+    static let time: JSONValue = ["type": "string", "format": "date-time"]
+    static let digest: JSONValue = ["type": "string", "pattern": "^[0-9a-f]{64}$"]
+    static let strings: JSONValue = ["type": "object", "additionalProperties": text]
+    static let anything: JSONValue = [:]
+
+    static func words(_ words: [String]) -> JSONValue {
+        ["type": "string", "enum": .array(words.map { .string($0) })]
+    }
+
+    /// An object whose fields are all there, but those that are named optional.
+    ///
+    /// In a request unknown fields are refused; answers may get more fields in time.
+    private static func object(
+        _ help: String,
+        _ fields: KeyValuePairs<String, JSONValue>,
+        optional: Set<String> = [],
+        isRequest: Bool = false
+    ) -> JSONValue {
+        let required = fields.map(\.key).filter { !optional.contains($0) }
+        var members: [String: JSONValue] = [
+            "type": "object",
+            "description": .string(help),
+            "properties": .object(
+                Dictionary(uniqueKeysWithValues: fields.map { ($0.key, $0.value) })
+            ),
+        ]
+        if !required.isEmpty { members["required"] = .array(required.map { .string($0) }) }
+        if isRequest { members["additionalProperties"] = false }
+        return .object(members)
+    }
+
+    /// All of them.
+    package static let all: [String: JSONValue] =
+        configurations
+        .merging(fleet) { first, _ in first }
+        .merging(errors) { first, _ in first }
+        .merging(others) { first, _ in first }
+
+    private static let document: JSONValue = [
+        "type": "object",
+        "description": "A configuration document: docs/config-reference.md.",
+    ]
+
+    private static let configurations: [String: JSONValue] = [
+        "ConfigurationAnswer": object(
+            "The whole configuration of a version.",
+            ["version": version, "digest": digest, "configuration": document]
+        ),
+        "ApplyRequest": object(
+            "Asks for a new version: what is absent from the configuration is removed.",
+            ["configuration": document, "message": text, "author": text, "dryRun": flag],
+            optional: ["message", "author", "dryRun"],
+            isRequest: true
+        ),
+        "ApplyAnswer": object(
+            "What an apply or a rollback did, or would do; version is the head afterwards, 0 for none.",
+            [
+                "version": count, "digest": digest, "changed": flag,
+                "changes": list("ResourceChange"),
+            ]
+        ),
+        "RollbackRequest": object(
+            "Asks for a new version with the content of an old one; without version, the one before the head.",
+            ["version": version, "message": text, "author": text],
+            optional: ["version", "message", "author"],
+            isRequest: true
+        ),
+        "DiffRequest": object(
+            "Asks what applying a configuration would change; without base, against the head.",
+            ["configuration": document, "base": count],
+            optional: ["base"],
+            isRequest: true
+        ),
+        "DiffAnswer": object(
+            "What differs from a version; base is 0 for no configuration.",
+            ["base": count, "changes": list("ResourceChange")]
+        ),
+        "ResourceChange": object(
+            "One resource that differs.",
+            [
+                "kind": text, "name": text,
+                "change": words(["added", "removed", "changed", "moved"]),
+                "fields": list("FieldChange"),
+            ]
+        ),
+        "FieldChange": object(
+            "One field that differs: the canonical text of a scalar, or a list or map; absent if it is not set.",
+            ["field": text, "from": anything, "to": anything],
+            optional: ["from", "to"]
+        ),
+        "VersionAnswer": object(
+            "One version without its content; the first has no parent.",
+            [
+                "version": version, "digest": digest, "author": text, "time": time, "message": text,
+                "parent": version,
+            ],
+            optional: ["parent"]
+        ),
+    ]
+
+    private static let fleet: [String: JSONValue] = [
+        "NodeAnswer": object(
+            "One node: version and digest are what it serves, desired is what it should serve.",
+            [
+                "name": text, "state": words(NodeStatus.State.allCases.map(\.rawValue)),
+                "version": version, "digest": digest, "desired": version,
+                "error": list("ResourceError"), "labels": strings, "build": text, "seenAt": time,
+            ],
+            optional: ["version", "digest", "desired", "error", "seenAt"]
+        ),
+        "ResourceError": object(
+            "Why a node cannot serve a version.",
+            ["kind": text, "name": text, "field": text, "message": text]
+        ),
+        "RolloutAnswer": object(
+            "How far the nodes are with a version.",
+            ["version": version, "digest": digest, "nodes": list("RolloutNode")]
+        ),
+        "RolloutNode": object(
+            "One node in a rollout; reason says why nobody waits for it.",
+            [
+                "name": text, "state": words(["applied", "pending", "rejected", "excluded"]),
+                "reason": words(["unreachable", "draining", "revoked"]),
+                "errors": list("ResourceError"),
+            ],
+            optional: ["reason"]
+        ),
+        "StatusAnswer": object(
+            "The fleet on one screen; errorShare is the share of 5xx from 0 to 1.",
+            [
+                "head": version, "digest": digest,
+                "states": ["type": "object", "additionalProperties": count],
+                "versions": list("VersionCount"), "rejections": list("NodeAnswer"),
+                "requestsPerSecond": number, "errorShare": number, "p50Seconds": number,
+                "p99Seconds": number,
+            ],
+            optional: ["head", "digest", "p50Seconds", "p99Seconds"]
+        ),
+        "VersionCount": object(
+            "How many nodes serve a version.",
+            ["version": version, "nodes": count]
+        ),
+    ]
+
+    private static let errors: [String: JSONValue] = [
+        "ErrorAnswer": object(
+            "Why a request was refused; request_id finds it in the server's log.",
+            [
+                "code": words(AdminError.Code.allCases.map(\.rawValue)), "message": text,
+                "request_id": text, "details": named("ErrorDetails"),
+            ],
+            optional: ["details"]
+        ),
+        "ErrorDetails": object(
+            "412: current and changes; 422: problems.",
+            [
+                "current": count, "changes": list("ResourceChange"),
+                "problems": list("ConfigurationProblem"),
+            ],
+            optional: ["current", "changes", "problems"]
+        ),
+        "ConfigurationProblem": object(
+            "One thing that is wrong with a configuration; line and column are those of the body.",
+            [
+                "kind": text, "name": text, "field": text, "message": text, "line": count,
+                "column": count,
+            ],
+            optional: ["line", "column"]
+        ),
+    ]
+
+    private static let others: [String: JSONValue] = [
+        "TokenRequest": object(
+            "Asks for a join token; the node must have the labels.",
+            ["ttlSeconds": version, "labels": strings],
+            optional: ["ttlSeconds", "labels"],
+            isRequest: true
+        ),
+        "NewTokenAnswer": object(
+            "A join token; this answer alone holds its text.",
+            ["id": text, "token": text, "expiresAt": time, "labels": strings]
+        ),
+        "TokenAnswer": object(
+            "A join token without its secret.",
+            [
+                "id": text, "labels": strings, "createdAt": time, "expiresAt": time,
+                "state": words(["usable", "used", "expired", "revoked"]), "usedBy": text,
+            ],
+            optional: ["usedBy"]
+        ),
+        "AuditAnswer": object(
+            "Who did what.",
+            [
+                "id": version, "time": time, "actor": text, "action": text, "target": text,
+                "detail": text, "requestID": text,
+            ],
+            optional: ["requestID"]
+        ),
+        "ServerAnswer": object(
+            "What the control plane is; epoch rises with every restore.",
+            ["build": text, "cluster": text, "epoch": version]
+        ),
+    ]
+}
