@@ -16,8 +16,12 @@ func encodeJSON(_ message: some Encodable) throws -> [UInt8] {
 
 /// RFC 3339 in UTC with milliseconds.
 func timestamp(_ milliseconds: Int64) -> String {
-    Date(timeIntervalSince1970: TimeInterval(milliseconds) / 1_000)
-        .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    let (seconds, rest) = milliseconds.quotientAndRemainder(dividingBy: 1_000)
+    // Formatted apart: a Date is a Double, and loses a millisecond now and then.
+    let whole = Date(timeIntervalSince1970: TimeInterval(seconds)).formatted(.iso8601)
+    let digits = String(rest)
+    return whole.dropLast() + "." + String(repeating: "0", count: max(0, 3 - digits.count)) + digits
+        + "Z"
 }
 
 extension VersionAnswer {
