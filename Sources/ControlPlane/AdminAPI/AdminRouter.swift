@@ -129,6 +129,9 @@ package struct AdminRouter: Sendable {
             return Array(buffer.readableBytesView)
         } catch is NIOTooManyBytesError {
             throw refusal
+        } catch {
+            // The client went away, or was too slow and its connection was closed.
+            throw AdminError(.requestTimeout, .timeout, "the body did not arrive")
         }
     }
 

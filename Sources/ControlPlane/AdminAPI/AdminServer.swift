@@ -78,6 +78,7 @@ package struct AdminServer: Service {
         )
         tls.minimumTLSVersion = .tlsv12
         tls.applicationProtocols = ["http/1.1"]
+        tls.shutdownTimeout = AdminLimits.lingerTime
         self.tls = tls
     }
 
@@ -85,7 +86,9 @@ package struct AdminServer: Service {
     ///
     /// - Throws: What binding throws.
     package func run() async throws {
+        let connections = ConnectionRegistry()
         let channel = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [connections.handler],
             idleTimeout: AdminLimits.idleTime,
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: AdminLimits.headerBytesMax,
@@ -115,10 +118,27 @@ package struct AdminServer: Service {
             logger: quiet
         )
         do {
-            try await application.run()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await application.run() }
+                group.addTask { await Self.endStragglers(connections) }
+                // The other one waits for the application's end, or was cancelled with it.
+                try await group.next()
+                group.cancelAll()
+            }
         } catch let error as IOError {
             throw ListenFailure(error, host: settings.host, port: settings.port)
         }
+    }
+
+    /// Waits for the server to be stopped, and then ends what is still open after a while.
+    private static func endStragglers(_ connections: ConnectionRegistry) async {
+        // Cancelled means that nothing is left to wait for.
+        try? await gracefulShutdown()
+        while !Task.isCancelled {
+            try? await Task.sleep(for: AdminLimits.stopDuration)
+            connections.closeAll()
+        }
+        connections.closeAll()
     }
 }
 

@@ -32,6 +32,8 @@ package enum AdminLimits {
     /// After a refusal that leaves a body unread, the connection is closed after this time: long enough for
     /// the answer to arrive before the reset.
     static let lingerTime = TimeAmount.seconds(1)
+    /// Requests that are under way when the server stops have this time to end.
+    static let stopDuration = Duration.seconds(3)
     /// Longest field of a request's header, and longest header, in octets; 400 above.
     package static let headerBytesMax = 16 << 10
     /// Most header fields; 400 above.
