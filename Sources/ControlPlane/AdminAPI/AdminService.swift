@@ -48,10 +48,10 @@ package struct AdminService: Sendable {
             return AdminAnswer(status: .notModified, content: .none, version: version.number)
         }
         let resources = try await resources(of: version.number)
-        let octets = try await work.run {
+        // Copying octets is quick, and must not wait for checks of other configurations.
+        let octets =
             Array("{\"configuration\":".utf8) + documentOctets(resources)
-                + Array(",\"digest\":\"\(version.digest.hex)\",\"version\":\(version.number)}".utf8)
-        }
+            + Array(",\"digest\":\"\(version.digest.hex)\",\"version\":\(version.number)}".utf8)
         return AdminAnswer(content: .json(octets), version: version.number)
     }
 
@@ -369,13 +369,15 @@ package struct AdminService: Sendable {
         switch outcome {
         case .created(let version):
             fleet.headChanged()
-            let changes = try await changes(from: version.parent ?? 0, to: resources)
+            // The version is made: that its difference cannot be told now must not look like a failure.
+            // It can be asked for again.
+            let changes = try? await changes(from: version.parent ?? 0, to: resources)
             return try .json(
                 ApplyAnswer(
                     version: version.number,
                     digest: version.digest.hex,
                     changed: true,
-                    changes: changes
+                    changes: changes ?? []
                 ),
                 status: .created,
                 version: version.number,
