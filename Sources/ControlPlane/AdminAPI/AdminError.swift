@@ -93,7 +93,6 @@ extension AdminError {
 
     private init(store error: StoreError) {
         switch error {
-        case .versionUnknown(0): self = .notFound("there is no version before the head")
         case .versionUnknown, .nodeUnknown, .tokenUnknown: self = .notFound(error.description)
         case .nodeRevoked: self.init(.conflict, .nodeRevoked, error.description)
         case .storeFull: self.init(.insufficientStorage, .storeFull, error.description)

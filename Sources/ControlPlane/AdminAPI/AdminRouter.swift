@@ -283,7 +283,12 @@ struct AdminGate: RouterMiddleware {
         _ duration: Duration
     ) {
         let isRead = request.method == .get || request.method == .head
-        let level: Logger.Level = status >= 500 ? .error : isRead ? .debug : .info
+        let level: Logger.Level =
+            switch status {
+            case 401, 503: .warning
+            case 500...: .error
+            default: isRead ? .debug : .info
+            }
         guard logger.logLevel <= level else { return }
         let milliseconds = duration / .milliseconds(1)
         var metadata: Logger.Metadata = [
@@ -298,11 +303,9 @@ struct AdminGate: RouterMiddleware {
             metadata["code"] = "\(failure.code.rawValue)"
             if let detail = failure.logDetail { metadata["error"] = "\(detail)" }
         }
-        logger.log(
-            level: level,
-            status >= 500 ? "admin.failed" : "admin.request",
-            metadata: metadata
-        )
+        let event: Logger.Message =
+            status == 401 ? "admin.unauthorised" : status >= 500 ? "admin.failed" : "admin.request"
+        logger.log(level: level, event, metadata: metadata)
     }
 
     private static let requestIDField = HTTPField.Name("x-request-id") ?? .contentType
