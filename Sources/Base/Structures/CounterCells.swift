@@ -27,7 +27,9 @@ package final class CounterCells: @unchecked Sendable {
         unsafe cells.deallocate()
     }
 
-    /// Adds to a number. Only the row's own thread may call it.
+    /// Adds to a number.
+    ///
+    /// Only the row's own thread may call it.
     ///
     /// - Parameters:
     ///   - index: Less than `count`.
@@ -44,7 +46,9 @@ package final class CounterCells: @unchecked Sendable {
         )
     }
 
-    /// Subtracts from a number. Only the row's own thread may call it.
+    /// Subtracts from a number.
+    ///
+    /// Only the row's own thread may call it.
     ///
     /// - Parameters:
     ///   - index: Less than `count`.

@@ -2,8 +2,10 @@
 enum Limits {
     /// A block of access-log records: large, so that a write(2) carries hundreds of them.
     static let logBlockBytes = 131_072
-    /// Blocks that wait for the writer, over all workers. A disk that is behind costs this much memory
-    /// (8 MiB); then records are dropped and counted, and no loop waits.
+    /// Blocks that wait for the writer, over all workers.
+    ///
+    /// A disk that is behind costs this much memory (8 MiB); then records are dropped and counted,
+    /// and no loop waits.
     static let logBlocksQueuedMax = 64
     /// Blocks that are kept for use again.
     static let logBlocksSpareMax = 8

@@ -2,7 +2,9 @@ internal import Bytes
 internal import Synchronization
 package import SystemCalls
 
-/// A block of log lines. One thread owns it at a time: a worker that fills it, then the writer.
+/// A block of log lines.
+///
+/// One thread owns it at a time: a worker that fills it, then the writer.
 final class LogBlock: @unchecked Sendable {
     var buffer = Buffer(capacity: Limits.logBlockBytes)
     var recordCount: UInt64 = 0
@@ -60,13 +62,17 @@ package final class LogWriter: Sendable {
     /// Records that could not be written.
     package var failedCount: UInt64 { failed.load(ordering: .relaxed) }
 
-    /// Opens the file again, after it was renamed. Does nothing for stdout and stderr.
+    /// Opens the file again, after it was renamed.
+    ///
+    /// Does nothing for stdout and stderr.
     package func reopen() {
         state.withLock { $0.mustReopen = true }
         wakeUp.signal()
     }
 
-    /// Writes what waits and ends the thread. Call it once; what is submitted afterwards is dropped.
+    /// Writes what waits and ends the thread.
+    ///
+    /// Call it once; what is submitted afterwards is dropped.
     ///
     /// - Parameter timeoutMilliseconds: How long to wait for a reader of the log that is stuck; the
     ///   thread is left alone then, until the process ends.

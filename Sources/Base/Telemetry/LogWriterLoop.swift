@@ -1,7 +1,9 @@
 internal import Bytes
 internal import SystemCalls
 
-/// The body of a log writer's thread. Made by another thread, and touched by its own one from then on.
+/// The body of a log writer's thread.
+///
+/// Made by another thread, and touched by its own one from then on.
 final class LogWriterLoop: @unchecked Sendable {
     private let writer: LogWriter
     private let target: LogWriter.Target

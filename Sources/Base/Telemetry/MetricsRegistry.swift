@@ -19,7 +19,9 @@ package final class MetricsRegistry: Sendable {
         rows = Mutex(Array(repeating: subjects, count: workerCount))
     }
 
-    /// Gives a worker's rows for `names`, in their order. Call it off the loop.
+    /// Gives a worker's rows for `names`, in their order.
+    ///
+    /// Call it off the loop.
     ///
     /// A name that has a row keeps it with its numbers, across versions of the configuration; the rows of
     /// names that are not among these go, though exchanges in flight may still write to them.

@@ -9,7 +9,9 @@ package final class MetricsShard: Sendable {
     /// Makes a shard of zeros.
     package init() {}
 
-    /// Adds to a counter or a gauge. Only the shard's own thread may call it.
+    /// Adds to a counter or a gauge.
+    ///
+    /// Only the shard's own thread may call it.
     ///
     /// - Parameters:
     ///   - metric: The number.
@@ -20,7 +22,9 @@ package final class MetricsShard: Sendable {
         numbers.add(metric.rawValue, amount)
     }
 
-    /// Takes from a gauge. Only the shard's own thread may call it.
+    /// Takes from a gauge.
+    ///
+    /// Only the shard's own thread may call it.
     ///
     /// - Parameters:
     ///   - metric: The number.
@@ -48,12 +52,16 @@ package final class MetricsShard: Sendable {
     @inlinable
     package subscript(metric: Metric) -> UInt64 { numbers[metric.rawValue] }
 
-    /// Counts a failed exchange. Only the shard's own thread may call it.
+    /// Counts a failed exchange.
+    ///
+    /// Only the shard's own thread may call it.
     package func countError(_ type: ProxyErrorType) {
         errors.add(type.index)
     }
 
-    /// Adds a request's duration. Only the shard's own thread may call it.
+    /// Adds a request's duration.
+    ///
+    /// Only the shard's own thread may call it.
     ///
     /// - Parameter nanoseconds: From its first octet to the last one of its response.
     @inlinable
@@ -69,7 +77,9 @@ package final class MetricsRow: Sendable {
 
     init() {}
 
-    /// Counts one exchange. Only the worker that the row was made for may call it.
+    /// Counts one exchange.
+    ///
+    /// Only the worker that the row was made for may call it.
     ///
     /// - Parameters:
     ///   - nanoseconds: What it took.

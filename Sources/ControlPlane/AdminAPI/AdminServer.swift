@@ -1,5 +1,6 @@
 package import Authority
 import Cryptography
+import FleetModel
 import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS

@@ -71,7 +71,7 @@ extension Authority {
         guard equalInConstantTime(token.authorityFingerprint, fingerprint) else {
             throw .tokenOfAnotherCluster
         }
-        guard Self.isName(name) else { throw .nameInvalid }
+        guard ResourceName.fault(in: name) == nil else { throw .nameInvalid }
         try Self.check(labels)
         let issued = try issueNode(request, name: name)
         do {
@@ -130,28 +130,6 @@ extension Authority {
     }
 
     // MARK: Checks
-
-    /// `[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?`, as all names.
-    static func isName(_ name: String) -> Bool {
-        let octets = Array(name.utf8)
-        guard let first = octets.first, let last = octets.last, octets.count <= 63 else {
-            return false
-        }
-        return isLetterOrDigit(first) && isLetterOrDigit(last)
-            && octets.allSatisfy { octet in
-                isLetterOrDigit(octet) || octet == UInt8(ascii: ".") || octet == UInt8(ascii: "_")
-                    || octet == UInt8(ascii: "-")
-            }
-    }
-
-    private static func isLetterOrDigit(_ octet: UInt8) -> Bool {
-        switch octet {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "a")...UInt8(ascii: "z"):
-            true
-        default: false
-        }
-    }
 
     private static func check(_ labels: [String: String]) throws(AuthorityError) {
         let isShort = labels.allSatisfy { key, value in

@@ -65,6 +65,9 @@ package final class EventLoop {
         deferred = []
     }
 
+    /// The handlers that are registered now; for what happens rarely, such as closing all of a kind.
+    package var allHandlers: [any EventHandler] { handlers.places.compactMap(\.handler) }
+
     /// Runs one tick; tests drive a loop with it.
     ///
     /// - Parameter timeoutMilliseconds: How long to wait for an event; -1 for ever.

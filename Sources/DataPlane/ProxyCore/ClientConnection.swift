@@ -200,6 +200,11 @@ final class ClientConnection: EventHandler {
         if socket.hasEnded { close(isReset: false) }
     }
 
+    /// Its time is over: closes, with what is under way on it.
+    func cutOff() {
+        if let exchange { exchange.abandon() } else { close(isReset: false) }
+    }
+
     /// Closes at once.
     ///
     /// - Parameter isReset: Whether the client must see that the response is cut off.

@@ -6,10 +6,11 @@ internal import Upstreams
 /// One worker's listening socket of a listener.
 ///
 ///     accepting ──descriptors run out──▶ paused ──a moment──▶ accepting
-///         └──beginClosing()──▶ closing ──handshakes under way are accepted──▶ closed
+///         └──beginClosing()──▶ closing ──handshakes under way are accepted──▶ closed ──drain timeout──▶ gone
 ///
 /// Closing a socket of a SO_REUSEPORT group resets what waits in its queue. So it first turns new
-/// connections away, accepts those whose handshake had begun, and then closes. Confined to its worker's loop.
+/// connections away, accepts those whose handshake had begun, and then closes. What it had accepted may go on
+/// until the drain timeout, and is then cut off. Confined to its worker's loop.
 final class ListeningPort: EventHandler {
     unowned let worker: Worker
     let name: String
@@ -48,7 +49,7 @@ final class ListeningPort: EventHandler {
     }
 
     func deadlinePassed() {
-        if isClosing { return finishClosing() }
+        if isClosing { return socket == nil ? endConnections() : finishClosing() }
         isPaused = false
         worker.loop.unregister(registration)
         guard let number = socket?.number else { return }
@@ -122,8 +123,16 @@ final class ListeningPort: EventHandler {
     private func finishClosing() {
         while acceptSome(Limits.acceptsPerTick) {}
         worker.loop.unregister(registration)
-        registration = .none
         socket = nil
+        registration = worker.loop.register(self)
+        let end = worker.loop.now.advanced(by: worker.drainTimeout.nanoseconds)
+        worker.loop.setDeadline(of: registration, at: end)
         worker.portClosed(self)
+    }
+
+    private func endConnections() {
+        worker.loop.unregister(registration)
+        registration = .none
+        worker.closeClients { $0.port === self }
     }
 }

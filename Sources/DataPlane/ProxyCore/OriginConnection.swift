@@ -101,14 +101,3 @@ extension UpstreamPool {
     /// How long a connection may rest.
     var restNanoseconds: UInt64 { upstream.connections.idle.nanoseconds }
 }
-
-extension Duration {
-    /// Whole nanoseconds, at least 0; what is too long for the clock never ends.
-    var nanoseconds: UInt64 {
-        let (seconds, attoseconds) = components
-        guard seconds >= 0, attoseconds >= 0 else { return 0 }
-        let (product, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
-        let (sum, carry) = product.addingReportingOverflow(UInt64(attoseconds / 1_000_000_000))
-        return overflow || carry ? .max : sum
-    }
-}

@@ -31,16 +31,18 @@ package final class ProxyServer: Sendable {
 
     /// Makes the data plane; nothing runs yet.
     ///
-    /// - Parameter workerCount: Threads that serve; at least 1.
+    /// - Parameters:
+    ///   - workerCount: Threads that serve; at least 1.
+    ///   - drainTimeout: How long connections of a listener that was removed may go on.
     /// - Throws: `SystemCallError` when descriptors have run out.
-    package init(workerCount: Int) throws(SystemCallError) {
+    package init(workerCount: Int, drainTimeout: Duration) throws(SystemCallError) {
         let metrics = MetricsRegistry(workerCount: max(workerCount, 1))
         let loop = try EventLoop()
         let mailbox = loop.mailbox
         var workers: [Worker] = []
         for (index, shard) in metrics.workers.enumerated() {
             workers.append(
-                try Worker(index: index, metrics: shard) { tables in
+                try Worker(index: index, metrics: shard, drainTimeout: drainTimeout) { tables in
                     let garbage = Handover(tables)
                     // The last reference goes with the message, on the activator's loop.
                     mailbox.post { _ = garbage }
@@ -105,6 +107,23 @@ package final class ProxyServer: Sendable {
     package func undrain(completion: @escaping @Sendable (ActivationResult) -> Void) {
         let activator = activator
         control.post { activator.value.undrain(completion: completion) }
+    }
+
+    /// Closes all connections of clients, with what is under way on them: the deadline of a drain has passed.
+    package func closeConnections() {
+        for worker in workers {
+            worker.value.loop.mailbox.post { worker.value.closeClients { _ in true } }
+        }
+    }
+
+    /// Brings the counts of lost log records up to date, soon.
+    package func publishLogLosses() {
+        let (activator, process) = (activator, metrics.process)
+        control.post {
+            let losses = activator.value.logLosses
+            process.set(.accessLogDropped, losses.dropped)
+            process.set(.accessLogFailed, losses.failed)
+        }
     }
 
     /// Opens log files again, after they were renamed.

@@ -28,6 +28,8 @@ final class Worker: EventHandler {
     private var dateText: [UInt8] = []
     private var dateSeconds: UInt64 = 0
     private var dateReadAt = LoopInstant.never
+    /// How long connections of a listener that was removed may go on.
+    let drainTimeout: Duration
     private let freeTables: (WorkerTables) -> Void
     private var onDrained: (() -> Void)?
 
@@ -42,15 +44,18 @@ final class Worker: EventHandler {
     /// - Parameters:
     ///   - index: Its number among the workers.
     ///   - metrics: Its shard.
+    ///   - drainTimeout: How long connections of a listener that was removed may go on.
     ///   - freeTables: Takes tables that nobody uses any more to where they are freed.
     /// - Throws: `SystemCallError` when descriptors have run out.
     init(
         index: Int,
         metrics: MetricsShard,
+        drainTimeout: Duration,
         freeTables: @escaping (WorkerTables) -> Void
     ) throws(SystemCallError) {
         self.index = index
         self.metrics = metrics
+        self.drainTimeout = drainTimeout
         self.freeTables = freeTables
         loop = try EventLoop()
     }
@@ -183,6 +188,16 @@ final class Worker: EventHandler {
         guard isDraining, clientCount == 0, closingPorts.isEmpty, let onDrained else { return }
         self.onDrained = nil
         onDrained()
+    }
+
+    /// Closes connections of clients at once, with what is under way on them.
+    ///
+    /// - Parameter isMeant: Which.
+    /// - Complexity: O(connections of the worker): for deadlines, not for requests.
+    func closeClients(where isMeant: (ClientConnection) -> Bool) {
+        for case let client as ClientConnection in loop.allHandlers where isMeant(client) {
+            client.cutOff()
+        }
     }
 
     func clientOpened() {

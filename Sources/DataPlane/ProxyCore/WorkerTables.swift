@@ -1,4 +1,5 @@
 internal import Bytes
+internal import EventLoop
 internal import FleetModel
 internal import HTTP1
 internal import HTTPSemantics

@@ -156,7 +156,9 @@ package struct AddressBlock: Hashable, Sendable, CustomStringConvertible {
         self.address = address.masked(to: self.prefixBits)
     }
 
-    /// Whether `candidate` lies in the block. An IPv4 address is in no IPv6 block.
+    /// Whether `candidate` lies in the block.
+    ///
+    /// An IPv4 address is in no IPv6 block.
     package func contains(_ candidate: IPAddress) -> Bool {
         candidate.bitCount == address.bitCount && candidate.masked(to: prefixBits) == address
     }

@@ -22,6 +22,7 @@ package struct JSONReader {
     ///   - octets: The whole document.
     ///   - file: The name that places carry; empty for a request body.
     ///   - bytesMax: Longest document accepted.
+    /// - Returns: The document with the places of its values.
     /// - Throws: One problem, with its place; the rest of the document is then not looked at.
     package static func read(
         _ octets: [UInt8],

@@ -5,9 +5,13 @@
 package enum ModelLimits {
     /// Octets of one JSON document: ten times the configuration of 50,000 plain routes.
     package static let documentBytesMax = 16 << 20
-    /// Octets of one YAML file: about 20,000 routes. YAML costs several times what JSON does.
+    /// Octets of one YAML file: about 20,000 routes.
+    ///
+    /// YAML costs several times what JSON does.
     package static let yamlBytesMax = 4 << 20
-    /// Nesting of lists and maps. The deepest field of the contract stands at 9.
+    /// Nesting of lists and maps.
+    ///
+    /// The deepest field of the contract stands at 9.
     package static let depthMax = 32
     /// Scalars, lists, maps and keys of one document, so that 16 MiB of `0,` stay affordable.
     package static let valueCountMax = 1_000_000

@@ -2,7 +2,9 @@
 package struct Listener: Hashable, Sendable {
     /// Unique among listeners.
     package let name: String
-    /// Where it listens; always an IP address. Port 0 lets the system choose.
+    /// Where it listens; always an IP address.
+    ///
+    /// Port 0 lets the system choose.
     package let address: NetworkAddress
     /// What it speaks.
     package let transport: ListenerProtocol

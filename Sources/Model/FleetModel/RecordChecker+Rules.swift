@@ -4,6 +4,7 @@ extension RecordChecker {
     /// - Parameters:
     ///   - value: What `record` made of `node`.
     ///   - node: The resource, for places.
+    /// - Returns: The value in its one spelling.
     mutating func applyRules(_ value: SettingValue, _ node: ConfigurationNode) -> SettingValue {
         switch kind {
         case .upstream: checkEndpoints(value, node)

@@ -1,4 +1,6 @@
-/// What a resource is. The raw value is the word used in errors; `number` is the one on the wire.
+/// What a resource is.
+///
+/// The raw value is the word used in errors; `number` is the one on the wire.
 package enum ResourceKind: String, Hashable, Sendable, CaseIterable, Comparable {
     case listener
     case certificate
@@ -17,7 +19,9 @@ package enum ResourceKind: String, Hashable, Sendable, CaseIterable, Comparable 
     case tracing
     case metrics
 
-    /// The kind's number in manifests and frames. Never reused; 0 is unspecified and refused.
+    /// The kind's number in manifests and frames.
+    ///
+    /// Never reused; 0 is unspecified and refused.
     package var number: UInt8 {
         switch self {
         case .listener: 1

@@ -2,9 +2,9 @@
 package struct Route: Hashable, Sendable {
     /// Unique among routes.
     package let name: String
-    /// Names of the listeners that it serves; `nil` is all HTTP listeners. Never empty.
+    /// Names of the listeners that it serves, never empty; `nil` is all HTTP listeners.
     package let listeners: [String]?
-    /// The hosts that it serves; `nil` is any. Never empty.
+    /// The hosts that it serves, never empty; `nil` is any.
     package let hosts: [HostPattern]?
     /// The paths that it serves; `nil` is any.
     package let path: PathPattern?

@@ -13,7 +13,7 @@ enum Texts {
         return text
     }
 
-    /// `[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?`
+    /// The rule for names: `[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?`.
     static func name(_ text: String) throws(Complaint) -> String {
         let octets = Array(text.utf8)
         if octets.isEmpty { throw Complaint("a name must not be empty") }

@@ -15,7 +15,7 @@ package struct YAMLWriter {
         return writer.text
     }
 
-    /// - Parameter isContinued: Whether the first line already holds the dash of a list.
+    /// Writes a list or a map over lines; `isContinued` says that the first one holds the dash of a list.
     private mutating func block(_ node: ConfigurationNode, indent: Int, isContinued: Bool) {
         let margin = String(repeating: " ", count: indent)
         switch node.value {

@@ -74,16 +74,32 @@ package func writeAll(_ descriptor: Int32, _ content: Span<UInt8>) throws(System
 /// Replaces the file at `path` so that after a crash it holds the old content or the new, whole.
 ///
 /// Writes a temporary name beside it, fsync(2), rename(2), and fsync(2) of the directory.
+///
+/// - Parameters:
+///   - path: The file.
+///   - content: All of its octets.
+///   - mode: For a file that is created.
+///   - previous: A path in the same directory under which the old file, if there is one, stays; it replaces
+///     what is there.
+/// - Throws: What failed; both files are then as they were.
 package func replaceFile(
     _ path: String,
     with content: Span<UInt8>,
-    mode: UInt32 = 0o600
+    mode: UInt32 = 0o600,
+    keepingOldAs previous: String? = nil
 ) throws(SystemCallError) {
     let temporary = path + ".new"
     do throws(SystemCallError) {
         let file = try openFile(temporary, .replace, mode: mode)
         try writeAll(file.number, content)
         try check("fsync") { fsync(file.number) }
+        // A link first, so that there is a file at `path` at every moment.
+        if let previous, fileExists(path) {
+            try removeFile(previous + ".new")
+            // SAFETY: the call gets NUL-terminated copies that live as long as it does.
+            try check("link") { unsafe link(path, previous + ".new") }
+            try renameFile(previous + ".new", to: previous)
+        }
         try renameFile(temporary, to: path)
     } catch {
         // SAFETY: the call gets NUL-terminated copies that live as long as it does.

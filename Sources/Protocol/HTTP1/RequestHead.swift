@@ -323,7 +323,9 @@ package struct RequestHead: ~Copyable {
     @inline(__always)
     private mutating func settleFraming() throws(HTTP1Error) {
         if fields.facts.isChunked {
-            guard fields.facts.contentLength == nil else { throw .contentLengthWithTransferEncoding }
+            guard fields.facts.contentLength == nil else {
+                throw .contentLengthWithTransferEncoding
+            }
             guard version == .http11 else { throw .transferEncodingInHTTP10 }
             framing = .chunked
         } else if let length = fields.facts.contentLength {

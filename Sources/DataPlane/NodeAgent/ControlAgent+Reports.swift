@@ -1,0 +1,82 @@
+internal import Cryptography
+internal import EventLoop
+internal import FleetMessages
+internal import FleetModel
+internal import FleetProtocol
+internal import ProxyCore
+internal import SystemCalls
+internal import TLSLibrary
+internal import Telemetry
+
+/// What the node tells its control plane unasked, and the renewal of its certificate.
+extension ControlAgent {
+    // MARK: Reports
+
+    func sendHeartbeat() {
+        guard let link, link.session.isSteady else { return }
+        heartbeatTimer?.set(after: heartbeatInterval)
+        var message = WireHeartbeat()
+        for worker in node.server.metrics.workers {
+            message.connections += worker[.connectionsOpen]
+            message.loopLagMicroseconds = max(
+                message.loopLagMicroseconds,
+                worker[.loopLag] / 1_000
+            )
+        }
+        message.memoryBytes = UInt64(residentOctets())
+        link.perform(link.session.heartbeat(message))
+    }
+
+    func sendReport() {
+        guard let link, link.session.isSteady else { return }
+        reportTimer?.set(after: reportInterval)
+        guard link.backlogBytes <= Limits.reportBacklogBytesMax else { return }
+        node.refreshGauges()
+        let report = reporter.next(node.server.metrics, now: node.loop.now)
+        link.perform(link.session.metrics(report))
+    }
+
+    // MARK: Renewal
+
+    /// A certificate is renewed at half of its time, so that a control plane may be away for the other half.
+    func scheduleRenewal() {
+        guard let validity = membership?.validity else { return }
+        let now = Int64(realtimeNanoseconds() / 1_000_000_000)
+        let due = validity.endSeconds - validity.lengthSeconds / 2 - now
+        // Spread out, so that nodes that joined together do not renew together.
+        let jitter = Int64.random(in: 0...max(validity.lengthSeconds / 20, 0), using: &random)
+        renewalTimer?.set(after: .seconds(max(due + jitter, 0)))
+    }
+
+    func renew() {
+        guard let link, link.session.isSteady else { return }
+        renewalTimer?.set(after: .seconds(Limits.renewalRetrySeconds))
+        do throws(CryptographyError) {
+            let key = try P256PrivateKey()
+            let request = try key.certificateSigningRequest(commonName: name)
+            requestedKey = key
+            link.perform(link.session.renew(certificateRequest: request))
+        } catch {
+            node.log.write(.error, "node.renewal_failed", ["reason": "\(error)"])
+        }
+    }
+
+    func renewed(_ answer: WireRenewed) {
+        guard let key = requestedKey, let membership else { return }
+        requestedKey = nil
+        guard answer.refusal.isEmpty else {
+            return node.log.write(
+                .error,
+                "node.renewal_refused",
+                ["node": name, "reason": answer.refusal]
+            )
+        }
+        let chain = answer.certificateChain.map(octets)
+        let next = membership.renewed(TLSIdentity(chain: chain, privateKey: key.der))
+        self.membership = next
+        context = nil
+        keep(next)
+        scheduleRenewal()
+        node.log.write(.notice, "node.renewed", ["node": name])
+    }
+}

@@ -1,0 +1,39 @@
+/// Bounds of the node's agent, each with its reason.
+enum Limits {
+    /// How long a connection to the control plane may take, TLS included.
+    static let connectSeconds: Int64 = 10
+    /// First and longest time between two attempts to reach the control plane: a restart of it goes unnoticed
+    /// for this long at most, and a thousand waiting nodes make some hundred attempts a second.
+    static let reconnectMilliseconds: Int64 = 250
+    static let reconnectSecondsMax: Int64 = 4
+    /// The same after an answer that another attempt hardly changes: the node is unknown there.
+    static let refusedSeconds: Int64 = 30
+    /// How long `ready` waits for the control plane's first answer when there is nothing to serve yet.
+    static let firstAnswerSeconds: Int64 = 5
+    /// Octets for the control plane that wait for its socket; above, the session is given up.
+    ///
+    /// A report has some hundred kilobytes at most.
+    static let outgoingBytesMax = 4 << 20
+    /// Octets that may wait when a metrics report is due; above, it is left out and counted in the next one.
+    static let reportBacklogBytesMax = 64 << 10
+    /// Reads of one connection in one tick; then others get their turn.
+    static let readsPerTick = 16
+    /// Longest token file: a token has 93 octets.
+    static let tokenFileBytesMax = 4096
+    /// Longest identity file: a key, three certificates, the facts of the cluster.
+    static let identityBytesMax = 64 << 10
+    /// How long before another attempt when a certificate was not renewed.
+    static let renewalRetrySeconds: Int64 = 300
+    /// First and longest time before listeners that could not be opened after a drain are tried again.
+    static let undrainRetrySeconds: Int64 = 1
+    static let undrainRetrySecondsMax: Int64 = 30
+
+    /// Connections to the admin address; more are closed at once.
+    static let adminConnectionsMax = 128
+    /// How long an admin connection may rest or stall.
+    static let adminIdleSeconds: Int64 = 30
+    /// Connections accepted on the admin address in one tick.
+    static let adminAcceptsPerTick = 16
+    /// The queue of admin connections that nobody has accepted.
+    static let adminBacklog: Int32 = 128
+}

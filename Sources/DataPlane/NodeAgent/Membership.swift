@@ -1,0 +1,124 @@
+internal import Bytes
+internal import Cryptography
+internal import FleetMessages
+internal import FleetProtocol
+internal import TLSLibrary
+
+/// What makes a node a member of a cluster, as its directory keeps it: one PEM file.
+///
+///     WEIR CLUSTER    cluster 16, SHA-256 of the CA certificate 32, key that signs manifests 32, name
+///     CERTIFICATE     the node's own first, the CA's last
+///     PRIVATE KEY     PKCS#8; without it the node was revoked
+struct Membership: Sendable {
+    /// 16 octets.
+    let clusterID: [UInt8]
+    /// SHA-256 of the CA certificate, 32 octets.
+    let authorityFingerprint: [UInt8]
+    /// Ed25519, 32 octets.
+    let signingKey: Ed25519PublicKey
+    /// The name under which the node joined.
+    let name: String
+    /// Certificate and key; `nil` once they were erased.
+    let identity: TLSIdentity?
+
+    private static let factsLabel = "WEIR CLUSTER"
+
+    private init(
+        clusterID: [UInt8],
+        authorityFingerprint: [UInt8],
+        signingKey: Ed25519PublicKey,
+        name: String,
+        identity: TLSIdentity?
+    ) {
+        (self.clusterID, self.authorityFingerprint) = (clusterID, authorityFingerprint)
+        (self.signingKey, self.name, self.identity) = (signingKey, name, identity)
+    }
+
+    /// Takes over what the control plane gave to a node that joined.
+    ///
+    /// - Parameters:
+    ///   - accepted: Its answer, whose lengths have been checked.
+    ///   - key: The key of the request.
+    ///   - authorityFingerprint: As the token says.
+    /// - Throws: `libraryFailed` when the signing key is none.
+    init(
+        _ accepted: WireJoinAccepted,
+        key: P256PrivateKey,
+        authorityFingerprint: [UInt8]
+    ) throws(CryptographyError) {
+        let chain = accepted.certificateChain.map(octets)
+        try self.init(
+            clusterID: octets(accepted.clusterID),
+            authorityFingerprint: authorityFingerprint,
+            signingKey: Ed25519PublicKey(rawOctets: octets(accepted.signingKey)),
+            name: accepted.name,
+            identity: TLSIdentity(chain: chain, privateKey: key.der)
+        )
+    }
+
+    /// Reads the file.
+    ///
+    /// - Throws: `pemInvalid` or what is wrong with the key.
+    init(pem: String) throws(CryptographyError) {
+        let facts = try PEM.decode(pem, label: Self.factsLabel)[0]
+        guard facts.count > 80,
+            let name = String(validating: facts[80...], as: UTF8.self)
+        else { throw .pemInvalid }
+        var identity: TLSIdentity?
+        if pem.contains("BEGIN PRIVATE KEY") {
+            let chain = try PEM.decode(pem, label: "CERTIFICATE")
+            identity = TLSIdentity(chain: chain, privateKey: try P256PrivateKey(pem: pem).der)
+        }
+        self.init(
+            clusterID: Array(facts[..<16]),
+            authorityFingerprint: Array(facts[16..<48]),
+            signingKey: try Ed25519PublicKey(rawOctets: Array(facts[48..<80])),
+            name: name,
+            identity: identity
+        )
+    }
+
+    /// The file's text; secret.
+    var pem: String {
+        let facts =
+            clusterID + authorityFingerprint + signingKey.rawOctets + Array(name.utf8)
+        var text = PEM.encode(facts, label: Self.factsLabel)
+        guard let identity else { return text }
+        for certificate in identity.chain {
+            text += PEM.encode(certificate, label: "CERTIFICATE")
+        }
+        return text + PEM.encode(identity.privateKey, label: "PRIVATE KEY")
+    }
+
+    /// The same with another certificate.
+    func renewed(_ identity: TLSIdentity) -> Membership {
+        with(identity)
+    }
+
+    /// The same without certificate and key.
+    var revoked: Membership { with(nil) }
+
+    private func with(_ identity: TLSIdentity?) -> Membership {
+        Membership(
+            clusterID: clusterID,
+            authorityFingerprint: authorityFingerprint,
+            signingKey: signingKey,
+            name: name,
+            identity: identity
+        )
+    }
+
+    /// When the certificate ends, in seconds since 1970, and how long it lasts.
+    var validity: (endSeconds: Int64, lengthSeconds: Int64)? {
+        // A certificate that cannot be read has no end that could be waited for.
+        guard let der = identity?.chain.first, let leaf = try? Certificate(der: der) else {
+            return nil
+        }
+        return (leaf.notAfterSeconds, leaf.notAfterSeconds - leaf.notBeforeSeconds)
+    }
+
+    /// Whether a head's signature is the cluster's.
+    func isSigned(_ octets: [UInt8], _ signature: [UInt8]) -> Bool {
+        signingKey.verify(signature, of: octets)
+    }
+}

@@ -1,0 +1,160 @@
+internal import Cryptography
+internal import FleetModel
+internal import FleetProtocol
+internal import SnapshotCompiler
+internal import SystemCalls
+
+/// What a node keeps on its disk; its methods block.
+///
+///     DIR/lock          held while the node runs
+///     DIR/node.pem      `Membership`, 0600
+///     DIR/last-good     the version served last, as a signed `SnapshotFile`
+///     DIR/last-good.1   the one before
+///     DIR/draining      there while the operator wants the node drained
+final class NodeDirectory: Sendable {
+    let path: String
+    private let lock: FileDescriptor
+
+    /// A kept version, and whether it is the newer of the two generations.
+    struct Kept: Sendable {
+        let file: SnapshotFile
+        let isNewest: Bool
+    }
+
+    /// Makes the directory if it is missing, and locks it.
+    ///
+    /// - Throws: `NodeError` when another process has it, or when it cannot be written.
+    init(_ path: String) throws(NodeError) {
+        self.path = path
+        do throws(SystemCallError) {
+            try makeDirectory(path)
+            lock = try openFile("\(path)/lock", .update)
+            guard try lockFile(lock.number) else {
+                throw SystemCallError(call: "flock", errno: .wouldBlock)
+            }
+        } catch {
+            guard error.errno == .wouldBlock else {
+                throw NodeError("cannot use the directory \(path): \(error.errno.message)")
+            }
+            throw NodeError(
+                "another proxy-node uses the directory \(path); name another with --data"
+            )
+        }
+    }
+
+    private var identityPath: String { "\(path)/node.pem" }
+    private var drainPath: String { "\(path)/draining" }
+    private var newestPath: String { "\(path)/last-good" }
+    private var previousPath: String { "\(path)/last-good.1" }
+
+    // MARK: Membership
+
+    /// What the node is a member of, or `nil` before it has joined.
+    ///
+    /// - Throws: `NodeError` when the file is there and damaged.
+    func readMembership() throws(NodeError) -> Membership? {
+        guard fileExists(identityPath) else { return nil }
+        let octets: [UInt8]
+        do throws(SystemCallError) {
+            octets = try readFile(identityPath, octetsMax: Limits.identityBytesMax)
+        } catch {
+            throw NodeError("cannot read \(identityPath): \(error.errno.message)")
+        }
+        do throws(CryptographyError) {
+            return try Membership(pem: String(decoding: octets, as: UTF8.self))
+        } catch {
+            throw NodeError(
+                "\(identityPath) is damaged: remove it, and join again with a new token"
+            )
+        }
+    }
+
+    /// Keeps a membership in the place of the one before.
+    func write(_ membership: Membership) throws(SystemCallError) {
+        try replaceFile(identityPath, with: Array(membership.pem.utf8).span)
+    }
+
+    // MARK: Drain
+
+    /// Whether the operator wants the node drained.
+    var isDraining: Bool { fileExists(drainPath) }
+
+    /// Remembers what the operator wants.
+    func setDraining(_ isDraining: Bool) throws(SystemCallError) {
+        if isDraining {
+            try replaceFile(drainPath, with: [UInt8]().span)
+        } else {
+            try removeFile(drainPath)
+        }
+    }
+
+    // MARK: Last good
+
+    /// The newest version that is undamaged and signed by the cluster.
+    ///
+    /// - Parameters:
+    ///   - membership: Whose cluster, and whose key.
+    ///   - fault: Called for each generation that is there and cannot be used.
+    /// - Returns: The version, or `nil` when there is none that can be used.
+    func loadLastGood(
+        _ membership: Membership,
+        fault: (_ path: String, _ reason: String) -> Void
+    ) -> Kept? {
+        for path in [newestPath, previousPath] where fileExists(path) {
+            do throws(NodeError) {
+                let file = try readVersion(path, membership)
+                return Kept(file: file, isNewest: path == newestPath)
+            } catch {
+                fault(path, error.description)
+            }
+        }
+        return nil
+    }
+
+    private func readVersion(
+        _ path: String,
+        _ membership: Membership
+    ) throws(NodeError) -> SnapshotFile {
+        let octets: [UInt8]
+        do throws(SystemCallError) {
+            octets = try readFile(path, octetsMax: SnapshotFile.bytesMax)
+        } catch {
+            throw NodeError(error.errno.message)
+        }
+        do throws(SnapshotFile.Fault) {
+            let file = try SnapshotFile(octets: octets)
+            if isSigned(file, membership) { return file }
+        } catch {
+            throw NodeError(error.description)
+        }
+        throw NodeError("it is not signed by this cluster")
+    }
+
+    private func isSigned(_ file: SnapshotFile, _ membership: Membership) -> Bool {
+        guard let signature = file.signature, file.clusterID == membership.clusterID else {
+            return false
+        }
+        let octets = SignedHead.signedOctets(
+            clusterID: file.clusterID,
+            epoch: file.epoch,
+            version: file.version,
+            digest: file.manifest.digest
+        )
+        return membership.isSigned(octets, signature)
+    }
+
+    /// Keeps a version as the newest.
+    ///
+    /// - Parameters:
+    ///   - file: A signed version.
+    ///   - keepsNewest: Whether the newest becomes the one before; `false` when it is damaged, or when it has the
+    ///     same content.
+    /// - Throws: What stands in the way; both generations are then as they were.
+    func storeLastGood(_ file: SnapshotFile, keepsNewest: Bool) throws(SystemCallError) {
+        try replaceFile(
+            newestPath,
+            with: file.encoded().span,
+            keepingOldAs: keepsNewest ? previousPath : nil
+        )
+    }
+}

@@ -1,0 +1,322 @@
+internal import EventLoop
+internal import FleetModel
+internal import FleetProtocol
+internal import ProxyCore
+internal import SnapshotCompiler
+internal import SystemCalls
+internal import Telemetry
+
+/// A node as a process: the data plane, what feeds it, the admin address, signals, the end.
+///
+///     starting ──serving, or the control plane has answered──▶ ready ──SIGTERM──▶ draining ──▶ ended
+///         └── no way to begin ──▶ ended with 1        drained, the deadline, or a second SIGTERM ──┘
+///
+/// The calling thread runs the process's loop: the agent, the admin address and signals. The data plane has threads
+/// of its own. Confined to that loop.
+package final class NodeProcess {
+    let settings: NodeSettings
+    let loop: EventLoop
+    let server: ProxyServer
+    let log: EventLog
+    private let signals: SignalListener
+    private var admin: AdminListener?
+    private var agent: ControlAgent?
+    private var houseTimer: LoopTimer?
+    private var drainTimer: LoopTimer?
+    private var undrainTimer: LoopTimer?
+    private var undrainBackoff = Backoff(
+        first: .seconds(Limits.undrainRetrySeconds),
+        cap: .seconds(Limits.undrainRetrySecondsMax)
+    )
+
+    /// What every worker serves.
+    private(set) var served: Snapshot?
+    /// Whether the operator, or a signal, wants exchanges to end and no new ones.
+    private(set) var isDraining = false
+    /// Whether the process is on its way to its end.
+    private(set) var isStopping = false
+    var isRevoked = false
+    var isConnected = false
+    private var isAnnounced = false
+    private var failure: NodeError?
+    private let startSeconds = realtimeNanoseconds() / 1_000_000_000
+
+    /// Prepares a process; nothing runs yet.
+    ///
+    /// Call it before any other thread is started, so that signals come here.
+    ///
+    /// - Throws: `NodeError` when descriptors have run out.
+    package init(_ settings: NodeSettings) throws(NodeError) {
+        self.settings = settings
+        do throws(SystemCallError) {
+            ignoreBrokenPipes()
+            signals = SignalListener(try SignalQueue([.terminate, .interrupt, .user1]))
+            loop = try EventLoop()
+            server = try ProxyServer(
+                workerCount: settings.workerCount,
+                drainTimeout: settings.drainTimeout
+            )
+        } catch {
+            throw NodeError("cannot start: \(error)")
+        }
+        log = EventLog(showsDebug: settings.showsDebug)
+    }
+
+    /// Runs until a signal, or until there is no way to go on.
+    ///
+    /// - Throws: Why the node could not begin.
+    package func run() throws(NodeError) {
+        do throws(NodeError) {
+            try start()
+        } catch {
+            finish()
+            throw error
+        }
+        loop.run()
+        finish()
+        if let failure { throw failure }
+    }
+
+    // MARK: Start
+
+    private func start() throws(NodeError) {
+        let descriptors: Int
+        do throws(SystemCallError) {
+            descriptors = try raiseDescriptorLimit()
+            try signals.open(on: loop, self)
+            try server.start()
+        } catch {
+            throw NodeError("cannot start: \(error)")
+        }
+        log.write(
+            .notice,
+            "node.started",
+            [
+                "build": buildVersion, "workers": "\(server.workerCount)",
+                "descriptors": "\(descriptors)",
+            ]
+        )
+        houseTimer = LoopTimer(on: loop) { [unowned self] in keepHouse() }
+        drainTimer = LoopTimer(on: loop) { [unowned self] in drainDeadlinePassed() }
+        undrainTimer = LoopTimer(on: loop) { [unowned self] in tryUndrain() }
+        admin = try AdminListener(settings.admin, node: self)
+        keepHouse()
+        switch settings.source {
+        case .snapshot(let path):
+            try serve(file: path)
+        case .fleet(let fleet):
+            let agent = try ControlAgent(fleet, node: self)
+            self.agent = agent
+            try agent.start()
+            let answer = LoopTimer(on: loop) { [unowned self] in announce() }
+            answer.set(after: .seconds(Limits.firstAnswerSeconds))
+        }
+    }
+
+    /// Serves a file for as long as the process lives.
+    private func serve(file path: String) throws(NodeError) {
+        let octets: [UInt8]
+        do throws(SystemCallError) {
+            octets = try readFile(path, octetsMax: SnapshotFile.bytesMax)
+        } catch {
+            throw NodeError("cannot read \(path): \(error.errno.message)")
+        }
+        let file: SnapshotFile
+        do throws(SnapshotFile.Fault) {
+            file = try SnapshotFile(octets: octets)
+        } catch {
+            throw NodeError("\(path): \(error); make it anew with 'proxyctl compile'")
+        }
+        let snapshot: Snapshot
+        do throws(ConfigurationProblems) {
+            snapshot = try Snapshot(file: file)
+        } catch {
+            throw NodeError("\(path) is not for this build:\n\(error)")
+        }
+        activate(snapshot) { [unowned self] result in
+            switch result {
+            case .active: announce()
+            case .failed(let problems):
+                fail(NodeError(problems.map(\.description).joined(separator: "\n")))
+            }
+        }
+    }
+
+    /// Says once that the node is up: its admin address is bound, and it serves or knows why not.
+    func announce() {
+        guard !isAnnounced, let address = admin?.address else { return }
+        isAnnounced = true
+        let line = "ready admin=\(address)\n"
+        // stderr is the last resort: there is nowhere to report its failure.
+        try? writeAll(2, Array(line.utf8).span)
+        notifyServiceManager("READY=1")
+    }
+
+    /// Ends the process with an error.
+    func fail(_ error: NodeError) {
+        failure = error
+        loop.stop()
+    }
+
+    // MARK: Versions
+
+    /// Makes a version what every worker serves.
+    ///
+    /// - Parameters:
+    ///   - snapshot: A compiled version.
+    ///   - completion: Gets the outcome, on the process's loop.
+    func activate(_ snapshot: Snapshot, completion: @escaping (ActivationResult) -> Void) {
+        let mailbox = loop.mailbox
+        let done = Handover { [weak self] (result: ActivationResult) in
+            if case .active = result, let self {
+                self.served = snapshot
+                self.server.metrics.process.add(.activations)
+                self.refreshGauges()
+            }
+            completion(result)
+        }
+        server.activate(version: snapshot.version, snapshot.configuration) { result in
+            mailbox.post { done.value(result) }
+        }
+    }
+
+    // MARK: State
+
+    /// Whether clients should be sent here.
+    var isReady: Bool { served != nil && !isDraining && !isRevoked }
+
+    /// Why not; for people.
+    var unreadiness: String? {
+        if isReady { return nil }
+        if isDraining { return "draining" }
+        return isRevoked ? "revoked" : "no version is served"
+    }
+
+    /// Brings the numbers up to date that nobody counts.
+    func refreshGauges() {
+        let process = server.metrics.process
+        process.set(.ready, isReady ? 1 : 0)
+        process.set(.activeVersion, served?.version ?? 0)
+        process.set(.controlConnected, isConnected ? 1 : 0)
+        process.set(.residentMemory, UInt64(clamping: residentOctets()))
+        process.set(.startTime, startSeconds * 1_000_000_000)
+        server.publishLogLosses()
+    }
+
+    private func keepHouse() {
+        refreshGauges()
+        houseTimer?.set(after: .seconds(10))
+    }
+
+    // MARK: Drain
+
+    /// Stops accepting, and lets exchanges end by the deadline.
+    func drain() {
+        guard !isDraining else { return }
+        isDraining = true
+        refreshGauges()
+        undrainTimer?.cancel()
+        log.write(.notice, "node.draining", ["deadline": "\(settings.drainTimeout)"])
+        drainTimer?.set(after: settings.drainTimeout)
+        let mailbox = loop.mailbox
+        let done = Handover { [weak self] in
+            guard let self else { return }
+            self.drained()
+        }
+        server.drain { mailbox.post { done.value() } }
+        agent?.drainChanged()
+    }
+
+    /// Serves again.
+    func undrain() {
+        guard isDraining, !isStopping else { return }
+        drainTimer?.cancel()
+        undrainBackoff.reset()
+        tryUndrain()
+    }
+
+    private func tryUndrain() {
+        let mailbox = loop.mailbox
+        let done = Handover { [weak self] (result: ActivationResult) in
+            guard let self else { return }
+            self.undrained(result)
+        }
+        server.undrain { result in mailbox.post { done.value(result) } }
+    }
+
+    private func undrained(_ result: ActivationResult) {
+        guard !isStopping else { return }
+        switch result {
+        case .active:
+            isDraining = false
+            refreshGauges()
+            log.write(.notice, "node.undrained")
+            agent?.drainChanged()
+        case .failed(let problems):
+            // It stays draining, and says so, until its listeners are open again.
+            for problem in problems.prefix(8) {
+                log.write(.error, "node.undrain_failed", ["problem": "\(problem)"])
+            }
+            var random = SystemRandomNumberGenerator()
+            undrainTimer?.set(after: undrainBackoff.next(using: &random))
+        }
+    }
+
+    private func drained() {
+        guard isDraining else { return }
+        drainTimer?.cancel()
+        log.write(.notice, "node.drained")
+        if isStopping { loop.stop() }
+    }
+
+    private func drainDeadlinePassed() {
+        log.write(.warning, "node.drain_deadline", ["deadline": "\(settings.drainTimeout)"])
+        if isStopping { loop.stop() } else { server.closeConnections() }
+    }
+
+    // MARK: Signals
+
+    func received(_ signal: Signal) {
+        switch signal {
+        case .user1:
+            server.reopenLogs()
+        default:
+            // The second one means: at once.
+            if isStopping { return loop.stop() }
+            isStopping = true
+            notifyServiceManager("STOPPING=1")
+            if isDraining { isDraining = false }
+            drain()
+        }
+    }
+
+    // MARK: End
+
+    private func finish() {
+        agent?.stop()
+        admin?.close()
+        server.stop()
+        loop.removeAllHandlers()
+        log.write(.notice, "node.stopped")
+        log.stop()
+    }
+}
+
+/// Reads the process's signals on its loop.
+private final class SignalListener: EventHandler {
+    private let queue: SignalQueue
+    private weak var node: NodeProcess?
+
+    init(_ queue: consuming SignalQueue) {
+        self.queue = queue
+    }
+
+    func open(on loop: EventLoop, _ node: NodeProcess) throws(SystemCallError) {
+        self.node = node
+        _ = try loop.registerLevelTriggered(self, descriptor: queue.number)
+    }
+
+    func ready(_ readiness: Readiness) {
+        while let signal = queue.next() { node?.received(signal) }
+    }
+}

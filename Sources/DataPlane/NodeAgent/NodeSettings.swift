@@ -1,0 +1,58 @@
+package import FleetModel
+
+/// How a node is to run.
+package struct NodeSettings: Sendable {
+    /// Where its versions come from.
+    package enum Source: Sendable {
+        /// A file that `proxyctl compile` made.
+        case snapshot(String)
+        /// A control plane.
+        case fleet(FleetSettings)
+    }
+
+    package let source: Source
+    /// Where `/metrics` and the rest are served; port 0 lets the system choose.
+    package let admin: HostPort
+    /// Threads that serve; at least 1.
+    package let workerCount: Int
+    /// How long exchanges may go on when the node drains.
+    package let drainTimeout: Duration
+    /// Whether debug events are logged.
+    package let showsDebug: Bool
+
+    package init(
+        source: Source,
+        admin: HostPort,
+        workerCount: Int,
+        drainTimeout: Duration,
+        showsDebug: Bool
+    ) {
+        (self.source, self.admin, self.workerCount) = (source, admin, workerCount)
+        (self.drainTimeout, self.showsDebug) = (drainTimeout, showsDebug)
+    }
+}
+
+/// How a node finds its control plane, and who it is.
+package struct FleetSettings: Sendable {
+    /// Where it keeps what it needs for its next start.
+    package let directory: String
+    /// At least one; tried in turn.
+    package let controls: [HostPort]
+    /// Needed to join; the file may be missing afterwards.
+    package let tokenFile: String?
+    /// `nil`: the name that it joined with, or the host's.
+    package let name: String?
+    package let labels: [String: String]
+
+    package init(
+        directory: String,
+        controls: [HostPort],
+        tokenFile: String?,
+        name: String?,
+        labels: [String: String]
+    ) {
+        precondition(!controls.isEmpty, "no control plane")
+        (self.directory, self.controls, self.tokenFile) = (directory, controls, tokenFile)
+        (self.name, self.labels) = (name, labels)
+    }
+}
