@@ -9,14 +9,14 @@ from weir import Origin, Peer, ReservedPort, answering, get, request, until
 HOP_BY_HOP = ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade", "x-hop"]
 
 
-def serve(workspace, origin, upstream="", more="", workers=2):
+def serve(workspace, origin, upstream="", more="", workers=2, listener="", name="node"):
     """A node that sends everything to `origin`; returns it and its address."""
     port = workspace.keep(ReservedPort())
     node = workspace.node(f"""
-listeners: [{{name: web, address: {port}}}]
+listeners: [{{name: web, address: {port}{listener}}}]
 upstreams: [{{name: main, endpoints: [{{address: {origin}}}]{upstream}}}]
 routes: [{{name: all, upstream: main}}]
-{more}""", workers=workers)
+{more}""", name, workers=workers)
     return node, port.address
 
 
@@ -266,6 +266,47 @@ def test_a_redirect_of_the_origin_to_itself_becomes_public(workspace):
 
     _, web = serve(workspace, workspace.keep(Origin(script)))
     assert get(web, "/", f"public.test:{web[1]}").get("location") == f"http://public.test:{web[1]}/next"
+
+
+def test_endpoints_are_named_in_public_where_fields_name_them(workspace):
+    def script(peer, origin):
+        host, port = str(origin).split(":")
+        while (peer.read_head()) is not None:
+            peer.send(f"HTTP/1.1 201 Created\r\nContent-Location: //{origin}/a?b#c\r\n"
+                      f"Refresh: 5; url=\"http://{origin}\"\r\nLocation: https://elsewhere.test:{port}/\r\n"
+                      f"Set-Cookie: s=1; Domain={host}; Path=/\r\nSet-Cookie: t=2; Domain=public.test\r\n"
+                      f"X-Kept: http://{origin}/\r\nContent-Length: 0\r\n\r\n".encode())
+
+    origin = workspace.keep(Origin(script))
+    _, web = serve(workspace, origin)
+    head = get(web, "/", "public.test")
+    assert head.get("content-location") == "http://public.test/a?b#c"
+    assert head.get("refresh") == '5; url="http://public.test"'
+    assert head.get("location") == f"https://elsewhere.test:{str(origin).split(':')[1]}/"
+    assert head.all("set-cookie") == ["s=1; Path=/", "t=2; Domain=public.test"]
+    assert head.get("x-kept") == f"http://{origin}/", "other fields are not ours to read"
+
+
+def test_a_request_has_an_identifier_that_clients_cannot_choose(workspace):
+    origin = workspace.origin()
+    node, web = serve(workspace, origin)
+    get(web, fields=["X-Request-ID: chosen"])
+    get(web)
+    first, second = [request.get("x-request-id") for request in origin.requests]
+    assert len(first) == 32 and len(second) == 32 and first != second
+    assert {record["request_id"] for record in node.access_log(2)} == {first, second}
+    _, trusting = serve(workspace, origin, listener=", trustedProxies: [127.0.0.0/8]", name="trusting")
+    get(trusting, fields=["X-Request-ID: chosen"])
+    assert origin.requests[-1].get("x-request-id") == "chosen"
+
+
+def test_a_target_that_grows_when_it_is_normalised_is_forwarded_whole(workspace):
+    origin = workspace.origin()
+    _, web = serve(workspace, origin)
+    target, fields = "/" + "{" * 16000, [f"X-{index}: {'y' * 6000}" for index in range(9)]
+    with Peer.connect(web) as peer:
+        assert peer.exchange(request("POST", target, fields=fields, body=b"z" * 50000)).status == 200
+    assert origin.requests[0].target == "/" + "%7B" * 16000
 
 
 def test_field_lines_keep_their_order_and_repetition(workspace):

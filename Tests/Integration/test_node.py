@@ -13,13 +13,13 @@ LOG_KEYS = {"time", "client", "method", "scheme", "host", "path", "status", "byt
             "endpoint", "version", "request_id", "protocol", "error"}
 
 
-def serve(workspace, origin, more="", arguments=()):
+def serve(workspace, origin, more="", arguments=(), name="node"):
     port = workspace.keep(ReservedPort())
     node = workspace.node(f"""
 listeners: [{{name: web, address: {port}}}]
 upstreams: [{{name: main, endpoints: [{{address: {origin}}}]}}]
 routes: [{{name: all, upstream: main}}]
-{more}""", workers=1, arguments=arguments)
+{more}""", name, workers=1, arguments=arguments)
     return node, port.address
 
 
@@ -68,7 +68,7 @@ def test_the_combined_format_and_off(workspace):
     line = until(lambda: node.program.stdout().strip(), "a line in the log")
     assert line.startswith("127.0.0.1 - - [") and '"GET /page HTTP/1.1" 200 ' in line and '"probe"' in line
 
-    node, web = serve(workspace, workspace.origin(), "logging: {access: off}")
+    node, web = serve(workspace, workspace.origin(), "logging: {access: off}", name="quiet")
     assert get(web).status == 200
     assert node.program.stop() == 0
     assert "GET" not in node.program.stdout()

@@ -1,13 +1,19 @@
 /// Sizes of the blocks that buffers borrow.
-package enum BlockSize: Int, CaseIterable, Sendable {
+package enum BlockSize: Int, CaseIterable, Comparable, Sendable {
     /// A request head, or a small request.
     case small = 4096
     /// A response head with the start of its content.
     case medium = 16_384
     /// Content that is known to be long.
     case large = 65_536
-    /// The longest head that the default limits allow.
+    /// The longest head that the limits allow, as it was received.
     case huge = 131_072
+    /// The same as it is sent on: escapes that a path lacked make it longer.
+    case giant = 524_288
+
+    package static func < (left: BlockSize, right: BlockSize) -> Bool {
+        left.rawValue < right.rawValue
+    }
 }
 
 /// One block that no buffer holds.
@@ -53,7 +59,7 @@ package final class BufferPool {
         case .small: free = small.popLast()
         case .medium: free = medium.popLast()
         case .large: free = large.popLast()
-        case .huge: free = nil
+        case .huge, .giant: free = nil
         }
         let capacity = size.rawValue
         // SAFETY: a free block is in no buffer, and a new one in none yet.

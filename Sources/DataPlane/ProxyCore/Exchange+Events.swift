@@ -90,6 +90,13 @@ extension Exchange {
         answer(status: violation.requestStatus, headBytes: client.buffer.count)
     }
 
+    /// The path has no one meaning: what a peer could read differently ends the connection.
+    func refuse(path headBytes: Int) {
+        isClientPersistent = false
+        error = ExchangeError(.httpRequestError, .downstream)
+        answer(status: 400, headBytes: headBytes)
+    }
+
     /// The connection to the endpoint has failed: sends the request again where that is safe.
     func originFailed(_ failure: ExchangeError) {
         let isReused = origin?.isReused ?? false
@@ -117,16 +124,22 @@ extension Exchange {
             origin.close()
         }
         if error == nil { error = failure }
-        guard phase != .delivering else {
+        guard phase != .delivering, !hasPartialInterim else {
             log(cut: true)
             end()
             return client.close(isReset: true)
         }
         worker.pool.reclaim(&responseBuffer)
         responseBody = BodyRelay()
+        hasUndecodedResponse = false
         if !requestBody.isComplete || failure.side == .downstream { isClientPersistent = false }
         dropSentRequest(client)
         answer(status: failure.status, headBytes: 0)
+    }
+
+    /// Whether an interim response may have left in part, so that nothing else can follow it.
+    private var hasPartialInterim: Bool {
+        phase != .delivering && responseBody.ready > 0 && sentBytes > 0
     }
 
     private func log(cut: Bool) {
@@ -188,8 +201,13 @@ extension Exchange {
             self.origin = nil
             origin.close()
         }
-        guard phase != .delivering, let client else { return abandon() }
+        guard phase != .delivering, !hasPartialInterim, let client else { return abandon() }
         worker.pool.reclaim(&responseBuffer)
+        responseBody = BodyRelay()
+        hasUndecodedResponse = false
+        // Nothing of the request is read any more: all that is in the buffer goes.
+        requestBody = BodyRelay()
+        requestSent = 0
         answer(status: status, headBytes: client.buffer.count)
     }
 

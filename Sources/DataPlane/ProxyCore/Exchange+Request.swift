@@ -94,7 +94,7 @@ extension Exchange {
         if line.isHopByHop { return false }
         switch line.name {
         case .host, .transferEncoding: return false
-        case .xForwardedFor, .forwarded: return false
+        case .xForwardedFor, .forwarded, .xRequestID: return false
         case .xForwardedProto, .xForwardedHost, .xForwardedPort, .xForwardedPrefix, .xRealIP:
             return isTrusted
         default: return true
@@ -133,6 +133,9 @@ extension Exchange {
             worker.scratch.append(UInt8(ascii: "\""))
         }
         worker.scratch.append(";proto=http\r\n" as StaticString)
+        worker.scratch.append("x-request-id: " as StaticString)
+        note.with(note.requestID) { worker.scratch.append($0) }
+        worker.scratch.append("\r\n" as StaticString)
         if let tables, !tables.via.isEmpty {
             worker.scratch.append(
                 request.version == .http11 ? "via: 1.1 " as StaticString : "via: 1.0 "
@@ -156,24 +159,40 @@ extension Exchange {
         }
     }
 
-    /// Keeps what the log will need of the head, before other octets take its place.
+    /// Keeps what the response and the log will need of the head, before other octets take its place.
     func noteRequest() {
-        guard let client, tables?.accessLog != nil else { return }
-        note.clear()
+        guard let client, let tables else { return }
+        let isLogged = tables.accessLog != nil
+        let isTrusted = client.isTrusted
         client.buffer.withReadable { octets in
-            note.method = note.add(octets.extracting(request.methodRange.indices))
-            note.host = note.add(octets.extracting(request.authority.host.indices))
-            note.path = note.add(octets.extracting(request.path.indices))
+            if tables.publicNames != nil {
+                note.authority = note.add(octets.extracting(request.authorityRange.indices))
+            }
+            if isLogged {
+                note.method = note.add(octets.extracting(request.methodRange.indices))
+                note.host = note.add(octets.extracting(request.authority.host.indices))
+                note.path = note.add(octets.extracting(request.path.indices))
+            }
+            guard isLogged || isTrusted else { return }
             let lines = request.fields.lines
             for index in 0..<lines.count {
-                let line = lines[index]
-                switch line.name {
-                case .referer: note.referer = note.add(octets.extracting(line.valueRange))
-                case .userAgent: note.userAgent = note.add(octets.extracting(line.valueRange))
-                case .xRequestID: note.requestID = note.add(octets.extracting(line.valueRange))
+                let value = octets.extracting(lines[index].valueRange)
+                switch lines[index].name {
+                case .referer where isLogged: note.referer = note.add(value)
+                case .userAgent where isLogged: note.userAgent = note.add(value)
+                case .xRequestID where isTrusted && isIdentifier(value):
+                    note.requestID = note.add(value)
                 default: continue
                 }
             }
         }
+        if note.requestID.isEmpty { note.requestID = note.add(identifier: worker.requestIDs.next()) }
+    }
+
+    /// Whether a trusted peer's identifier can go on: visible ASCII, and not too long.
+    private func isIdentifier(_ value: Span<UInt8>) -> Bool {
+        guard (1...128).contains(value.count) else { return false }
+        for index in value.indices where !(0x21...0x7E).contains(value[index]) { return false }
+        return true
     }
 }

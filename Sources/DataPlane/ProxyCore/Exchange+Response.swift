@@ -3,6 +3,7 @@ internal import FleetModel
 internal import HTTP1
 internal import HTTPSemantics
 internal import Telemetry
+internal import Upstreams
 
 /// How the heads of responses are written for the client, the endpoint's and our own.
 extension Exchange {
@@ -29,8 +30,8 @@ extension Exchange {
         phase = .delivering
         guard advanceResponse() else { return }
         worker.prependScratch(to: &responseBuffer)
-        responseHeadBytes = worker.scratch.count
-        responseBody.prepended(responseHeadBytes)
+        responseHeadBytes += worker.scratch.count
+        responseBody.prepended(worker.scratch.count)
     }
 
     /// The connection to the client ends with this response when its end cannot be seen otherwise, when
@@ -55,11 +56,16 @@ extension Exchange {
         for index in 0..<lines.count {
             let line = lines[index]
             if line.name == .date { hasDate = true }
-            if reachesClient(line, octets) {
+            if reachesClient(line, octets), !concernsNames(line.name) {
                 if runStart < 0 { runStart = Int(line.nameOffset) }
-            } else if runStart >= 0 {
+                continue
+            }
+            if runStart >= 0 {
                 worker.scratch.append(octets.extracting(runStart..<Int(line.nameOffset)))
                 runStart = -1
+            }
+            if concernsNames(line.name), reachesClient(line, octets) {
+                appendWithPublicNames(line, octets)
             }
         }
         if runStart >= 0 {
@@ -85,6 +91,25 @@ extension Exchange {
         guard let tables else { return true }
         if line.name == .server { return tables.keepsServer }
         return !tables.hiddenFields.contains(octets, line.nameRange)
+    }
+
+    @inline(__always)
+    private func concernsNames(_ name: FieldName) -> Bool {
+        tables?.publicNames?.concerns(name) ?? false
+    }
+
+    /// A field line in which endpoints have public names.
+    private func appendWithPublicNames(_ line: HTTP1.FieldLine, _ octets: Span<UInt8>) {
+        let value = line.valueRange.map { octets[$0] }
+        let rewritten = tables?.publicNames?.rewrite(
+            line.name,
+            value,
+            authority: note.octets(of: note.authority)
+        )
+        worker.scratch.append(octets.extracting(line.nameRange))
+        worker.scratch.append(": " as StaticString)
+        worker.scratch.append(rewritten ?? value)
+        worker.scratch.append("\r\n" as StaticString)
     }
 
     /// What the proxy itself says in every response.
@@ -113,21 +138,27 @@ extension Exchange {
         }
     }
 
-    /// Proxy-Status (RFC 9209), without names of upstreams.
+    /// Proxy-Status (RFC 9209); upstreams are named only where the configuration says so.
     private func appendProxyStatus(_ tables: WorkerTables) {
         if let error, error.side != .downstream, tables.proxyStatus != .off {
             worker.scratch.append("proxy-status: " as StaticString)
             worker.scratch.append(tables.pseudonym)
             worker.scratch.append("; error=" as StaticString)
             worker.scratch.append(error.kind.rawValue as String)
-            worker.scratch.append("\r\n" as StaticString)
         } else if tables.proxyStatus == .all, upstream != nil {
             worker.scratch.append("proxy-status: " as StaticString)
             worker.scratch.append(tables.pseudonym)
             worker.scratch.append("; received-status=" as StaticString)
             worker.scratch.append(decimal: UInt64(response.status))
-            worker.scratch.append("\r\n" as StaticString)
+        } else {
+            return
         }
+        if tables.namesUpstreams, let upstream {
+            worker.scratch.append("; next-hop=\"" as StaticString)
+            worker.scratch.append(upstream.label)
+            worker.scratch.append(UInt8(ascii: "\""))
+        }
+        worker.scratch.append("\r\n" as StaticString)
     }
 
     /// Relays an interim response (RFC 9110 §15.2), which an HTTP/1.0 client does not understand.
@@ -150,6 +181,7 @@ extension Exchange {
         }
         responseBuffer.consume(headBytes)
         worker.prependScratch(to: &responseBuffer)
+        responseHeadBytes += worker.scratch.count
         responseBody.prepended(worker.scratch.count)
     }
 
@@ -167,6 +199,10 @@ extension Exchange {
                 fields += [0x0D, 0x0A]
             }
             content = expand(fixed.content, octets)
+        }
+        guard fields.count <= Limits.localFieldBytes else {
+            error = ExchangeError(.proxyConfigurationError, .local)
+            return answer(status: 500, headBytes: headBytes)
         }
         answer(status: fixed.status, fields: fields, content: content, headBytes: headBytes)
     }
@@ -210,9 +246,9 @@ extension Exchange {
         appendOwnFields(hasDate: false)
         worker.scratch.append("\r\n" as StaticString)
         responseBuffer = worker.lendScratch()
-        responseHeadBytes = worker.scratch.count
+        responseHeadBytes += worker.scratch.count
         responseBody = BodyRelay()
-        responseBody.prepended(responseHeadBytes)
+        responseBody.prepended(worker.scratch.count)
         if hasContent, request.method != .head || error?.kind == .httpRequestError {
             addLocalContent(content)
         }

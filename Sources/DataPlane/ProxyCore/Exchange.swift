@@ -45,6 +45,8 @@ final class Exchange {
     var responseBody = BodyRelay()
     /// Octets of the response that were received or made and not sent yet.
     var responseBuffer = Buffer()
+    /// Whether the buffer holds octets behind an interim response that nobody has looked at.
+    var hasUndecodedResponse = false
     /// Octets of a local response's content that are not in the buffer yet.
     var localContent: ArraySlice<UInt8> = []
     /// Of the octets ready in the client's buffer, those that the endpoint has.
@@ -94,6 +96,7 @@ final class Exchange {
         tables?.exchangeCount += 1
         listener = client.port.table
         phase = .receiving
+        note.clear()
         request.reset()
         receive()
     }
@@ -128,7 +131,7 @@ final class Exchange {
         isClientPersistent = request.isPersistent && client.mayPersist
         requestBody = BodyRelay(request.framing, isChunkedOut: request.framing == .chunked)
         if let status = refusal(listener) { return answer(status: status, headBytes: headBytes) }
-        guard normalise() else { return answer(status: 400, headBytes: headBytes) }
+        guard normalise() else { return refuse(path: headBytes) }
         noteRequest()
         selectRoute(headBytes: headBytes)
     }
@@ -286,6 +289,10 @@ final class Exchange {
                 guard deliver(client) else { return }
                 continue
             }
+            if hasUndecodedResponse, let origin {
+                guard decodeResponse(origin) else { return }
+                continue
+            }
             if phase == .delivering, responseBody.isComplete, localContent.isEmpty {
                 return finish()
             }
@@ -333,6 +340,7 @@ final class Exchange {
 
     /// Reads response heads, interim ones too, and takes the final one up.
     private func decodeResponse(_ origin: OriginConnection) -> Bool {
+        hasUndecodedResponse = false
         while phase == .forwarding {
             var headBytes: Int?
             do throws(HTTP1Error) {
@@ -356,6 +364,8 @@ final class Exchange {
             }
             if response.isInterim {
                 relayInterim(headBytes: headBytes)
+                // What follows it waits until it has left, and is looked at before more is read.
+                hasUndecodedResponse = responseBuffer.count > responseBody.ready
                 if responseBody.ready > 0 { return true }
             } else {
                 origin.setDeadline(after: upstream?.idleNanoseconds ?? .max)
@@ -444,11 +454,13 @@ final class Exchange {
         requestBody = BodyRelay()
         responseBody = BodyRelay()
         requestSent = 0
+        hasUndecodedResponse = false
         isRequestRetained = true
         isRetried = false
         isPathNormalised = true
         totalDeadline = .never
         status = 0
+        responseHeadBytes = 0
         sentBytes = 0
         error = nil
         worker.spare(self)

@@ -4,9 +4,12 @@ internal import SystemCalls
 internal import Telemetry
 internal import Upstreams
 
-/// Octets of a request that its log record needs, copied because the head does not outlive its rewriting.
+/// Octets of a request that its response or its log record needs, copied because the head does not outlive its
+/// rewriting.
 struct LogNote {
     private var octets: [UInt8] = []
+    /// What the client asked for, with the port.
+    var authority = 0..<0
     var method = 0..<0
     var host = 0..<0
     var path = 0..<0
@@ -20,9 +23,8 @@ struct LogNote {
     /// Forgets the last request.
     mutating func clear() {
         octets.removeAll(keepingCapacity: octets.capacity <= Self.pieceBytesMax)
-        (method, host, path, referer, userAgent, requestID) = (
-            0..<0, 0..<0, 0..<0, 0..<0, 0..<0, 0..<0
-        )
+        (authority, method, host, path) = (0..<0, 0..<0, 0..<0, 0..<0)
+        (referer, userAgent, requestID) = (0..<0, 0..<0, 0..<0)
     }
 
     /// Copies a piece and says where it lies.
@@ -32,6 +34,21 @@ struct LogNote {
         for index in 0..<count { octets.append(piece[index]) }
         return start..<start + count
     }
+
+    /// Keeps an identifier in hexadecimal and says where it lies.
+    mutating func add(identifier: (UInt64, UInt64)) -> Range<Int> {
+        let start = octets.count
+        for half in [identifier.0, identifier.1] {
+            for shift in stride(from: 60, through: 0, by: -4) {
+                let digit = UInt8(truncatingIfNeeded: half >> UInt64(shift) & 15)
+                octets.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
+            }
+        }
+        return start..<octets.count
+    }
+
+    /// A copy of a piece.
+    func octets(of range: Range<Int>) -> [UInt8] { Array(octets[range]) }
 
     /// Lends a piece.
     func with(_ range: Range<Int>, _ body: (Span<UInt8>) -> Void) {

@@ -15,7 +15,9 @@ final class Worker: EventHandler {
     let pool = BufferPool()
     let metrics: MetricsShard
     /// Where a head is written before it takes its place in a buffer.
-    var scratch = Buffer(capacity: BlockSize.huge.rawValue + BlockSize.large.rawValue)
+    ///
+    /// Every octet of a head may become three, where a path lacked escapes; the rest adds a few lines.
+    var scratch = Buffer(capacity: BlockSize.giant.rawValue)
     /// What is being served.
     private(set) var tables: WorkerTables?
     private(set) var isDraining = false
@@ -25,6 +27,8 @@ final class Worker: EventHandler {
     private var closingPorts: [ListeningPort] = []
     private var spares: [Exchange] = []
     private var registration = Registration.none
+    /// Makes identifiers of requests.
+    var requestIDs = RequestIDSource()
     private var dateText: [UInt8] = []
     private var dateSeconds: UInt64 = 0
     private var dateReadAt = LoopInstant.never
@@ -225,9 +229,9 @@ final class Worker: EventHandler {
 
     // MARK: Heads
 
-    /// The size of block that follows `size`, or `nil` after the largest.
+    /// The size of block that follows `size` while a head is received, or `nil` after the largest.
     func nextSize(after size: Int) -> BlockSize? {
-        BlockSize.allCases.first { $0.rawValue > size }
+        BlockSize.allCases.first { $0.rawValue > size && $0 <= .huge }
     }
 
     /// Puts the head in `scratch` before what `buffer` holds.
@@ -235,7 +239,7 @@ final class Worker: EventHandler {
         if !buffer.hasBlock { buffer = pool.lend(.small, headroom: Limits.headroom) }
         if buffer.prepend(scratch) { return }
         let wanted = scratch.count + buffer.count + Limits.tailReserve
-        let size = BlockSize.allCases.first { $0.rawValue >= wanted } ?? .huge
+        let size = BlockSize.allCases.first { $0.rawValue >= wanted } ?? .giant
         pool.grow(&buffer, to: size, headroom: scratch.count)
         let fits = buffer.prepend(scratch)
         precondition(fits, "a head of \(scratch.count) octets does not fit")
@@ -243,7 +247,7 @@ final class Worker: EventHandler {
 
     /// A buffer that holds what is in `scratch`.
     func lendScratch() -> Buffer {
-        let size = BlockSize.allCases.first { $0.rawValue >= scratch.count } ?? .huge
+        let size = BlockSize.allCases.first { $0.rawValue >= scratch.count } ?? .giant
         var buffer = pool.lend(size, headroom: 0)
         let fits = scratch.withReadable { buffer.append($0) }
         precondition(fits, "a head of \(scratch.count) octets does not fit")

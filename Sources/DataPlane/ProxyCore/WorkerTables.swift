@@ -29,6 +29,10 @@ final class WorkerTables {
     /// What Server is replaced by; empty when it is not.
     let serverField: [UInt8]
     let hiddenFields: HiddenFields
+    /// What recognises endpoints in fields of responses, unless they may stand there.
+    let publicNames: PublicNames?
+    /// Whether Proxy-Status names upstreams.
+    let namesUpstreams: Bool
     let accessLog: AccessRecorder?
     /// Exchanges that began with these tables and have not ended.
     var exchangeCount = 0
@@ -65,6 +69,8 @@ final class WorkerTables {
         case .replace(let text): (keepsServer, serverField) = (false, Array(text.utf8))
         }
         hiddenFields = HiddenFields(hiding.responseHeaders)
+        publicNames = PublicNames(hiding, configuration.upstreams)
+        namesUpstreams = hiding.names
     }
 }
 

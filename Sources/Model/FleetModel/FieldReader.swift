@@ -51,6 +51,11 @@ struct FieldReader {
         return duration == .zero ? nil : duration
     }
 
+    func flag(_ name: String) -> Bool {
+        guard case .boolean(let flag) = found(name) else { mismatch(name) }
+        return flag
+    }
+
     func text(_ name: String) -> String {
         guard case .text(let text)? = found(name) else { mismatch(name) }
         return text

@@ -4,10 +4,16 @@ package struct Hiding: Hashable, Sendable {
     package let server: ServerField
     /// Response fields that are removed.
     package let responseHeaders: [FieldNamePattern]
+    /// Whether Location, Content-Location and Refresh that name an endpoint become public URLs.
+    package let rewriteLocation: Bool
+    /// Whether a Domain of Set-Cookie that names an endpoint is dropped.
+    package let rewriteCookies: Bool
     /// The pseudonym in Via; `nil` sends none.
     package let via: String?
     /// Which responses carry Proxy-Status (RFC 9209).
     package let proxyStatus: ProxyStatusMode
+    /// Whether Proxy-Status names upstreams.
+    package let names: Bool
 }
 
 /// What becomes of the Server field of a response.

@@ -72,15 +72,13 @@ extension Settings {
                 "rewriteLocation",
                 .boolean,
                 .defaultsTo("true"),
-                "Location fields that name an endpoint become public URLs",
-                .unbuilt(accepting: ["false"])
+                "Location, Content-Location and Refresh that name an endpoint become public URLs"
             ),
             Setting(
                 "rewriteCookies",
                 .boolean,
                 .defaultsTo("true"),
-                "Domain and Path of Set-Cookie likewise",
-                .unbuilt(accepting: ["false"])
+                "A Domain of Set-Cookie that names an endpoint is dropped"
             ),
             Setting(
                 "via",
@@ -98,8 +96,7 @@ extension Settings {
                 "names",
                 .boolean,
                 .defaultsTo("false"),
-                "Whether Proxy-Status names upstreams",
-                .unbuilt(accepting: ["false"])
+                "Whether Proxy-Status names upstreams"
             ),
         ])
     )

@@ -72,7 +72,7 @@ extension Settings {
         ),
         Setting(
             "fieldSectionBytes",
-            .size(1024...(1 << 20), allowsZero: false),
+            .size(1024...(96 << 10), allowsZero: false),
             .defaultsTo("64KiB"),
             "Size of a request's field section; 431 above"
         ),
@@ -84,7 +84,7 @@ extension Settings {
         ),
         Setting(
             "requestTargetBytes",
-            .size(64...(1 << 20), allowsZero: false),
+            .size(64...(96 << 10), allowsZero: false),
             .defaultsTo("16KiB"),
             "Size of a request-target; 414 above"
         ),

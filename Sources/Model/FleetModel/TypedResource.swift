@@ -145,8 +145,11 @@ extension Hiding {
                     isPrefix: isPrefix
                 )
             },
+            rewriteLocation: fields.flag("rewriteLocation"),
+            rewriteCookies: fields.flag("rewriteCookies"),
             via: via.isEmpty ? nil : via,
-            proxyStatus: fields.word("proxyStatus", as: ProxyStatusMode.self)
+            proxyStatus: fields.word("proxyStatus", as: ProxyStatusMode.self),
+            names: fields.flag("names")
         )
     }
 }

@@ -28,7 +28,7 @@ struct ConfigurationFileTests {
                 "listeners[web].redirectToHTTPS", "upstreams[products].endpoints[0].zone",
                 "upstreams[products].health", "routes[canary].split", "tests", "groups", "apis",
                 "consumers", "requestID", "tracing", "metrics.perRoute", "overload.loopLag",
-                "hiding.rewriteLocation", "upstreams[products].queue.requests",
+                "upstreams[products].queue.requests",
             ] {
                 #expect(paths.contains(path), "\(path)")
             }

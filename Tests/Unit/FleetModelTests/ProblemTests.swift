@@ -77,8 +77,8 @@ struct ProblemTests {
         )
         #expect(problems(#"{"policies":[],"certificates":[]}"#) == [])
         #expect(
-            problems(#"{"hiding":{"rewriteLocation":true}}"#)
-                == ["hiding.rewriteLocation: not supported by this build; only false is"]
+            problems(#"{"paths":{"mergeSlashes":true}}"#)
+                == ["paths.mergeSlashes: not supported by this build; only false is"]
         )
         #expect(problems(#"{"paths":{"normalise":true,"encodedSlash":"reject"}}"#) == [])
         #expect(problems(#"{"paths":{"encodedSlash":"keep"}}"#).count == 1)

@@ -1,0 +1,212 @@
+"""What is measured: the scenarios, and one measurement of one peer in one of them.
+
+A measurement starts the proxy anew, so that no peer profits from the luck of one start, warms it
+up, measures and stops it. Only one proxy runs at a time.
+"""
+
+import contextlib
+import dataclasses
+import time
+
+from bench import (Failure, core_seconds, cpu_seconds, memory_kib, processes, user_and_system_ticks)
+from load import CONCURRENCY, Wrk, connections, probe, request
+from peers import BODIES, Site
+
+WARM_UP_SECONDS = 1
+# How long a proxy at rest, or with idle connections, is left alone before its memory is read.
+SETTLE_SECONDS = 1.5
+IDLE_CONNECTIONS = 10_000
+# The share of requests that may go to the origin on a new connection before the figures are called
+# suspect.
+NEW_CONNECTIONS_MAX = 0.01
+# Memory hardly varies from one start to the next.
+MEMORY_ROUNDS_MAX = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    """A scenario; `measure` of its kinds returns a sample, a dictionary."""
+
+    name: str
+    title: str
+    # `cpu`, `idle` or `rest`: which columns the table has.
+    kind: str = "cpu"
+
+    def rounds(self, wanted):
+        return wanted if self.kind == "cpu" else min(wanted, MEMORY_ROUNDS_MAX)
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadScenario(Scenario):
+    """wrk on keep-alive connections, or one per request."""
+
+    path: str = "/"
+    headers: tuple = ()
+    site: Site = Site()
+
+    def requests(self):
+        """The requests of this scenario as octets."""
+        if self.site.hosts:
+            return [request(f"{prefix}/item", host) for host, prefix in self.site.routes()]
+        return [request(self.path)]
+
+    def length(self):
+        """The length of the answers' content."""
+        return BODIES[self.path]
+
+    def measure(self, bench, origin, peer, seconds):
+        with running(bench, peer, self.site) as program:
+            # The first route and the last: a table cut short would answer one of them with 404.
+            for octets in (self.requests()[0], self.requests()[-1]):
+                probe(peer.port, octets, self.length())
+            with self.load(bench, peer, WARM_UP_SECONDS) as load:
+                load.summary()
+            pids = processes(program.pid)
+            before = Reading(bench, origin, pids)
+            with self.load(bench, peer, seconds) as load:
+                # While connections and buffers are in use, and late enough for their number to be
+                # steady.
+                time.sleep(seconds * 0.8)
+                resident = memory_kib(pids)
+                summary = load.summary()
+            return self.sample(before, Reading(bench, origin, pids), summary, resident)
+
+    def load(self, bench, peer, seconds):
+        if self.site.hosts:
+            return Wrk(bench, peer.port, self.path, seconds, "routes.lua",
+                       (self.site.hosts, self.site.prefixes))
+        return Wrk(bench, peer.port, self.path, seconds, headers=self.headers)
+
+    def sample(self, before, after, summary, resident):
+        requests = summary["requests"]
+        if requests == 0:
+            raise Failure(f"no request was answered: {summary['errors']}")
+        wall = after.clock - before.clock
+        cpu = after.cpu - before.cpu
+        user, system = (late - early for late, early in zip(after.ticks, before.ticks))
+        busy, stolen = (late - early for late, early in zip(after.core, before.core))
+        connected, reached = (late - early for late, early in zip(after.origin, before.origin))
+        return {
+            "cpuMicroseconds": cpu / requests * 1e6,
+            "userShare": user / max(user + system, 1),
+            "requestsPerSecond": requests / (summary["microseconds"] / 1e6),
+            "p50Milliseconds": summary["p50"] / 1000,
+            "p99Milliseconds": summary["p99"] / 1000,
+            "residentKiB": resident,
+            "coreShare": cpu / wall,
+            "otherShare": max(busy - cpu, 0) / wall,
+            "stolenShare": stolen / wall,
+            "requests": requests,
+            "errors": {name: count for name, count in summary["errors"].items() if count},
+            "originConnections": connected,
+            "originRequests": reached,
+        }
+
+
+class IdleScenario(Scenario):
+    """Memory of idle keep-alive connections, each of which has carried a request."""
+
+    site = Site(capacity=IDLE_CONNECTIONS + 1000)
+
+    def measure(self, bench, origin, peer, seconds):
+        with running(bench, peer, self.site) as program:
+            octets = request("/")
+            probe(peer.port, octets, BODIES["/"])
+            # What 64 busy connections leave behind in pools is no part of what idle ones cost.
+            with Wrk(bench, peer.port, "/", WARM_UP_SECONDS) as load:
+                load.summary()
+            pids = processes(program.pid)
+            time.sleep(SETTLE_SECONDS)
+            before = memory_kib(pids)
+            with connections(peer.port, IDLE_CONNECTIONS, [octets]) as opened:
+                time.sleep(SETTLE_SECONDS)
+                after = memory_kib(pids)
+                closed = sum(not connection.is_open() for connection in opened)
+            if closed:
+                raise Failure(f"the proxy closed {closed} of {IDLE_CONNECTIONS} idle connections")
+            return {"connectionKiB": (after - before) / IDLE_CONNECTIONS,
+                    "residentKiBBefore": before, "residentKiB": after,
+                    "connections": IDLE_CONNECTIONS}
+
+
+class RestScenario(Scenario):
+    """Memory after the start, before the first request."""
+
+    def measure(self, bench, origin, peer, seconds):
+        with running(bench, peer, Site()) as program:
+            time.sleep(SETTLE_SECONDS)
+            pids = processes(program.pid)
+            return {"residentKiB": memory_kib(pids),
+                    "proportionalKiB": memory_kib(pids, "Pss", "smaps_rollup"),
+                    "processes": len(pids)}
+
+
+class Reading:
+    """What the clocks and counters say at one moment."""
+
+    def __init__(self, bench, origin, pids):
+        self.origin = origin.counts()
+        self.ticks = user_and_system_ticks(pids)
+        self.core = core_seconds(bench.proxy_core)
+        self.clock = time.monotonic()
+        self.cpu = cpu_seconds(pids)
+
+
+@contextlib.contextmanager
+def running(bench, peer, site, tool=()):
+    """The peer as it serves a site; stopped at the end."""
+    program = peer.start(bench, site, tool)
+    try:
+        yield program
+        if not program.is_running:
+            raise Failure("it was not to end yet")
+    except Failure as failure:
+        if program.is_running:
+            raise
+        # Whatever was noticed first, this is why.
+        raise Failure(f"{failure}; {peer.name} ended with {program.process.returncode}:\n"
+                      f"{program.tail()}") from None
+    finally:
+        program.stop()
+
+
+def suspicions(samples):
+    """What makes the samples of a peer doubtful, in words; the worst of each kind."""
+    errors = sum(sum(sample.get("errors", {}).values()) for sample in samples)
+    if errors:
+        yield f"{errors} errors of requests or connections; --verbose and --json tell which"
+    samples = [sample for sample in samples if "originRequests" in sample]
+    if not samples:
+        return
+    # The load's connections may each have needed one of their own.
+    fresh = max((sample["originConnections"] - 2 * CONCURRENCY) / sample["requests"]
+                for sample in samples)
+    if fresh > NEW_CONNECTIONS_MAX:
+        yield f"{fresh:.0%} of the requests went to the origin on a new connection"
+    reached = min(sample["originRequests"] / sample["requests"] for sample in samples)
+    if reached < 0.99:
+        yield f"only {reached:.0%} of the requests reached the origin"
+    for name, limit, who in (("otherShare", 0.05, "other programs"),
+                             ("stolenShare", 0.02, "the hypervisor")):
+        share = max(sample[name] for sample in samples)
+        if share > limit:
+            yield f"noisy: {who} used up to {share:.0%} of the proxy's core"
+
+
+SCENARIOS = {scenario.name: scenario for scenario in [
+    LoadScenario("keepalive-100", "keep-alive, 64 connections, 100-octet body", path="/"),
+    LoadScenario("keepalive-10k", "keep-alive, 64 connections, 10 kB body", path="/10k"),
+    LoadScenario("keepalive-100k", "keep-alive, 64 connections, 100 kB body", path="/100k"),
+    LoadScenario("keepalive-1m", "keep-alive, 64 connections, 1 MB body", path="/1m"),
+    LoadScenario("connections", "a connection per request, 64 at a time, 100-octet body",
+                 headers=("Connection: close",)),
+    LoadScenario("routes-10", "10 routes (1 host x 10 prefixes), keep-alive, 100-octet body",
+                 site=Site(hosts=1, prefixes=10)),
+    LoadScenario("routes-10000",
+                 "10,000 routes (1,000 hosts x 10 prefixes), keep-alive, 100-octet body",
+                 site=Site(hosts=1000, prefixes=10)),
+    IdleScenario("idle",
+                 f"memory of {IDLE_CONNECTIONS:,} idle keep-alive connections, one request each",
+                 kind="idle"),
+    RestScenario("rest", "memory at rest, after the start", kind="rest"),
+]}
