@@ -150,7 +150,7 @@ def main():
         lines.append(f"        case {word(name):#x}: .{case(name)}")
     lines += ["        default: .other", "        }", "    }", ""]
     lines += [
-        "    /// Finds a name of 9 to 16 octets.",
+        "    /// Finds a name of 8 to 16 octets.",
         "    ///",
         "    /// - Parameters:",
         "    ///   - count: Number of octets.",
@@ -159,6 +159,7 @@ def main():
         "    /// - Returns: The name, or `other`.",
         "    package static func find(count: Int, _ first: UInt64, _ last: UInt64) -> FieldName {",
         "        switch count {",
+        "        case 8: find(short: first)",
     ]
     for count in sorted({len(n) for n in middle}):
         lines += [f"        case {count}:", "            switch first {"]

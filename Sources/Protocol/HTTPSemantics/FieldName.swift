@@ -433,7 +433,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// Finds a name of 9 to 16 octets.
+    /// Finds a name of 8 to 16 octets.
     ///
     /// - Parameters:
     ///   - count: Number of octets.
@@ -442,6 +442,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     /// - Returns: The name, or `other`.
     package static func find(count: Int, _ first: UInt64, _ last: UInt64) -> FieldName {
         switch count {
+        case 8: find(short: first)
         case 9:
             switch first {
             case 0x6564726177726f66:

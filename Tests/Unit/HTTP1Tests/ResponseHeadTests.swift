@@ -20,6 +20,28 @@ struct ResponseHeadTests {
         #expect(try readResponseByOctets(octets) == read)
     }
 
+    @Test("RFC 9110 §5.1: every known name is recognised, in any case, first and last in a head")
+    func recognisesNames() throws {
+        let checked = FieldName.allCases.filter {
+            ![.other, .contentLength, .transferEncoding].contains($0)
+        }
+        for name in checked {
+            for text in ["\(name.text)", "\(name.text)".uppercased()] {
+                for octets in [
+                    "HTTP/1.1 200 OK\r\n\(text): a\r\nx-unknown-name: bcdefghijklmnop\r\n\r\n",
+                    "HTTP/1.1 200 OK\r\nx-unknown-name: bcdefghijklmnop\r\n\(text):\r\n\r\n",
+                ] {
+                    var head = ResponseHead()
+                    let length = try head.decode(Array(octets.utf8).span, limits: HTTP1Limits())
+                    #expect(length == octets.utf8.count)
+                    let lines = head.fields.lines
+                    let found = [lines[0].name, lines[1].name]
+                    #expect(found.contains(name) && found.contains(.other), "\(text)")
+                }
+            }
+        }
+    }
+
     @Test(
         "RFC 9112 §6.3: framing of responses",
         arguments: [
