@@ -223,6 +223,26 @@ package struct Buffer: ~Copyable {
         appendDigits(number, base: 16)
     }
 
+    /// Appends a number as sixteen digits of lower-case hexadecimal.
+    ///
+    /// - Parameter number: The number.
+    /// - Returns: `false` when they do not fit.
+    @discardableResult
+    package mutating func append(sixteenDigits number: UInt64) -> Bool {
+        // SAFETY: `base` is the start of the block that this buffer owns.
+        guard 16 <= capacity - end, let base = unsafe base else { return false }
+        let target = unsafe UnsafeMutableRawPointer(base + end)
+        // SAFETY: sixteen octets from `end` on are within the block.
+        unsafe target.storeBytes(of: hexadecimalDigits(number >> 32), as: UInt64.self)
+        unsafe target.storeBytes(
+            of: hexadecimalDigits(number & 0xFFFF_FFFF),
+            toByteOffset: 8,
+            as: UInt64.self
+        )
+        end += 16
+        return true
+    }
+
     private mutating func appendDigits(_ number: UInt64, base radix: UInt64) -> Bool {
         var digitCount = 1
         var rest = number / radix

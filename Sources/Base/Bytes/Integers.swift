@@ -108,3 +108,18 @@ extension MutableSpan where Element == UInt8 {
         return offset + digitCount
     }
 }
+
+/// The eight digits of a 32-bit number in lower-case hexadecimal, the first one in the lowest octet.
+///
+/// - Parameter number: Less than 2^32.
+/// - Returns: Eight octets of ASCII as a little-endian word.
+package func hexadecimalDigits(_ number: UInt64) -> UInt64 {
+    // Spread the nibbles, one in each octet, the highest nibble in the lowest octet.
+    var word = number.byteSwapped >> 32
+    word = (word | word << 16) & 0x0000_FFFF_0000_FFFF
+    word = (word | word << 8) & 0x00FF_00FF_00FF_00FF
+    word = (word >> 4 | word << 8) & 0x0F0F_0F0F_0F0F_0F0F
+    // An octet above 9 gains 6 and so carries into bit 4; neither sum leaves its octet.
+    let letters = (word &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+    return word &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
+}

@@ -12,7 +12,7 @@ internal import Transport
 ///
 /// At rest it holds neither a buffer nor an exchange. Confined to its worker's loop.
 final class ClientConnection: EventHandler {
-    unowned let worker: Worker
+    let worker: Worker
     /// The listener's port that accepted it.
     let port: ListeningPort
     let peer: SocketAddress
@@ -24,6 +24,8 @@ final class ClientConnection: EventHandler {
     var requestCount = 0
     /// The peer's address as fields and logs show it; made for the first request.
     private(set) var peerText: [UInt8] = []
+    /// The fields that tell the endpoint of the client, up to the host in Forwarded; made with `peerText`.
+    private(set) var forwardingStart: [UInt8] = []
     private var registration = Registration.none
     private var lingerOctetsLeft = 0
     private var isLingering = false
@@ -82,10 +84,25 @@ final class ClientConnection: EventHandler {
             case .end: return close(isReset: false)
             }
         }
-        if peerText.isEmpty { peerText = Array(peer.addressText.utf8) }
+        if peerText.isEmpty { describePeer() }
         let exchange = worker.takeExchange()
         self.exchange = exchange
         exchange.begin(self)
+    }
+
+    private func describePeer() {
+        peerText = Array(peer.addressText.utf8)
+        forwardingStart = Array("x-forwarded-for: ".utf8)
+        forwardingStart += peerText
+        forwardingStart += Array("\r\nx-forwarded-proto: http\r\nforwarded: ".utf8)
+        forwardingStart += forwardedElement
+    }
+
+    /// An element of Forwarded without a host (RFC 7239 §4).
+    var forwardedElement: [UInt8] {
+        let quoted = peer.isIPv6
+        return Array(quoted ? "proto=http;for=\"[".utf8 : "proto=http;for=".utf8)
+            + peerText + Array(quoted ? "]\"".utf8 : "".utf8)
     }
 
     /// The exchange has ended, and its octets are gone from the buffer.

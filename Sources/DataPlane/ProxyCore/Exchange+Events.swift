@@ -14,8 +14,8 @@ extension Exchange {
 
     /// The client's socket can do something.
     func clientReady() {
-        if phase == .receiving { return receive() }
         guard let client else { return }
+        if phase == .receiving { return receive(client) }
         if client.socket.isBroken { return abandon() }
         if client.socket.canWrite { pumpResponse() }
         if client.socket.canRead { pumpRequest() }

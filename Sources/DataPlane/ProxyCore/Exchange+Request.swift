@@ -8,8 +8,8 @@ extension Exchange {
     /// Settles the path that counts for matching and for the endpoint (RFC 3986 §6.2.2).
     ///
     /// - Returns: `false` when the path has no one meaning.
-    func normalise() -> Bool {
-        guard let client, request.form != .asterisk else { return true }
+    func normalise(_ client: ClientConnection) -> Bool {
+        guard request.form != .asterisk else { return true }
         let range = request.path.indices
         return client.buffer.withReadable { octets in
             isPathNormalised = PathNormaliser.isNormal(octets, range)
@@ -23,11 +23,15 @@ extension Exchange {
     /// Puts the head that the endpoint gets in the place of the client's, and goes on to an endpoint.
     ///
     ///     | headroom | client's head | content |  ─▶  | headroom | endpoint's head | content |
-    func writeRequestHead(headBytes: Int) {
-        guard let client, let listener else { return }
+    func writeRequestHead(
+        headBytes: Int,
+        _ client: ClientConnection,
+        _ listener: ListenerTable,
+        _ tables: WorkerTables
+    ) {
         worker.scratch.clear()
         client.buffer.withReadable { octets in
-            composeRequestHead(octets, headBytes: headBytes, client)
+            composeRequestHead(octets, headBytes: headBytes, client, tables, into: &worker.scratch)
         }
         client.buffer.consume(headBytes)
         guard advanceRequest(client, listener) else { return }
@@ -41,9 +45,11 @@ extension Exchange {
     private func composeRequestHead(
         _ octets: Span<UInt8>,
         headBytes: Int,
-        _ client: ClientConnection
+        _ client: ClientConnection,
+        _ tables: WorkerTables,
+        into head: inout Buffer
     ) {
-        writeRequestLine(octets)
+        writeRequestLine(octets, into: &head)
         let isTrusted = client.isTrusted
         let lines = request.fields.lines
         var runStart = -1
@@ -52,38 +58,38 @@ extension Exchange {
             if reachesEndpoint(line, isTrusted: isTrusted) {
                 if runStart < 0 { runStart = Int(line.nameOffset) }
             } else if runStart >= 0 {
-                worker.scratch.append(octets.extracting(runStart..<Int(line.nameOffset)))
+                head.append(octets.extracting(runStart..<Int(line.nameOffset)))
                 runStart = -1
             }
         }
         if runStart >= 0 {
             // The head ends in an empty line, which comes after ours.
-            worker.scratch.append(octets.extracting(runStart..<headBytes - 2))
+            head.append(octets.extracting(runStart..<headBytes - 2))
         }
         if request.framing == .chunked {
-            worker.scratch.append("transfer-encoding: chunked\r\n" as StaticString)
+            head.append("transfer-encoding: chunked\r\n" as StaticString)
         }
-        appendForwarding(octets, client, isTrusted: isTrusted)
-        worker.scratch.append("\r\n" as StaticString)
+        appendForwarding(octets, client, tables, isTrusted: isTrusted, to: &head)
+        head.append("\r\n" as StaticString)
     }
 
     /// RFC 9112 §3.2.2: an origin server gets the origin-form, and a Host that agrees with the target.
-    private func writeRequestLine(_ octets: Span<UInt8>) {
-        worker.scratch.append(octets.extracting(request.methodRange.indices))
-        worker.scratch.append(UInt8(ascii: " "))
+    private func writeRequestLine(_ octets: Span<UInt8>, into head: inout Buffer) {
+        head.append(octets.extracting(request.methodRange.indices))
+        head.append(UInt8(ascii: " "))
         if isPathNormalised {
-            if request.path.isEmpty { worker.scratch.append(UInt8(ascii: "/")) }
-            worker.scratch.append(octets.extracting(request.path.indices))
+            if request.path.isEmpty { head.append(UInt8(ascii: "/")) }
+            head.append(octets.extracting(request.path.indices))
         } else {
-            worker.scratch.append(normalisedPath)
+            head.append(normalisedPath)
         }
         if request.hasQuery {
-            worker.scratch.append(UInt8(ascii: "?"))
-            worker.scratch.append(octets.extracting(request.query.indices))
+            head.append(UInt8(ascii: "?"))
+            head.append(octets.extracting(request.query.indices))
         }
-        worker.scratch.append(" HTTP/1.1\r\nhost: " as StaticString)
-        worker.scratch.append(octets.extracting(request.authorityRange.indices))
-        worker.scratch.append("\r\n" as StaticString)
+        head.append(" HTTP/1.1\r\nhost: " as StaticString)
+        head.append(octets.extracting(request.authorityRange.indices))
+        head.append("\r\n" as StaticString)
     }
 
     /// Whether a field line goes on to the endpoint as it is.
@@ -105,44 +111,45 @@ extension Exchange {
     private func appendForwarding(
         _ octets: Span<UInt8>,
         _ client: ClientConnection,
-        isTrusted: Bool
+        _ tables: WorkerTables,
+        isTrusted: Bool,
+        to head: inout Buffer
     ) {
-        worker.scratch.append("x-forwarded-for: " as StaticString)
-        if isTrusted { appendValues(of: .xForwardedFor, octets) }
-        worker.scratch.append(client.peerText)
-        if !isTrusted || !hasField(.xForwardedProto) {
-            worker.scratch.append("\r\nx-forwarded-proto: http" as StaticString)
+        let authority = octets.extracting(request.authorityRange.indices)
+        if isTrusted {
+            appendTrusted(octets, client, to: &head)
+        } else {
+            head.append(client.forwardingStart)
+        }
+        if !authority.isEmpty {
+            head.append(";host=\"" as StaticString)
+            head.append(authority)
+            head.append(UInt8(ascii: "\""))
         }
         if !isTrusted || !hasField(.xForwardedHost) {
-            worker.scratch.append("\r\nx-forwarded-host: " as StaticString)
-            worker.scratch.append(octets.extracting(request.authorityRange.indices))
+            head.append("\r\nx-forwarded-host: " as StaticString)
+            head.append(authority)
         }
-        worker.scratch.append("\r\nforwarded: " as StaticString)
-        if isTrusted { appendValues(of: .forwarded, octets) }
-        if client.peer.isIPv6 {
-            worker.scratch.append("for=\"[" as StaticString)
-            worker.scratch.append(client.peerText)
-            worker.scratch.append("]\"" as StaticString)
-        } else {
-            worker.scratch.append("for=" as StaticString)
-            worker.scratch.append(client.peerText)
+        head.append("\r\nx-request-id: " as StaticString)
+        note.requestID.append(to: &head, note)
+        head.append(request.version == .http11 ? tables.viaFrom11 : tables.viaFrom10)
+    }
+
+    /// The beginning of the same for a peer whose word counts: what it says of others comes first.
+    private func appendTrusted(
+        _ octets: Span<UInt8>,
+        _ client: ClientConnection,
+        to head: inout Buffer
+    ) {
+        head.append("x-forwarded-for: " as StaticString)
+        appendValues(of: .xForwardedFor, octets, to: &head)
+        head.append(client.peerText)
+        if !hasField(.xForwardedProto) {
+            head.append("\r\nx-forwarded-proto: http" as StaticString)
         }
-        if !request.authorityRange.isEmpty {
-            worker.scratch.append(";host=\"" as StaticString)
-            worker.scratch.append(octets.extracting(request.authorityRange.indices))
-            worker.scratch.append(UInt8(ascii: "\""))
-        }
-        worker.scratch.append(";proto=http\r\n" as StaticString)
-        worker.scratch.append("x-request-id: " as StaticString)
-        note.with(note.requestID) { worker.scratch.append($0) }
-        worker.scratch.append("\r\n" as StaticString)
-        if let tables, !tables.via.isEmpty {
-            worker.scratch.append(
-                request.version == .http11 ? "via: 1.1 " as StaticString : "via: 1.0 "
-            )
-            worker.scratch.append(tables.via)
-            worker.scratch.append("\r\n" as StaticString)
-        }
+        head.append("\r\nforwarded: " as StaticString)
+        appendValues(of: .forwarded, octets, to: &head)
+        head.append(client.forwardedElement)
     }
 
     private func hasField(_ name: FieldName) -> Bool {
@@ -150,18 +157,21 @@ extension Exchange {
     }
 
     /// The values of all lines with a name, each with a comma behind it, to be added to.
-    private func appendValues(of name: FieldName, _ octets: Span<UInt8>) {
+    private func appendValues(
+        of name: FieldName,
+        _ octets: Span<UInt8>,
+        to head: inout Buffer
+    ) {
         let lines = request.fields.lines
         for index in 0..<lines.count where lines[index].name == name {
             guard lines[index].valueCount > 0 else { continue }
-            worker.scratch.append(octets.extracting(lines[index].valueRange))
-            worker.scratch.append(", " as StaticString)
+            head.append(octets.extracting(lines[index].valueRange))
+            head.append(", " as StaticString)
         }
     }
 
     /// Keeps what the response and the log will need of the head, before other octets take its place.
-    func noteRequest() {
-        guard let client, let tables else { return }
+    func noteRequest(_ client: ClientConnection, _ tables: WorkerTables) {
         let isLogged = tables.accessLog != nil
         let isTrusted = client.isTrusted
         client.buffer.withReadable { octets in
@@ -181,12 +191,15 @@ extension Exchange {
                 case .referer where isLogged: note.referer = note.add(value)
                 case .userAgent where isLogged: note.userAgent = note.add(value)
                 case .xRequestID where isTrusted && isIdentifier(value):
-                    note.requestID = note.add(value)
+                    note.requestID = .accepted(note.add(value))
                 default: continue
                 }
             }
         }
-        if note.requestID.isEmpty { note.requestID = note.add(identifier: worker.requestIDs.next()) }
+        if case .none = note.requestID {
+            let (high, low) = worker.requestIDs.next()
+            note.requestID = .made(high, low)
+        }
     }
 
     /// Whether a trusted peer's identifier can go on: visible ASCII, and not too long.

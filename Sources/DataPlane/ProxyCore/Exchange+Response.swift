@@ -16,6 +16,7 @@ extension Exchange {
 
     /// Puts the head that the client gets in the place of the endpoint's.
     func writeResponseHead(headBytes: Int) {
+        guard let tables else { return }
         let framing = response.framing(answering: request.method)
         let isChunkedOut =
             request.version == .http11 && (framing == .chunked || framing == .untilClose)
@@ -23,7 +24,13 @@ extension Exchange {
         status = response.status
         worker.scratch.clear()
         responseBuffer.withReadable { octets in
-            composeResponseHead(octets, headBytes: headBytes, framing, isChunkedOut: isChunkedOut)
+            composeResponseHead(
+                octets,
+                headBytes: headBytes,
+                isChunkedOut: isChunkedOut,
+                tables,
+                into: &worker.scratch
+            )
         }
         responseBuffer.consume(headBytes)
         responseBody = BodyRelay(framing, isChunkedOut: isChunkedOut)
@@ -46,132 +53,143 @@ extension Exchange {
     private func composeResponseHead(
         _ octets: Span<UInt8>,
         headBytes: Int,
-        _ framing: BodyFraming,
-        isChunkedOut: Bool
+        isChunkedOut: Bool,
+        _ tables: WorkerTables,
+        into head: inout Buffer
     ) {
-        appendStatusLine(octets)
+        appendStatusLine(octets, to: &head)
         var hasDate = false
         let lines = response.fields.lines
         var runStart = -1
         for index in 0..<lines.count {
             let line = lines[index]
             if line.name == .date { hasDate = true }
-            if reachesClient(line, octets), !concernsNames(line.name) {
+            if reachesClient(line, octets, tables), !concernsNames(line.name, tables) {
                 if runStart < 0 { runStart = Int(line.nameOffset) }
                 continue
             }
             if runStart >= 0 {
-                worker.scratch.append(octets.extracting(runStart..<Int(line.nameOffset)))
+                head.append(octets.extracting(runStart..<Int(line.nameOffset)))
                 runStart = -1
             }
-            if concernsNames(line.name), reachesClient(line, octets) {
-                appendWithPublicNames(line, octets)
+            if concernsNames(line.name, tables), reachesClient(line, octets, tables) {
+                appendWithPublicNames(line, octets, to: &head)
             }
         }
         if runStart >= 0 {
-            worker.scratch.append(octets.extracting(runStart..<headBytes - 2))
+            head.append(octets.extracting(runStart..<headBytes - 2))
         }
-        if isChunkedOut { worker.scratch.append("transfer-encoding: chunked\r\n" as StaticString) }
-        appendOwnFields(hasDate: hasDate)
-        worker.scratch.append("\r\n" as StaticString)
+        if isChunkedOut { head.append("transfer-encoding: chunked\r\n" as StaticString) }
+        appendOwnFields(hasDate: hasDate, tables, to: &head)
+        head.append("\r\n" as StaticString)
     }
 
-    private func appendStatusLine(_ octets: Span<UInt8>) {
-        worker.scratch.append("HTTP/1.1 " as StaticString)
-        worker.scratch.append(decimal: UInt64(response.status))
-        worker.scratch.append(UInt8(ascii: " "))
-        worker.scratch.append(octets.extracting(response.reason.indices))
-        worker.scratch.append("\r\n" as StaticString)
+    private func appendStatusLine(_ octets: Span<UInt8>, to head: inout Buffer) {
+        head.append("HTTP/1.1 " as StaticString)
+        head.append(decimal: UInt64(response.status))
+        head.append(UInt8(ascii: " "))
+        head.append(octets.extracting(response.reason.indices))
+        head.append("\r\n" as StaticString)
     }
 
     /// Whether a field line goes on to the client as it is.
     @inline(__always)
-    private func reachesClient(_ line: HTTP1.FieldLine, _ octets: Span<UInt8>) -> Bool {
+    private func reachesClient(
+        _ line: HTTP1.FieldLine,
+        _ octets: Span<UInt8>,
+        _ tables: WorkerTables
+    ) -> Bool {
         if line.isHopByHop || line.name == .transferEncoding { return false }
-        guard let tables else { return true }
         if line.name == .server { return tables.keepsServer }
         return !tables.hiddenFields.contains(octets, line.nameRange)
     }
 
     @inline(__always)
-    private func concernsNames(_ name: FieldName) -> Bool {
-        tables?.publicNames?.concerns(name) ?? false
+    private func concernsNames(_ name: FieldName, _ tables: WorkerTables) -> Bool {
+        tables.publicNames?.concerns(name) ?? false
     }
 
     /// A field line in which endpoints have public names.
-    private func appendWithPublicNames(_ line: HTTP1.FieldLine, _ octets: Span<UInt8>) {
+    private func appendWithPublicNames(
+        _ line: HTTP1.FieldLine,
+        _ octets: Span<UInt8>,
+        to head: inout Buffer
+    ) {
         let value = line.valueRange.map { octets[$0] }
         let rewritten = tables?.publicNames?.rewrite(
             line.name,
             value,
             authority: note.octets(of: note.authority)
         )
-        worker.scratch.append(octets.extracting(line.nameRange))
-        worker.scratch.append(": " as StaticString)
-        worker.scratch.append(rewritten ?? value)
-        worker.scratch.append("\r\n" as StaticString)
+        head.append(octets.extracting(line.nameRange))
+        head.append(": " as StaticString)
+        head.append(rewritten ?? value)
+        head.append("\r\n" as StaticString)
     }
 
     /// What the proxy itself says in every response.
-    private func appendOwnFields(hasDate: Bool) {
-        guard let tables else { return }
+    private func appendOwnFields(
+        hasDate: Bool,
+        _ tables: WorkerTables,
+        to head: inout Buffer
+    ) {
         if !hasDate {
-            worker.scratch.append("date: " as StaticString)
-            worker.appendDate()
-            worker.scratch.append("\r\n" as StaticString)
+            head.append("date: " as StaticString)
+            worker.appendDate(to: &head)
+            head.append("\r\n" as StaticString)
         }
         if !tables.serverField.isEmpty {
-            worker.scratch.append("server: " as StaticString)
-            worker.scratch.append(tables.serverField)
-            worker.scratch.append("\r\n" as StaticString)
+            head.append("server: " as StaticString)
+            head.append(tables.serverField)
+            head.append("\r\n" as StaticString)
         }
         if !tables.via.isEmpty {
-            worker.scratch.append("via: 1.1 " as StaticString)
-            worker.scratch.append(tables.via)
-            worker.scratch.append("\r\n" as StaticString)
+            head.append("via: 1.1 " as StaticString)
+            head.append(tables.via)
+            head.append("\r\n" as StaticString)
         }
-        appendProxyStatus(tables)
+        appendProxyStatus(tables, to: &head)
         if !isClientPersistent {
-            worker.scratch.append("connection: close\r\n" as StaticString)
+            head.append("connection: close\r\n" as StaticString)
         } else if request.version == .http10 {
-            worker.scratch.append("connection: keep-alive\r\n" as StaticString)
+            head.append("connection: keep-alive\r\n" as StaticString)
         }
     }
 
     /// Proxy-Status (RFC 9209); upstreams are named only where the configuration says so.
-    private func appendProxyStatus(_ tables: WorkerTables) {
+    private func appendProxyStatus(_ tables: WorkerTables, to head: inout Buffer) {
         if let error, error.side != .downstream, tables.proxyStatus != .off {
-            worker.scratch.append("proxy-status: " as StaticString)
-            worker.scratch.append(tables.pseudonym)
-            worker.scratch.append("; error=" as StaticString)
-            worker.scratch.append(error.kind.rawValue as String)
+            head.append("proxy-status: " as StaticString)
+            head.append(tables.pseudonym)
+            head.append("; error=" as StaticString)
+            head.append(error.kind.rawValue as String)
         } else if tables.proxyStatus == .all, upstream != nil {
-            worker.scratch.append("proxy-status: " as StaticString)
-            worker.scratch.append(tables.pseudonym)
-            worker.scratch.append("; received-status=" as StaticString)
-            worker.scratch.append(decimal: UInt64(response.status))
+            head.append("proxy-status: " as StaticString)
+            head.append(tables.pseudonym)
+            head.append("; received-status=" as StaticString)
+            head.append(decimal: UInt64(response.status))
         } else {
             return
         }
         if tables.namesUpstreams, let upstream {
-            worker.scratch.append("; next-hop=\"" as StaticString)
-            worker.scratch.append(upstream.label)
-            worker.scratch.append(UInt8(ascii: "\""))
+            head.append("; next-hop=\"" as StaticString)
+            head.append(upstream.label)
+            head.append(UInt8(ascii: "\""))
         }
-        worker.scratch.append("\r\n" as StaticString)
+        head.append("\r\n" as StaticString)
     }
 
     /// Relays an interim response (RFC 9110 §15.2), which an HTTP/1.0 client does not understand.
     func relayInterim(headBytes: Int) {
-        guard request.version == .http11 else {
+        guard request.version == .http11, let tables else {
             responseBuffer.consume(headBytes)
             return
         }
         worker.scratch.clear()
         responseBuffer.withReadable { octets in
-            appendStatusLine(octets)
+            appendStatusLine(octets, to: &worker.scratch)
             let lines = response.fields.lines
-            for index in 0..<lines.count where reachesClient(lines[index], octets) {
+            for index in 0..<lines.count where reachesClient(lines[index], octets, tables) {
                 worker.scratch.append(octets.extracting(lines[index].nameRange))
                 worker.scratch.append(": " as StaticString)
                 worker.scratch.append(octets.extracting(lines[index].valueRange))
@@ -243,7 +261,7 @@ extension Exchange {
             worker.scratch.append(decimal: UInt64(content.count))
             worker.scratch.append("\r\n" as StaticString)
         }
-        appendOwnFields(hasDate: false)
+        if let tables { appendOwnFields(hasDate: false, tables, to: &worker.scratch) }
         worker.scratch.append("\r\n" as StaticString)
         responseBuffer = worker.lendScratch()
         responseHeadBytes += worker.scratch.count

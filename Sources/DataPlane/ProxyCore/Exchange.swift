@@ -23,7 +23,7 @@ internal import Upstreams
 /// An exchange keeps the snapshot that it began with. It is used again for other requests and confined
 /// to its worker's loop.
 final class Exchange {
-    unowned let worker: Worker
+    let worker: Worker
     /// The client's connection, from `begin` to `end`.
     var client: ClientConnection?
     /// The connection to the endpoint, while there is one.
@@ -35,8 +35,8 @@ final class Exchange {
     /// The route that was taken.
     var route: RouteEntry?
     /// The upstream and the endpoint that the route led to.
-    var upstream: UpstreamPool<OriginConnection>?
-    var endpoint: EndpointPool<OriginConnection>?
+    var upstream: UpstreamPool?
+    var endpoint: EndpointPool?
 
     var phase = Phase.idle
     var request = RequestHead()
@@ -98,18 +98,18 @@ final class Exchange {
         phase = .receiving
         note.clear()
         request.reset()
-        receive()
+        receive(client)
     }
 
     /// Reads on until the head is complete.
-    func receive() {
-        guard let client, let listener else { return }
+    func receive(_ client: ClientConnection) {
+        guard let listener else { return }
         while true {
             do throws(HTTP1Error) {
                 let length = try client.buffer.withReadable { octets throws(HTTP1Error) in
                     try request.decode(octets, limits: listener.limits)
                 }
-                if let length { return received(headBytes: length) }
+                if let length { return received(headBytes: length, client, listener) }
             } catch {
                 return refuse(error)
             }
@@ -123,17 +123,21 @@ final class Exchange {
     }
 
     /// The head is complete: settles what it means and where it goes.
-    private func received(headBytes: Int) {
-        guard let client, let listener else { return }
+    private func received(
+        headBytes: Int,
+        _ client: ClientConnection,
+        _ listener: ListenerTable
+    ) {
+        guard let tables else { return }
         started = worker.loop.now
         client.requestCount += 1
         client.clearDeadline()
         isClientPersistent = request.isPersistent && client.mayPersist
         requestBody = BodyRelay(request.framing, isChunkedOut: request.framing == .chunked)
         if let status = refusal(listener) { return answer(status: status, headBytes: headBytes) }
-        guard normalise() else { return refuse(path: headBytes) }
-        noteRequest()
-        selectRoute(headBytes: headBytes)
+        guard normalise(client) else { return refuse(path: headBytes) }
+        noteRequest(client, tables)
+        selectRoute(headBytes: headBytes, client, listener, tables)
     }
 
     /// What is not for any route: methods that a gateway does not carry out, and content above the limit.
@@ -145,8 +149,12 @@ final class Exchange {
 
     // MARK: Route
 
-    private func selectRoute(headBytes: Int) {
-        guard let client, let listener, let tables else { return }
+    private func selectRoute(
+        headBytes: Int,
+        _ client: ClientConnection,
+        _ listener: ListenerTable,
+        _ tables: WorkerTables
+    ) {
         if request.form == .asterisk { return answer(status: 200, headBytes: headBytes) }
         let found = client.buffer.withReadable { octets in
             listener.match(request, octets, path: isPathNormalised ? nil : normalisedPath)
@@ -161,7 +169,7 @@ final class Exchange {
         switch route.action {
         case .upstream(let index):
             upstream = tables.pools[index]
-            writeRequestHead(headBytes: headBytes)
+            writeRequestHead(headBytes: headBytes, client, listener, tables)
         case .respond(let response):
             answer(response, headBytes: headBytes)
         case .redirect(let redirect):
@@ -203,7 +211,7 @@ final class Exchange {
             phase = .connecting
             origin = made
             made.exchange = self
-            made.awaitConnection(connectNanoseconds: upstream.connectNanoseconds)
+            made.awaitConnection(connectNanoseconds: upstream.limits.connect)
         } catch {
             worker.metrics.add(.upstreamConnectFailures)
             fail(ExchangeError.connect(error.errno))
@@ -223,7 +231,7 @@ final class Exchange {
         phase = .forwarding
         response.reset()
         requestSent = 0
-        origin?.setDeadline(after: upstream?.firstByteNanoseconds ?? .max)
+        origin?.setDeadline(after: upstream?.limits.firstByte ?? .max)
         pumpRequest()
     }
 
@@ -247,7 +255,7 @@ final class Exchange {
             case .end: return abandon()
             }
             guard advanceRequest(client, listener) else { return }
-            origin.setDeadline(after: upstream?.firstByteNanoseconds ?? .max)
+            origin.setDeadline(after: upstream?.limits.firstByte ?? .max)
         }
     }
 
@@ -319,7 +327,7 @@ final class Exchange {
         case .octets(let count):
             worker.metrics.add(.upstreamReceivedBytes, UInt64(count))
             if phase == .forwarding { return decodeResponse(origin) }
-            origin.setDeadline(after: upstream?.idleNanoseconds ?? .max)
+            origin.setDeadline(after: upstream?.limits.idle ?? .max)
             return advanceResponse()
         case .wouldBlock:
             return false
@@ -368,7 +376,7 @@ final class Exchange {
                 hasUndecodedResponse = responseBuffer.count > responseBody.ready
                 if responseBody.ready > 0 { return true }
             } else {
-                origin.setDeadline(after: upstream?.idleNanoseconds ?? .max)
+                origin.setDeadline(after: upstream?.limits.idle ?? .max)
                 writeResponseHead(headBytes: headBytes)
             }
         }

@@ -25,8 +25,10 @@ enum Limits {
     static let responseFieldSectionBytes = 64 * 1024
     /// Field lines of a response head.
     static let responseFieldLines = 256
-    /// Octets of the fields of a response out of the configuration, its variables expanded; above, the answer
-    /// is 500. Clients take no more.
+    /// Octets of the fields of a response out of the configuration, its variables expanded; above,
+    /// the answer is 500.
+    ///
+    /// Clients take no more.
     static let localFieldBytes = 64 * 1024
     /// Exchanges kept for use again, per worker.
     static let sparedExchanges = 256

@@ -12,7 +12,7 @@ internal import Upstreams
 /// connections away, accepts those whose handshake had begun, and then closes. What it had accepted may go on
 /// until the drain timeout, and is then cut off. Confined to its worker's loop.
 final class ListeningPort: EventHandler {
-    unowned let worker: Worker
+    let worker: Worker
     let name: String
     /// The listener's settings in the version that is being served.
     var table: ListenerTable

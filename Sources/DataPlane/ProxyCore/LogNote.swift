@@ -15,7 +15,27 @@ struct LogNote {
     var path = 0..<0
     var referer = 0..<0
     var userAgent = 0..<0
-    var requestID = 0..<0
+    var requestID = RequestID.none
+
+    /// What identifies the request.
+    enum RequestID {
+        case none
+        /// Made here: 128 bits, written in hexadecimal.
+        case made(UInt64, UInt64)
+        /// A trusted peer's: where it lies in the note.
+        case accepted(Range<Int>)
+
+        /// Appends its text to a head.
+        func append(to head: inout Buffer, _ note: borrowing LogNote) {
+            switch self {
+            case .none: break
+            case .made(let high, let low):
+                head.append(sixteenDigits: high)
+                head.append(sixteenDigits: low)
+            case .accepted(let range): head.append(note.octets.span.extracting(range))
+            }
+        }
+    }
 
     /// The longest piece that is kept; the log cuts paths there too.
     private static let pieceBytesMax = 8192
@@ -24,36 +44,20 @@ struct LogNote {
     mutating func clear() {
         octets.removeAll(keepingCapacity: octets.capacity <= Self.pieceBytesMax)
         (authority, method, host, path) = (0..<0, 0..<0, 0..<0, 0..<0)
-        (referer, userAgent, requestID) = (0..<0, 0..<0, 0..<0)
+        (referer, userAgent, requestID) = (0..<0, 0..<0, .none)
     }
 
     /// Copies a piece and says where it lies.
     mutating func add(_ piece: Span<UInt8>) -> Range<Int> {
         let start = octets.count
         let count = min(piece.count, Self.pieceBytesMax)
+        octets.reserveCapacity(start + count)
         for index in 0..<count { octets.append(piece[index]) }
         return start..<start + count
     }
 
-    /// Keeps an identifier in hexadecimal and says where it lies.
-    mutating func add(identifier: (UInt64, UInt64)) -> Range<Int> {
-        let start = octets.count
-        for half in [identifier.0, identifier.1] {
-            for shift in stride(from: 60, through: 0, by: -4) {
-                let digit = UInt8(truncatingIfNeeded: half >> UInt64(shift) & 15)
-                octets.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
-            }
-        }
-        return start..<octets.count
-    }
-
     /// A copy of a piece.
     func octets(of range: Range<Int>) -> [UInt8] { Array(octets[range]) }
-
-    /// Lends a piece.
-    func with(_ range: Range<Int>, _ body: (Span<UInt8>) -> Void) {
-        body(octets.span.extracting(range))
-    }
 
     /// Hands the pieces to the log.
     func append(
@@ -65,19 +69,23 @@ struct LogNote {
         to log: AccessRecorder
     ) {
         let span = octets.span
-        log.append(
-            record,
-            client: client.span,
-            method: span.extracting(method),
-            host: span.extracting(host),
-            path: span.extracting(path),
-            route: route.span,
-            upstream: upstream.span,
-            endpoint: endpoint.span,
-            requestID: span.extracting(requestID),
-            referer: span.extracting(referer),
-            userAgent: span.extracting(userAgent)
-        )
+        var identifier = Buffer(capacity: 128)
+        requestID.append(to: &identifier, self)
+        identifier.withReadable { identifier in
+            log.append(
+                record,
+                client: client.span,
+                method: span.extracting(method),
+                host: span.extracting(host),
+                path: span.extracting(path),
+                route: route.span,
+                upstream: upstream.span,
+                endpoint: endpoint.span,
+                requestID: identifier,
+                referer: span.extracting(referer),
+                userAgent: span.extracting(userAgent)
+            )
+        }
     }
 }
 

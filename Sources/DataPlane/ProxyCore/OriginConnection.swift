@@ -11,10 +11,10 @@ internal import Upstreams
 ///         └────────────┴─────────────────┴──close()──▶ closed
 ///
 /// Confined to its worker's loop.
-final class OriginConnection: EventHandler, PooledConnection {
-    unowned let worker: Worker
-    let upstream: UpstreamPool<OriginConnection>
-    let endpoint: EndpointPool<OriginConnection>
+final class OriginConnection: EventHandler {
+    let worker: Worker
+    let upstream: UpstreamPool
+    let endpoint: EndpointPool
     var socket: StreamSocket
     /// The exchange that it carries; `nil` at rest.
     var exchange: Exchange?
@@ -27,8 +27,8 @@ final class OriginConnection: EventHandler, PooledConnection {
     /// Both counts have been raised for it, and fall with `close`, or here on failure.
     init(
         worker: Worker,
-        _ upstream: UpstreamPool<OriginConnection>,
-        _ endpoint: EndpointPool<OriginConnection>,
+        _ upstream: UpstreamPool,
+        _ endpoint: EndpointPool,
         _ address: SocketAddress
     ) throws(SystemCallError) {
         self.worker = worker
@@ -48,7 +48,7 @@ final class OriginConnection: EventHandler, PooledConnection {
     func ready(_ readiness: Readiness) {
         socket.note(readiness)
         if let exchange { return exchange.originReady() }
-        guard !readiness.isDisjoint(with: [.readable, .peerClosed, .hangUp, .error]) else { return }
+        guard readiness.promisesReading else { return }
         // Nothing is awaited: the endpoint closes, or says what nobody asked for.
         endpoint.forget(self)
         close()
@@ -75,7 +75,7 @@ final class OriginConnection: EventHandler, PooledConnection {
     /// The exchange is over and nothing of it is left: waits for another one.
     func rest() {
         isReused = true
-        setDeadline(after: upstream.restNanoseconds)
+        setDeadline(after: upstream.limits.rest)
         endpoint.giveBack(self)
     }
 
@@ -89,15 +89,4 @@ final class OriginConnection: EventHandler, PooledConnection {
         endpoint.count.remove()
         worker.metrics.subtract(.upstreamConnectionsOpen)
     }
-}
-
-extension UpstreamPool {
-    /// Limit of making a connection, in nanoseconds.
-    var connectNanoseconds: UInt64 { upstream.timeouts.connect.nanoseconds }
-    /// Limit from the request to the response's first octet.
-    var firstByteNanoseconds: UInt64 { upstream.timeouts.firstByte?.nanoseconds ?? .max }
-    /// Limit between two reads of a response.
-    var idleNanoseconds: UInt64 { upstream.timeouts.idle?.nanoseconds ?? .max }
-    /// How long a connection may rest.
-    var restNanoseconds: UInt64 { upstream.connections.idle.nanoseconds }
 }

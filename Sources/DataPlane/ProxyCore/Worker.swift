@@ -22,7 +22,7 @@ final class Worker: EventHandler {
     private(set) var tables: WorkerTables?
     private(set) var isDraining = false
     private(set) var clientCount = 0
-    private var pools: [String: UpstreamPool<OriginConnection>] = [:]
+    private var pools: [String: UpstreamPool] = [:]
     private var ports: [String: ListeningPort] = [:]
     private var closingPorts: [ListeningPort] = []
     private var spares: [Exchange] = []
@@ -70,7 +70,19 @@ final class Worker: EventHandler {
         keepHouse()
         loop.run()
         tables?.accessLog?.flush()
+        letGo()
+    }
+
+    /// Lets go of everything that names the worker, so that nothing keeps anything alive.
+    private func letGo() {
         loop.removeAllHandlers()
+        for pool in pools.values { pool.retire() }
+        pools = [:]
+        ports = [:]
+        closingPorts = []
+        spares = []
+        tables = nil
+        onDrained = nil
     }
 
     /// Ends `run`; connections close with the process or with the worker.
@@ -106,7 +118,7 @@ final class Worker: EventHandler {
     ///   - keptPorts: Names of listeners whose sockets stay; others are closed.
     func take(_ next: WorkerTables, newPorts: [NewPort], keptPorts: Set<String>) {
         let previous = tables
-        var pools: [String: UpstreamPool<OriginConnection>] = [:]
+        var pools: [String: UpstreamPool] = [:]
         for shared in next.upstreams {
             let name = shared.upstream.name
             if let kept = self.pools.removeValue(forKey: name) {
@@ -254,8 +266,8 @@ final class Worker: EventHandler {
         return buffer
     }
 
-    /// Appends the date (RFC 9110 §5.6.7) to `scratch`.
-    func appendDate() {
+    /// Appends the date (RFC 9110 §5.6.7).
+    func appendDate(to head: inout Buffer) {
         if dateReadAt == .never || loop.now.nanoseconds(since: dateReadAt) > 250_000_000 {
             dateReadAt = loop.now
             let seconds = realtimeNanoseconds() / 1_000_000_000
@@ -264,7 +276,7 @@ final class Worker: EventHandler {
                 dateText = Array(internetDate(unixSeconds: Int64(seconds)).utf8)
             }
         }
-        scratch.append(dateText)
+        head.append(dateText)
     }
 }
 

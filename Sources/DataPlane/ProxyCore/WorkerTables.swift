@@ -19,9 +19,12 @@ final class WorkerTables {
     /// What the workers share of each upstream.
     let upstreams: [SharedUpstream]
     /// In the order of `upstreams`; the worker fills it in when it takes the tables up.
-    var pools: [UpstreamPool<OriginConnection>] = []
+    var pools: [UpstreamPool] = []
     /// The pseudonym in Via, with nothing around it; empty sends none.
     let via: [UInt8]
+    /// The ends of heads that are forwarded, from the end of a line on, by the version in which they came: Via.
+    let viaFrom11: [UInt8]
+    let viaFrom10: [UInt8]
     /// The pseudonym in Proxy-Status.
     let pseudonym: [UInt8]
     let proxyStatus: ProxyStatusMode
@@ -61,6 +64,9 @@ final class WorkerTables {
         self.listeners = listeners
         let hiding = configuration.hiding
         via = Array((hiding.via ?? "").utf8)
+        let end: [UInt8] = [0x0D, 0x0A]
+        viaFrom11 = via.isEmpty ? end : end + Array("via: 1.1 ".utf8) + via + end
+        viaFrom10 = via.isEmpty ? end : end + Array("via: 1.0 ".utf8) + via + end
         pseudonym = via.isEmpty ? Array("weir".utf8) : via
         proxyStatus = hiding.proxyStatus
         switch hiding.server {

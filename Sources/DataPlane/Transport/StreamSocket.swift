@@ -63,12 +63,10 @@ package struct StreamSocket: ~Copyable {
     /// - Parameter readiness: The event.
     @inline(__always)
     package mutating func note(_ readiness: Readiness) {
-        if !readiness.isDisjoint(with: [.readable, .peerClosed, .hangUp, .error]) {
-            canRead = true
-        }
-        if !readiness.isDisjoint(with: [.writable, .hangUp, .error]) { canWrite = true }
-        if !readiness.isDisjoint(with: [.peerClosed, .hangUp, .error]) { endIsNear = true }
-        if !readiness.isDisjoint(with: [.hangUp, .error]) { isBroken = true }
+        if readiness.promisesReading { canRead = true }
+        if readiness.promisesWriting { canWrite = true }
+        if readiness.endIsNear { endIsNear = true }
+        if readiness.isBroken { isBroken = true }
     }
 
     /// Reads once into the free memory of `buffer`.

@@ -4,8 +4,8 @@
 /// and pays the sum. One turn of it is worked out when the configuration is compiled, so that a choice
 /// costs one index, whatever the number of endpoints.
 package struct EndpointSequence: Sendable {
-    private let order: [UInt16]
-    private var next: Int
+    @usableFromInline let order: [UInt16]
+    @usableFromInline var next: Int
 
     /// Steps of a turn kept at most; weights with a longer turn are scaled down to it.
     package static let stepsMax = 4096
@@ -40,6 +40,7 @@ package struct EndpointSequence: Sendable {
     /// Chooses the next endpoint.
     ///
     /// - Returns: Its index, or `nil` when there is none.
+    @inlinable
     package mutating func choose() -> Int? {
         guard next < order.count else { return nil }
         let chosen = Int(order[next])

@@ -21,6 +21,17 @@ package struct Readiness: OptionSet, Sendable {
     @inlinable package static var hangUp: Readiness { Readiness(rawValue: 0x010) }
     /// EPOLLRDHUP: the peer has sent its FIN.
     @inlinable package static var peerClosed: Readiness { Readiness(rawValue: 0x2000) }
+
+    // Bits are tested as numbers: a literal of several makes an array first.
+
+    /// Whether a read may bring something: octets, the end, or an error.
+    @inlinable package var promisesReading: Bool { rawValue & 0x2019 != 0 }
+    /// Whether a write may do something, failing included.
+    @inlinable package var promisesWriting: Bool { rawValue & 0x001C != 0 }
+    /// Whether the peer has sent its FIN, or the connection is gone.
+    @inlinable package var endIsNear: Bool { rawValue & 0x2018 != 0 }
+    /// Whether both directions are gone, or an error waits.
+    @inlinable package var isBroken: Bool { rawValue & 0x0018 != 0 }
 }
 
 /// An epoll(7) instance and the array that it fills.

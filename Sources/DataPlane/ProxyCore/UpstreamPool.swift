@@ -1,26 +1,21 @@
-package import FleetModel
-package import SystemCalls
-
-/// A connection that a pool can keep while it carries nothing.
-package protocol PooledConnection: AnyObject {
-    /// Closes the connection, which the pool has let go.
-    func close()
-}
+internal import FleetModel
+internal import SystemCalls
+internal import Upstreams
 
 /// One endpoint as one worker sees it: where it is, and the connections to it that rest.
-package final class EndpointPool<Connection: PooledConnection> {
+final class EndpointPool {
     /// What the configuration calls it.
-    package let endpoint: Endpoint
+    let endpoint: Endpoint
     /// As `Proxy-Status`, logs and metrics name it.
-    package let label: [UInt8]
+    let label: [UInt8]
     /// Where its name leads; empty when it could not be resolved.
-    package var addresses: [SocketAddress]
+    var addresses: [SocketAddress]
     /// Open connections to it over all workers.
-    package let count: ConnectionCount
-    private var idle: [Connection] = []
+    let count: ConnectionCount
+    private var idle: [OriginConnection] = []
     private var nextAddress = 0
     /// Whether the configuration no longer names it; connections that come back are closed.
-    package private(set) var isRetired = false
+    private(set) var isRetired = false
 
     init(endpoint: Endpoint, addresses: [SocketAddress], count: ConnectionCount) {
         self.endpoint = endpoint
@@ -32,14 +27,14 @@ package final class EndpointPool<Connection: PooledConnection> {
     /// Takes the connection that has rested for the shortest time.
     ///
     /// - Returns: The connection, or `nil` when none rests.
-    package func takeIdle() -> Connection? {
-        idle.popLast()
+    func takeIdle() -> OriginConnection? {
+        idle.isEmpty ? nil : idle.removeLast()
     }
 
     /// Keeps a connection that carries nothing any more, or closes it when the endpoint has gone.
     ///
     /// - Parameter connection: One to this endpoint.
-    package func giveBack(_ connection: Connection) {
+    func giveBack(_ connection: OriginConnection) {
         if isRetired {
             connection.close()
         } else {
@@ -50,21 +45,21 @@ package final class EndpointPool<Connection: PooledConnection> {
     /// Forgets a resting connection that has closed.
     ///
     /// - Parameter connection: One to this endpoint.
-    package func forget(_ connection: Connection) {
+    func forget(_ connection: OriginConnection) {
         if let index = idle.lastIndex(where: { $0 === connection }) { idle.remove(at: index) }
     }
 
     /// The next of the endpoint's addresses, in turn.
     ///
     /// - Returns: An address, or `nil` when the name could not be resolved.
-    package func address() -> SocketAddress? {
+    func address() -> SocketAddress? {
         guard !addresses.isEmpty else { return nil }
         nextAddress = nextAddress + 1 < addresses.count ? nextAddress + 1 : 0
         return addresses[nextAddress]
     }
 
     /// Closes what rests, and what comes back later.
-    package func retire() {
+    func retire() {
         isRetired = true
         let resting = idle
         idle = []
@@ -76,32 +71,35 @@ package final class EndpointPool<Connection: PooledConnection> {
 ///
 /// It lives on across versions: `update` keeps the endpoints that are still named, with their
 /// connections.
-package final class UpstreamPool<Connection: PooledConnection> {
+final class UpstreamPool {
     /// Its settings in the version that is being served.
-    package private(set) var upstream: Upstream
+    private(set) var upstream: Upstream
     /// The octets of its name.
-    package let label: [UInt8]
+    let label: [UInt8]
     /// Open connections over all workers.
-    package let count: ConnectionCount
-    package private(set) var endpoints: [EndpointPool<Connection>] = []
+    let count: ConnectionCount
+    private(set) var endpoints: [EndpointPool] = []
     private var sequence = EndpointSequence(weights: [])
+    /// Limits of time, in nanoseconds.
+    private(set) var limits: UpstreamLimits
 
     /// Makes the pool of one worker.
     ///
     /// - Parameters:
     ///   - shared: What the workers share of the upstream.
     ///   - worker: The worker's index, which sets where its turn begins.
-    package init(shared: SharedUpstream, worker: Int) {
+    init(shared: SharedUpstream, worker: Int) {
         upstream = shared.upstream
         label = Array(shared.upstream.name.utf8)
         count = shared.count
+        limits = UpstreamLimits(shared.upstream)
         update(to: shared, worker: worker)
     }
 
     /// Chooses an endpoint for a request.
     ///
     /// - Returns: The endpoint, or `nil` when none has a weight.
-    package func choose() -> EndpointPool<Connection>? {
+    func choose() -> EndpointPool? {
         guard let index = sequence.choose(), index < endpoints.count else { return nil }
         return endpoints[index]
     }
@@ -111,11 +109,12 @@ package final class UpstreamPool<Connection: PooledConnection> {
     /// - Parameters:
     ///   - shared: What the workers share of the upstream.
     ///   - worker: The worker's index.
-    package func update(to shared: SharedUpstream, worker: Int) {
+    func update(to shared: SharedUpstream, worker: Int) {
         let sameWeights =
             endpoints.map(\.endpoint) == shared.upstream.endpoints && !sequence.isEmpty
         upstream = shared.upstream
-        var old: [NetworkAddress: EndpointPool<Connection>] = [:]
+        limits = UpstreamLimits(shared.upstream)
+        var old: [NetworkAddress: EndpointPool] = [:]
         for endpoint in endpoints { old[endpoint.endpoint.address] = endpoint }
         endpoints = zip(shared.upstream.endpoints, shared.endpoints).map { endpoint, shared in
             if let kept = old[endpoint.address], kept.endpoint == endpoint {
@@ -139,34 +138,9 @@ package final class UpstreamPool<Connection: PooledConnection> {
     }
 
     /// Closes everything that rests; connections in use are closed when they come back.
-    package func retire() {
+    func retire() {
         for endpoint in endpoints { endpoint.retire() }
         endpoints = []
         sequence = EndpointSequence(weights: [])
-    }
-}
-
-/// What the workers of a node share of one upstream in one version.
-package struct SharedUpstream: Sendable {
-    /// One endpoint's part.
-    package struct SharedEndpoint: Sendable {
-        package let addresses: [SocketAddress]
-        package let count: ConnectionCount
-
-        package init(addresses: [SocketAddress], count: ConnectionCount) {
-            self.addresses = addresses
-            self.count = count
-        }
-    }
-
-    package let upstream: Upstream
-    package let count: ConnectionCount
-    /// In the order of `upstream.endpoints`.
-    package let endpoints: [SharedEndpoint]
-
-    package init(upstream: Upstream, count: ConnectionCount, endpoints: [SharedEndpoint]) {
-        self.upstream = upstream
-        self.count = count
-        self.endpoints = endpoints
     }
 }
