@@ -1,8 +1,10 @@
 """A fleet of two nodes from join to rollback, through proxyctl."""
 
+import json
+
 import pytest
 
-from weir import Fleet, Load, ReservedPort, get, is_listening, until
+from weir import Fleet, Load, Peer, ReservedPort, get, is_listening, request, until
 
 
 @pytest.fixture
@@ -128,6 +130,51 @@ def test_listeners_come_and_go_while_the_fleet_serves(workspace, fleet):
     fleet.apply(one, "--wait")
     until(lambda: not is_listening(other.address), "the listener is gone")
     assert get(port.address, "/hello").status == 200
+
+
+def test_connections_of_a_removed_listener_are_served_what_it_served(workspace, fleet):
+    port, other, origin = workspace.keep(ReservedPort()), workspace.keep(ReservedPort()), workspace.origin()
+    after = f"""
+listeners: [{{name: web, address: {port}}}]
+routes: [{{name: last, match: {{path: {{exact: /three}}}}, respond: {{status: 200, body: other}}}}]
+"""
+    before = f"""
+listeners: [{{name: web, address: {port}}}, {{name: extra, address: {other}}}]
+upstreams: [{{name: main, endpoints: [{{address: {origin}}}]}}]
+routes:
+  - {{name: one, match: {{path: {{exact: /one}}}}, respond: {{status: 200, body: one}}}}
+  - {{name: two, match: {{path: {{exact: /two}}}}, respond: {{status: 200, body: two}}}}
+  - {{name: three, match: {{path: {{exact: /three}}}}, respond: {{status: 200, body: three}}}}
+  - {{name: rest, upstream: main}}
+"""
+    fleet.apply(before, "--wait")
+    for path, body in (("/three", b"three"), ("/one", b"one"), ("/else", None)):
+        with Peer.connect(other.address) as peer:
+            assert peer.exchange(request(target="/two")).body == b"two"
+            fleet.apply(after, "--wait")
+            head = peer.exchange(request(target=path))
+            assert head.status == 200 and head.body == (body or head.body)
+            assert head.get("connection") == "close"
+        fleet.apply(before, "--wait")
+    assert all(node.program.is_running for node in fleet.nodes.values())
+
+
+def test_a_new_version_loses_no_record_of_the_access_log(workspace, fleet):
+    port, origin = workspace.keep(ReservedPort()), workspace.origin()
+    first, second = configuration(port, origin), configuration(port, origin, "two")
+    count = 0
+    for index in range(6):
+        fleet.apply([first, second][index % 2], "--wait")
+        for _ in range(5):
+            assert get(port.address, f"/{count}").status == 200
+            count += 1
+
+    def seen():
+        lines = "".join(node.program.stdout() for node in fleet.nodes.values()).splitlines()
+        paths = {json.loads(line)["path"] for line in lines if line.endswith("}")}
+        return len(paths) == count
+
+    until(seen, f"{count} requests are in the access logs")
 
 
 def test_alternating_versions_lose_no_request(workspace, fleet):

@@ -117,7 +117,7 @@ extension MetricFamily {
             MetricFamily(
                 "weir_requests_total",
                 .counter,
-                "Requests by the class of their final response; aborted: none was sent.",
+                "Requests by the class of their final response; aborted: it was not sent whole.",
                 label: "status_class",
                 [
                     ("1xx", .requests1xx), ("2xx", .requests2xx), ("3xx", .requests3xx),
@@ -222,7 +222,7 @@ extension MetricFamily {
             "weir_ready",
             .gauge,
             merging: .largest,
-            "1 while the node serves a version and does not drain.",
+            "1 while the node serves a version, does not drain and is not revoked.",
             [("", .ready)]
         ),
         MetricFamily(
@@ -264,12 +264,12 @@ extension MetricFamily {
         ),
     ]
 
-    /// The distribution of the time from a request's first octet to its response's last one.
+    /// The distribution of the time from a request's complete head to its response's last octet.
     package static let requestDuration = MetricFamily(
         "weir_request_duration_seconds",
         .histogram,
         unit: .seconds,
-        "Time from a request's first octet to the last octet of its response."
+        "Time from a request's complete head to the last octet of its response."
     )
 
     /// Exchanges that failed, by `ProxyErrorType`.
@@ -287,7 +287,6 @@ package struct LabelledFamily: Sendable {
     package enum Subject: Int, CaseIterable, Sendable {
         case route
         case upstream
-        case endpoint
     }
 
     /// One number of such a thing, by its place in the row.
@@ -308,7 +307,6 @@ package struct LabelledFamily: Sendable {
         switch subject {
         case .route: "route"
         case .upstream: "upstream"
-        case .endpoint: "endpoint"
         }
     }
 
@@ -318,7 +316,6 @@ package struct LabelledFamily: Sendable {
             switch subject {
             case .route: "route"
             case .upstream: "upstream"
-            case .endpoint: "endpoint"
             }
         return [
             LabelledFamily(

@@ -186,11 +186,29 @@ extension ControlAgent {
                         "version": "\(head.version)",
                     ]
                 )
+                self.storeTimer?.set(after: .seconds(Limits.storeRetrySeconds))
                 return completion("\(error)")
             }
+            self.storeTimer?.cancel()
             self.lastGood = head
             self.isNewestGood = true
             completion(nil)
+        }
+    }
+
+    /// There may be room on the disk by now: stores what is served, and tells the control plane.
+    func storeAgain() {
+        guard let served, lastGood != served.version.head else { return }
+        store(served) { [weak self] problem in
+            guard let self, problem == nil, let link = self.link else { return }
+            self.updateStanding()
+            let subject = Holding(served.version.head)
+            let report = ApplyReport(
+                subject: subject,
+                outcome: .confirmed(lastGoodProblem: nil),
+                active: self.sequence.active.map { Holding($0.head) }
+            )
+            link.perform(link.session.report(report))
         }
     }
 

@@ -39,13 +39,15 @@ extension ControlAgent {
     // MARK: Renewal
 
     /// A certificate is renewed at half of its time, so that a control plane may be away for the other half.
-    func scheduleRenewal() {
+    func scheduleRenewal(isRenewed: Bool = false) {
         guard let validity = membership?.validity else { return }
         let now = Int64(realtimeNanoseconds() / 1_000_000_000)
         let due = validity.endSeconds - validity.lengthSeconds / 2 - now
         // Spread out, so that nodes that joined together do not renew together.
         let jitter = Int64.random(in: 0...max(validity.lengthSeconds / 20, 0), using: &random)
-        renewalTimer?.set(after: .seconds(max(due + jitter, 0)))
+        // A clock that is ahead makes every certificate look old: it is not renewed again at once.
+        let soonest = min(Limits.renewalRetrySeconds, max(validity.lengthSeconds / 4, 1))
+        renewalTimer?.set(after: .seconds(max(due + jitter, isRenewed ? soonest : 0)))
     }
 
     func renew() {
@@ -76,7 +78,7 @@ extension ControlAgent {
         self.membership = next
         context = nil
         keep(next)
-        scheduleRenewal()
+        scheduleRenewal(isRenewed: true)
         node.log.write(.notice, "node.renewed", ["node": name])
     }
 }

@@ -40,6 +40,7 @@ final class ControlAgent: ControlLinkOwner {
     var isNewestGood = false
 
     var retryTimer: LoopTimer?
+    var storeTimer: LoopTimer?
     var reconnectTimer: LoopTimer?
     var synchroniseTimer: LoopTimer?
     var heartbeatTimer: LoopTimer?
@@ -88,6 +89,7 @@ final class ControlAgent: ControlLinkOwner {
     func start() throws(NodeError) {
         let loop = node.loop
         retryTimer = LoopTimer(on: loop) { [unowned self] in retryIsDue() }
+        storeTimer = LoopTimer(on: loop) { [unowned self] in storeAgain() }
         reconnectTimer = LoopTimer(on: loop) { [unowned self] in connect() }
         synchroniseTimer = LoopTimer(on: loop) { [unowned self] in synchronise() }
         heartbeatTimer = LoopTimer(on: loop) { [unowned self] in sendHeartbeat() }
@@ -298,6 +300,7 @@ final class ControlAgent: ControlLinkOwner {
 
     /// The cluster wants no more of this node: it erases its keys, serves what it has, and is not ready.
     private func beRevoked() {
+        guard !node.isRevoked else { return }
         node.isRevoked = true
         node.log.write(
             .error,

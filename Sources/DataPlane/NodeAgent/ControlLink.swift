@@ -25,7 +25,7 @@ protocol ControlLinkOwner: AnyObject {
 /// `closing` waits until what was said has left. Confined to its loop.
 final class ControlLink: EventHandler {
     /// Why a link is over.
-    enum End: Equatable {
+    enum End: Equatable, CustomStringConvertible {
         /// There was no connection, or it broke.
         case connectionFailed(Errno)
         /// It was not made in time.
@@ -35,6 +35,20 @@ final class ControlLink: EventHandler {
         case closedEarly
         /// The session said so.
         case session(SessionEnd)
+
+        var description: String {
+            switch self {
+            case .connectionFailed(let errno): errno.message
+            case .timedOut: "no connection in \(Limits.connectSeconds) s"
+            case .tlsFailed(let error): "TLS: \(error)"
+            case .closedEarly: "closed before the session began"
+            case .session(.violation(let error)): error.description
+            case .session(.goodbye(let reason, let detail, _)):
+                detail.isEmpty ? "\(reason)" : "\(reason): \(detail)"
+            case .session(.peerClosed): "closed without a word"
+            case .session(.local(let reason)): "\(reason)"
+            }
+        }
     }
 
     private enum Phase {

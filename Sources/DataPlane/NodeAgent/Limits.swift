@@ -22,6 +22,8 @@ enum Limits {
     static let tokenFileBytesMax = 4096
     /// Longest identity file: a key, three certificates, the facts of the cluster.
     static let identityBytesMax = 64 << 10
+    /// How long before a version that could not be stored is stored again: disks fill and empty slowly.
+    static let storeRetrySeconds: Int64 = 10
     /// How long before another attempt when a certificate was not renewed.
     static let renewalRetrySeconds: Int64 = 300
     /// First and longest time before listeners that could not be opened after a drain are tried again.

@@ -216,7 +216,7 @@ package final class NodeProcess {
         isDraining = true
         refreshGauges()
         undrainTimer?.cancel()
-        log.write(.notice, "node.draining", ["deadline": "\(settings.drainTimeout)"])
+        log.write(.notice, "node.draining", ["deadline": drainText])
         drainTimer?.set(after: settings.drainTimeout)
         let mailbox = loop.mailbox
         let done = Handover { [weak self] in
@@ -262,6 +262,11 @@ package final class NodeProcess {
         }
     }
 
+    private var drainText: String {
+        let (seconds, attoseconds) = settings.drainTimeout.components
+        return "\(seconds * 1000 + attoseconds / 1_000_000_000_000_000)ms"
+    }
+
     private func drained() {
         guard isDraining else { return }
         drainTimer?.cancel()
@@ -270,7 +275,7 @@ package final class NodeProcess {
     }
 
     private func drainDeadlinePassed() {
-        log.write(.warning, "node.drain_deadline", ["deadline": "\(settings.drainTimeout)"])
+        log.write(.warning, "node.drain_deadline", ["deadline": drainText])
         if isStopping { loop.stop() } else { server.closeConnections() }
     }
 

@@ -20,6 +20,11 @@ final class Activator: EventHandler {
     private var addresses: [String: [SocketAddress]] = [:]
     private var isDraining = false
     private var logWriter: (target: LogWriter.Target, writer: LogWriter)?
+    /// Logs that were replaced and may still be written to.
+    private var retiredWriters: [LogWriter] = []
+    /// What the logs before those lost.
+    private var lossesBefore: (dropped: UInt64, failed: UInt64) = (0, 0)
+    private let drainTimeout: Duration
 
     /// What is being served.
     private struct ActiveVersion {
@@ -36,7 +41,8 @@ final class Activator: EventHandler {
     /// How often names of endpoints are looked up again.
     private static let resolveNanoseconds: UInt64 = 30_000_000_000
 
-    init(loop: EventLoop, workers: [Worker], registry: MetricsRegistry) {
+    init(loop: EventLoop, workers: [Worker], registry: MetricsRegistry, drainTimeout: Duration) {
+        self.drainTimeout = drainTimeout
         self.loop = loop
         self.workers = workers
         self.registry = registry
@@ -65,8 +71,10 @@ final class Activator: EventHandler {
         let log = openLog(configuration.logging, &problems)
         guard problems.isEmpty else {
             for listener in opened { listener.closeAll() }
+            if let log, log.writer !== logWriter?.writer { log.writer.stop() }
             return completion(.failed(problems))
         }
+        let replaced = replaceLog(with: log)
         current = ActiveVersion(version: version, configuration: configuration)
         for listener in opened { bound[listener.name] = listener.bound }
         let names = Set(configuration.listeners.map(\.name))
@@ -76,6 +84,7 @@ final class Activator: EventHandler {
         }
         resolveNames(configuration.upstreams)
         handOver(version, configuration, opened: opened, log: log) { [self] in
+            if let replaced { retire(replaced) }
             completion(.active(bound.mapValues(\.actual)))
         }
         scheduleResolution()
@@ -107,6 +116,11 @@ final class Activator: EventHandler {
                 configuration,
                 upstreams: shared,
                 rows: rows,
+                upstreamRows: registry.rows(
+                    worker: index,
+                    .upstream,
+                    names: configuration.upstreams.map(\.name)
+                ),
                 accessLog: log?.makeLog()
             )
             let ports = opened.map { listener in
@@ -261,6 +275,7 @@ final class Activator: EventHandler {
     /// What each worker needs to make its log.
     private struct AccessLogSettings {
         let writer: LogWriter
+        let target: LogWriter.Target
         let format: AccessRecordFormat
 
         func makeLog() -> AccessRecorder {
@@ -277,12 +292,11 @@ final class Activator: EventHandler {
         }
         let format: AccessRecordFormat = access.format == .json ? .json : .combined
         if let logWriter, logWriter.target == target {
-            return AccessLogSettings(writer: logWriter.writer, format: format)
+            return AccessLogSettings(writer: logWriter.writer, target: target, format: format)
         }
         do throws(SystemCallError) {
             let writer = try LogWriter(target)
-            logWriter = (target, writer)
-            return AccessLogSettings(writer: writer, format: format)
+            return AccessLogSettings(writer: writer, target: target, format: format)
         } catch {
             problems.append(
                 Problem(
@@ -301,10 +315,36 @@ final class Activator: EventHandler {
         logWriter?.writer.reopen()
     }
 
-    /// Records that are not in the log.
+    /// Records that are not in the log, since the process started.
     var logLosses: (dropped: UInt64, failed: UInt64) {
-        guard let writer = logWriter?.writer else { return (0, 0) }
-        return (writer.droppedCount, writer.failedCount)
+        var losses = lossesBefore
+        for writer in retiredWriters + [logWriter?.writer].compactMap(\.self) {
+            losses.dropped += writer.droppedCount
+            losses.failed += writer.failedCount
+        }
+        return losses
+    }
+
+    /// Makes the version's log the one that is open, and returns the one that nobody will begin to use.
+    private func replaceLog(with log: AccessLogSettings?) -> LogWriter? {
+        let before = logWriter?.writer
+        logWriter = log.map { ($0.target, $0.writer) }
+        return before === log?.writer ? nil : before
+    }
+
+    /// Keeps a log that was replaced for exchanges that began with it, until the drain timeout.
+    private func retire(_ writer: LogWriter) {
+        retiredWriters.append(writer)
+        var timer: LoopTimer?
+        timer = LoopTimer(on: loop) { [self] in
+            timer?.stop()
+            timer = nil
+            lossesBefore.dropped += writer.droppedCount
+            lossesBefore.failed += writer.failedCount
+            retiredWriters.removeAll { $0 === writer }
+            writer.stop()
+        }
+        timer?.set(after: drainTimeout)
     }
 
     // MARK: Drain
@@ -344,6 +384,7 @@ final class Activator: EventHandler {
 
     /// Ends the log's thread, after the workers have ended.
     func stop() {
+        for writer in retiredWriters { writer.stop() }
         logWriter?.writer.stop()
         logWriter = nil
     }

@@ -171,12 +171,24 @@ final class ClientConnection: EventHandler {
         guard let exchange, !exchange.requestBody.isComplete else { return }
         let stall = worker.loop.now.advanced(by: Limits.stallNanoseconds)
         setDeadline(min(stall, exchange.totalDeadline))
+        isAwaited = true
+    }
+
+    private var isAwaited = false
+
+    /// The client has done what was awaited: only the exchange's own limit is left.
+    @inline(__always)
+    func madeProgress(_ totalDeadline: LoopInstant) {
+        guard isAwaited else { return }
+        isAwaited = false
+        setDeadline(totalDeadline)
     }
 
     /// The client does not take octets: it must not stall.
     func awaitWriting(_ totalDeadline: LoopInstant) {
         let stall = worker.loop.now.advanced(by: Limits.stallNanoseconds)
         setDeadline(min(stall, totalDeadline))
+        isAwaited = true
     }
 
     func clearDeadline() {

@@ -53,6 +53,7 @@ extension Exchange {
         case .receiving: answerToTimeout(client)
         case .forwarding where !requestBody.isComplete:
             fail(ExchangeError(.connectionReadTimeout, .downstream))
+        case .delivering: fail(ExchangeError(.connectionWriteTimeout, .downstream))
         default: abandon()
         }
     }
@@ -125,7 +126,7 @@ extension Exchange {
         }
         if error == nil { error = failure }
         guard phase != .delivering, !hasPartialInterim else {
-            log(cut: true)
+            log(isCut: true)
             end()
             return client.close(isReset: true)
         }
@@ -140,15 +141,6 @@ extension Exchange {
     /// Whether an interim response may have left in part, so that nothing else can follow it.
     private var hasPartialInterim: Bool {
         phase != .delivering && responseBody.ready > 0 && sentBytes > 0
-    }
-
-    private func log(cut: Bool) {
-        let nanoseconds = worker.loop.now.nanoseconds(since: started)
-        worker.metrics.add(.requestsAborted)
-        worker.metrics.add(.sentBytes, sentBytes)
-        if let error { worker.metrics.countError(error.kind) }
-        route?.row?.record(nanoseconds: nanoseconds, failed: true)
-        tables?.accessLog?.append(self, nanoseconds: nanoseconds)
     }
 
     /// The endpoint has closed its side.

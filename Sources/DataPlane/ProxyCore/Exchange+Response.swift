@@ -163,7 +163,7 @@ extension Exchange {
             head.append(tables.pseudonym)
             head.append("; error=" as StaticString)
             head.append(error.kind.rawValue as String)
-        } else if tables.proxyStatus == .all, upstream != nil {
+        } else if tables.proxyStatus == .all, origin != nil {
             head.append("proxy-status: " as StaticString)
             head.append(tables.pseudonym)
             head.append("; received-status=" as StaticString)

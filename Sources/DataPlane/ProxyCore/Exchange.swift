@@ -92,8 +92,8 @@ final class Exchange {
     /// Begins with the first octets of a request, which are in the client's buffer.
     func begin(_ client: ClientConnection) {
         self.client = client
-        tables = worker.tables
-        tables?.exchangeCount += 1
+        tables = client.port.tables
+        client.port.tables.useCount += 1
         listener = client.port.table
         phase = .receiving
         note.clear()
@@ -198,7 +198,8 @@ final class Exchange {
         guard let address = endpoint.address() else {
             return fail(ExchangeError(.dnsError, .upstream))
         }
-        guard upstream.count.add() else {
+        // What rests at other endpoints counts too, and makes room.
+        guard upstream.count.add() || upstream.evict() && upstream.count.add() else {
             return fail(ExchangeError(.connectionLimitReached, .upstream))
         }
         guard endpoint.count.add() else {
@@ -250,7 +251,7 @@ final class Exchange {
             if reads > Limits.readsPerTick { return client.continueLater() }
             dropSentRequest(client)
             switch client.fill() {
-            case .octets: break
+            case .octets: client.madeProgress(totalDeadline)
             case .wait, .full: return client.awaitContent()
             case .end: return abandon()
             }
@@ -400,8 +401,12 @@ final class Exchange {
             responseBuffer.consume(count)
             responseBody.sent(count)
             sentBytes += UInt64(count)
-            if count < ready { client.awaitWriting(totalDeadline) }
-            return count == ready
+            guard count == ready else {
+                client.awaitWriting(totalDeadline)
+                return false
+            }
+            client.madeProgress(totalDeadline)
+            return true
         case .failed:
             abandon()
             return false
@@ -416,7 +421,7 @@ final class Exchange {
             self.origin = nil
             if mayReuse(origin) { origin.rest() } else { origin.close() }
         }
-        log()
+        log(isCut: false)
         let persists = isClientPersistent && requestBody.isComplete && error?.side != .downstream
         if requestSent > 0 || requestBody.ready > 0 { client.buffer.consume(requestBody.ready) }
         end()
@@ -433,15 +438,19 @@ final class Exchange {
 
     // MARK: Log
 
-    private func log() {
+    /// Counts and records the exchange.
+    ///
+    /// - Parameter isCut: Whether the client did not get the whole response.
+    func log(isCut: Bool) {
         let nanoseconds = worker.loop.now.nanoseconds(since: started)
         let metrics = worker.metrics
-        metrics.add(status == 0 ? .requestsAborted : Metric.requests(status: Int(status)))
+        metrics.add(isCut ? .requestsAborted : Metric.requests(status: Int(status)))
         metrics.add(.sentBytes, sentBytes)
         metrics.recordDuration(nanoseconds: nanoseconds)
         if let error { metrics.countError(error.kind) }
-        let hasFailed = status >= 500 || status == 0
+        let hasFailed = status >= 500 || isCut
         route?.row?.record(nanoseconds: nanoseconds, failed: hasFailed)
+        upstream?.row?.record(nanoseconds: nanoseconds, failed: hasFailed)
         tables?.accessLog?.append(self, nanoseconds: nanoseconds)
     }
 
@@ -482,7 +491,7 @@ final class Exchange {
             self.origin = nil
             origin.close()
         }
-        if started != .never, phase != .receiving { log() }
+        if started != .never, phase != .receiving { log(isCut: true) }
         end()
         client.close(isReset: false)
     }

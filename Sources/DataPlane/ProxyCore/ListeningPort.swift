@@ -14,8 +14,10 @@ internal import Upstreams
 final class ListeningPort: EventHandler {
     let worker: Worker
     let name: String
-    /// The listener's settings in the version that is being served.
-    var table: ListenerTable
+    /// The version that its connections are served; that of its removal, once it closes.
+    private(set) var tables: WorkerTables
+    /// The listener's part of it.
+    private(set) var table: ListenerTable
     /// Open connections of the listener over all workers.
     private let count: ConnectionCount
     private var socket: FileDescriptor?
@@ -26,15 +28,23 @@ final class ListeningPort: EventHandler {
     init(
         worker: Worker,
         name: String,
+        tables: WorkerTables,
         table: ListenerTable,
         count: ConnectionCount,
         socket: consuming FileDescriptor
     ) {
         self.worker = worker
         self.name = name
+        self.tables = tables
         self.table = table
         self.count = count
         self.socket = consume socket
+    }
+
+    /// Goes over to another version.
+    func serve(_ tables: WorkerTables, _ table: ListenerTable) {
+        self.tables = tables
+        self.table = table
     }
 
     /// Begins to accept.
@@ -114,6 +124,8 @@ final class ListeningPort: EventHandler {
     func beginClosing() {
         guard !isClosing, let number = socket?.number else { return }
         isClosing = true
+        // Connections that are open are served what the listener served when it went.
+        tables.useCount += 1
         // Without the filter the socket closes all the same, and may reset what comes in at that moment.
         try? refuseNewConnections(number)
         let later = worker.loop.now.advanced(by: Limits.closingListenerNanoseconds)
@@ -134,5 +146,6 @@ final class ListeningPort: EventHandler {
         worker.loop.unregister(registration)
         registration = .none
         worker.closeClients { $0.port === self }
+        worker.release(tables)
     }
 }

@@ -52,7 +52,14 @@ package final class ProxyServer: Sendable {
         self.metrics = metrics
         control = mailbox
         controlLoop = Handover(loop)
-        activator = Handover(Activator(loop: loop, workers: workers, registry: metrics))
+        activator = Handover(
+            Activator(
+                loop: loop,
+                workers: workers,
+                registry: metrics,
+                drainTimeout: drainTimeout
+            )
+        )
         self.workers = workers.map(Handover.init)
         threads = Handover(ThreadList())
     }

@@ -1,5 +1,6 @@
 internal import FleetModel
 internal import SystemCalls
+internal import Telemetry
 internal import Upstreams
 
 /// One endpoint as one worker sees it: where it is, and the connections to it that rest.
@@ -78,6 +79,8 @@ final class UpstreamPool {
     let label: [UInt8]
     /// Open connections over all workers.
     let count: ConnectionCount
+    /// The worker's numbers of it.
+    var row: MetricsRow?
     private(set) var endpoints: [EndpointPool] = []
     private var sequence = EndpointSequence(weights: [])
     /// Limits of time, in nanoseconds.
@@ -138,9 +141,27 @@ final class UpstreamPool {
     }
 
     /// Closes everything that rests; connections in use are closed when they come back.
+    ///
+    /// Connections of a listener that went together with the upstream are still served.
     func retire() {
         for endpoint in endpoints { endpoint.retire() }
-        endpoints = []
-        sequence = EndpointSequence(weights: [])
+    }
+
+    /// Closes a connection that rests, so that another one can be made.
+    ///
+    /// - Returns: Whether there was one.
+    func evict() -> Bool {
+        for endpoint in endpoints {
+            guard let resting = endpoint.takeIdle() else { continue }
+            resting.close()
+            return true
+        }
+        return false
+    }
+
+    /// Closes what rests, where another worker was refused a connection meanwhile.
+    func makeRoom() {
+        guard count.wantsRoom else { return }
+        while evict() {}
     }
 }

@@ -98,6 +98,7 @@ final class Worker: EventHandler {
     private func keepHouse() {
         tables?.accessLog?.flush()
         metrics.set(.loopLag, loop.takeLongestTick())
+        for pool in pools.values { pool.makeRoom() }
         loop.setDeadline(of: registration, at: loop.now.advanced(by: 1_000_000_000))
     }
 
@@ -119,7 +120,7 @@ final class Worker: EventHandler {
     func take(_ next: WorkerTables, newPorts: [NewPort], keptPorts: Set<String>) {
         let previous = tables
         var pools: [String: UpstreamPool] = [:]
-        for shared in next.upstreams {
+        for (shared, row) in zip(next.upstreams, next.upstreamRows) {
             let name = shared.upstream.name
             if let kept = self.pools.removeValue(forKey: name) {
                 kept.update(to: shared, worker: index)
@@ -127,14 +128,17 @@ final class Worker: EventHandler {
             } else {
                 pools[name] = UpstreamPool(shared: shared, worker: index)
             }
-            if let pool = pools[name] { next.pools.append(pool) }
+            if let pool = pools[name] {
+                pool.row = row
+                next.pools.append(pool)
+            }
         }
         for gone in self.pools.values { gone.retire() }
         self.pools = pools
         tables = next
         for (name, port) in ports where !keptPorts.contains(name) { close(port) }
         for (name, port) in ports {
-            if let table = next.listeners[name] { port.table = table }
+            if let table = next.listeners[name] { port.serve(next, table) }
         }
         for new in newPorts { open(new, next) }
         if let previous { retire(previous) }
@@ -146,6 +150,7 @@ final class Worker: EventHandler {
         let port = ListeningPort(
             worker: self,
             name: new.name,
+            tables: tables,
             table: table,
             count: new.count,
             socket: socket
@@ -173,13 +178,17 @@ final class Worker: EventHandler {
 
     private func retire(_ tables: WorkerTables) {
         tables.isRetired = true
-        if tables.exchangeCount == 0 { freeTables(tables) }
+        tables.accessLog?.flush()
+        if tables.useCount == 0 { freeTables(tables) }
     }
 
-    /// An exchange that began with `tables` has ended.
+    /// An exchange that began with `tables` has ended, or a port that served them.
     func release(_ tables: WorkerTables) {
-        tables.exchangeCount -= 1
-        if tables.isRetired, tables.exchangeCount == 0 { freeTables(tables) }
+        tables.useCount -= 1
+        guard tables.isRetired else { return }
+        // Nobody else hands on what the exchange has recorded there.
+        tables.accessLog?.flush()
+        if tables.useCount == 0 { freeTables(tables) }
     }
 
     // MARK: Draining

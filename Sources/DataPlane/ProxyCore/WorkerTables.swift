@@ -18,6 +18,8 @@ final class WorkerTables {
     let listeners: [String: ListenerTable]
     /// What the workers share of each upstream.
     let upstreams: [SharedUpstream]
+    /// The worker's numbers of each.
+    let upstreamRows: [MetricsRow]
     /// In the order of `upstreams`; the worker fills it in when it takes the tables up.
     var pools: [UpstreamPool] = []
     /// The pseudonym in Via, with nothing around it; empty sends none.
@@ -37,8 +39,8 @@ final class WorkerTables {
     /// Whether Proxy-Status names upstreams.
     let namesUpstreams: Bool
     let accessLog: AccessRecorder?
-    /// Exchanges that began with these tables and have not ended.
-    var exchangeCount = 0
+    /// Exchanges that began with these tables and have not ended, and closing ports that still serve them.
+    var useCount = 0
     /// Whether another version has taken their place.
     var isRetired = false
 
@@ -47,15 +49,17 @@ final class WorkerTables {
         _ configuration: Configuration,
         upstreams: [SharedUpstream],
         rows: [MetricsRow],
+        upstreamRows: [MetricsRow],
         accessLog: AccessRecorder?
     ) {
         self.version = version
         self.upstreams = upstreams
+        self.upstreamRows = upstreamRows
         self.accessLog = accessLog
         var indices: [String: Int] = [:]
         for (index, upstream) in upstreams.enumerated() { indices[upstream.upstream.name] = index }
         routes = zip(configuration.routes, rows).map { route, row in
-            RouteEntry(route, upstreamIndices: indices, row: row)
+            RouteEntry(route, upstreams, upstreamIndices: indices, row: row)
         }
         var listeners: [String: ListenerTable] = [:]
         for listener in configuration.listeners {
@@ -182,12 +186,22 @@ final class RouteEntry {
         case redirect(LocalResponse)
     }
 
-    init(_ route: Route, upstreamIndices: [String: Int], row: MetricsRow?) {
+    init(
+        _ route: Route,
+        _ upstreams: [SharedUpstream],
+        upstreamIndices: [String: Int],
+        row: MetricsRow?
+    ) {
         label = Array(route.name.utf8)
         self.row = row
         var total = route.totalTimeout?.nanoseconds ?? 0
         switch route.action {
-        case .upstream(let name): action = .upstream(upstreamIndices[name] ?? -1)
+        case .upstream(let name):
+            let index = upstreamIndices[name] ?? -1
+            action = .upstream(index)
+            if total == 0, upstreams.indices.contains(index) {
+                total = upstreams[index].upstream.timeouts.total?.nanoseconds ?? 0
+            }
         case .respond(let response): action = .respond(LocalResponse(response))
         case .redirect(let redirect): action = .redirect(LocalResponse(redirect))
         }

@@ -4,6 +4,7 @@ internal import Synchronization
 package final class ConnectionCount: Sendable {
     private let value = Atomic<Int>(0)
     private let limitValue: Atomic<Int>
+    private let refusedOne = Atomic<Bool>(false)
 
     /// Makes a count of zero.
     ///
@@ -29,6 +30,17 @@ package final class ConnectionCount: Sendable {
         let limit = limitValue.load(ordering: .relaxed)
         if value.wrappingAdd(1, ordering: .relaxed).newValue <= limit { return true }
         value.wrappingSubtract(1, ordering: .relaxed)
+        refusedOne.store(true, ordering: .relaxed)
+        return false
+    }
+
+    /// Whether `add` has refused one while the limit was reached, and it still is.
+    ///
+    /// Connections that rest should go then: they may be another worker's to make.
+    package var wantsRoom: Bool {
+        guard refusedOne.load(ordering: .relaxed) else { return false }
+        if current >= limitValue.load(ordering: .relaxed) { return true }
+        refusedOne.store(false, ordering: .relaxed)
         return false
     }
 

@@ -221,7 +221,7 @@ extension Settings {
                 .boolean,
                 .defaultsTo("true"),
                 "By route",
-                .unbuilt(accepting: ["false"])
+                .unbuilt(accepting: ["true"])
             ),
             Setting(
                 "perEndpoint",

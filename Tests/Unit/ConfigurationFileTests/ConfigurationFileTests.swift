@@ -27,7 +27,7 @@ struct ConfigurationFileTests {
                 "listeners[websecure].protocol", "listeners[websecure].tls", "certificates",
                 "listeners[web].redirectToHTTPS", "upstreams[products].endpoints[0].zone",
                 "upstreams[products].health", "routes[canary].split", "tests", "groups", "apis",
-                "consumers", "requestID", "tracing", "metrics.perRoute", "overload.loopLag",
+                "consumers", "requestID", "tracing", "metrics.perEndpoint", "overload.loopLag",
                 "upstreams[products].queue.requests",
             ] {
                 #expect(paths.contains(path), "\(path)")
