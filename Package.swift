@@ -74,7 +74,7 @@ let loopConfined: Set<String> = [
 
 /// One target: where it lives, which of our targets it imports, and which products of packages.
 struct Part {
-    enum Kind { case library, c, generated, command, test }
+    enum Kind { case library, c, generated, command, fuzzer, test }
     let kind: Kind
     let folder: String
     let name: String
@@ -131,6 +131,16 @@ struct Part {
                 dependencies: dependencies,
                 path: path,
                 swiftSettings: strict
+            )
+        case .fuzzer:
+            return .executableTarget(
+                name: name,
+                dependencies: dependencies,
+                path: path,
+                swiftSettings: strict + [
+                    .unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library"])
+                ],
+                linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]
             )
         case .test:
             return .testTarget(
@@ -316,7 +326,10 @@ let tests = [
     ),
     test(
         "NodeAgentTests",
-        ["NodeAgent", "FleetProtocol", "FleetModel", "SnapshotCompiler", "Cryptography"]
+        [
+            "NodeAgent", "FleetMessages", "FleetProtocol", "FleetModel", "SnapshotCompiler",
+            "Cryptography", "SystemCalls", "EventLoop", "Telemetry",
+        ]
     ),
     test(
         "ControlStoreTests",
@@ -354,12 +367,26 @@ let tests = [
     test("PresentationTests", ["Presentation", "AdminMessages", "FleetModel"]),
 ]
 
+/// Feeds decoders with libFuzzer; part of the graph only where the scope names it (Tests/fuzz.sh).
+let fuzzers = [
+    Part(
+        "Tests/Fuzz",
+        "fuzz-decoders",
+        [
+            "SystemCalls", "Bytes", "HTTPSemantics", "HTTP1", "FleetModel", "SnapshotCompiler",
+            "FleetProtocol",
+        ],
+        kind: .fuzzer
+    )
+]
+
 // MARK: Scope
 
 var parts =
     platform + base + protocols + model + dataPlane + controlPlane + operatorSide + commands + tests
 
 if let scope = Context.environment["WEIR_SCOPE"], !scope.isEmpty {
+    parts += fuzzers
     var wanted = Set(scope.split(separator: ",").map(String.init))
     // Parts are listed after what they use, so one pass from the end finds the whole closure.
     for part in parts.reversed() where wanted.contains(part.name) {

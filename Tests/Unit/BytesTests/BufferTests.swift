@@ -27,6 +27,18 @@ struct BufferTests {
         #expect(text(buffer) == "/18446744073709551615fff")
     }
 
+    @Test("Sixteen digits are the number in hexadecimal, with zeros in front")
+    func appendsSixteenDigits() {
+        for number: UInt64 in [0, 1, 9, 10, 15, 16, 0x0123_4567_89AB_CDEF, .max, 0xFEDC << 40] {
+            var buffer = Buffer(capacity: 16)
+            buffer.append(sixteenDigits: number)
+            let digits = String(number, radix: 16)
+            #expect(text(buffer) == String(repeating: "0", count: 16 - digits.count) + digits)
+            let overflowed = buffer.append(sixteenDigits: number)
+            #expect(!overflowed)
+        }
+    }
+
     @Test("A head is put before a body only where it fits")
     func prepend() {
         var buffer = Buffer(capacity: 64)

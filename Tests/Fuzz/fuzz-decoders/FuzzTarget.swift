@@ -1,0 +1,151 @@
+import Bytes
+import FleetModel
+import FleetProtocol
+import HTTP1
+import HTTPSemantics
+import SnapshotCompiler
+
+/// A decoder of foreign octets, and what must hold whatever they are.
+///
+/// `WEIR_FUZZ` names the one that a run feeds. A broken rule traps, which the fuzzer reports with the input.
+enum FuzzTarget: String, CaseIterable {
+    /// A request's head: the same reading whether it comes at once or in two pieces.
+    case request
+    /// A response's head, likewise.
+    case response
+    /// The chunked coding, likewise, and never more content than octets.
+    case chunked
+    /// Paths: what is normal stays so, and a normalised one is normal.
+    case path
+    /// Frames of the fleet protocol and the messages in them.
+    case frames
+    /// Files of a version.
+    case snapshot
+    /// A JSON document as a configuration: what is accepted is read back from its canonical form.
+    case configuration
+
+    /// Feeds the octets.
+    func run(_ octets: [UInt8]) {
+        switch self {
+        case .request: Self.request(octets)
+        case .response: Self.response(octets)
+        case .chunked: Self.chunked(octets)
+        case .path: Self.path(octets)
+        case .frames: Self.frames(octets)
+        case .snapshot: Self.snapshot(octets)
+        case .configuration: Self.configuration(octets)
+        }
+    }
+
+    /// What came of reading a head.
+    private enum Reading: Equatable {
+        case head(length: Int)
+        case incomplete
+        case refused
+    }
+
+    private static func request(_ octets: [UInt8]) {
+        func read(_ places: [Int]) -> (Reading, String) {
+            var head = RequestHead()
+            for place in places {
+                do {
+                    let span = octets.span.extracting(first: place)
+                    if let length = try head.decode(span, limits: HTTP1Limits()) {
+                        let said = "\(head.method) \(head.framing) \(head.isPersistent)"
+                        return (.head(length: length), said)
+                    }
+                } catch {
+                    return (.refused, "")
+                }
+            }
+            return (.incomplete, "")
+        }
+        let whole = read([octets.count])
+        let half = read([octets.count / 2, octets.count])
+        precondition(whole.0 == half.0 && whole.1 == half.1, "\(whole) at once, \(half) in two")
+        if case .head(let length) = whole.0 { precondition(length <= octets.count) }
+    }
+
+    private static func response(_ octets: [UInt8]) {
+        func read(_ places: [Int]) -> Reading {
+            var head = ResponseHead()
+            for place in places {
+                do {
+                    let span = octets.span.extracting(first: place)
+                    if let length = try head.decode(span, limits: HTTP1Limits()) {
+                        precondition((100...999).contains(head.status))
+                        return .head(length: length)
+                    }
+                } catch {
+                    return .refused
+                }
+            }
+            return .incomplete
+        }
+        let whole = read([octets.count])
+        precondition(whole == read([octets.count / 2, octets.count]))
+    }
+
+    private static func chunked(_ octets: [UInt8]) {
+        func read(_ places: [Int]) -> [UInt8]? {
+            var decoder = ChunkedDecoder()
+            var content: [UInt8] = []
+            var index = 0
+            for place in places {
+                let span = octets.span.extracting(first: place)
+                reading: while true {
+                    do {
+                        switch try decoder.next(span, at: &index, limits: HTTP1Limits()) {
+                        case .content(let range): content += octets[range]
+                        case .lastChunk: continue
+                        case .end: return content
+                        case .needsMore: break reading
+                        }
+                    } catch {
+                        return nil
+                    }
+                }
+            }
+            precondition(content.count <= octets.count)
+            return content
+        }
+        precondition(read([octets.count]) == read([octets.count / 2, octets.count]))
+    }
+
+    private static func path(_ octets: [UInt8]) {
+        let range = 0..<octets.count
+        guard let normal = PathNormaliser.normalise(octets.span, range) else { return }
+        precondition(PathNormaliser.isNormal(normal.span, 0..<normal.count), "\(normal)")
+        if PathNormaliser.isNormal(octets.span, range) { precondition(normal == octets) }
+    }
+
+    private static func frames(_ octets: [UInt8]) {
+        var decoder = FrameDecoder()
+        var offset = 0
+        do {
+            while let frame = try decoder.next(octets.span, offset: &offset) {
+                guard let message = try FleetMessage(frame) else { continue }
+                let again = try FleetMessage(message.frame(correlation: frame.correlation))
+                precondition(again == message)
+            }
+        } catch {
+            return
+        }
+        precondition(offset == octets.count)
+    }
+
+    private static func snapshot(_ octets: [UInt8]) {
+        // A checksum that must be right would keep the fuzzer out: it is put on here.
+        let sealed = octets + Digest(hashing: octets).octets
+        guard let file = try? SnapshotFile(octets: sealed) else { return }
+        precondition(file.encoded() == sealed)
+    }
+
+    private static func configuration(_ octets: [UInt8]) {
+        guard let text = String(validating: octets, as: UTF8.self),
+            let configuration = try? Configuration(json: text)
+        else { return }
+        let again = try? Configuration(json: configuration.documentJSON)
+        precondition(again == configuration, "the export is another configuration")
+    }
+}
