@@ -1,7 +1,6 @@
 import FleetMessages
 import FleetModel
 import FleetProtocol
-import Foundation
 import Logging
 import NIOCore
 
@@ -28,7 +27,7 @@ final class Fleet {
 
     init(owner: FleetLoop) {
         self.owner = owner
-        let now = NIODeadline.now().uptimeNanoseconds
+        let now = owner.loop.now.uptimeNanoseconds
         admissions = TokenBucket(
             perSecond: Limits.admissionsPerSecond,
             burst: Limits.admissionsBurst,
@@ -42,13 +41,15 @@ final class Fleet {
     }
 
     private var logger: Logger { owner.logger }
+    /// Monotonic time.
+    var now: NIODeadline { owner.loop.now }
 
     // MARK: Store
 
     /// Takes over the nodes that the store remembers.
     func remember(_ records: [NodeRecord]) {
         for record in records where nodes[record.name] == nil {
-            nodes[record.name] = NodeEntry(record, now: .now())
+            nodes[record.name] = NodeEntry(record, now: now)
         }
     }
 
@@ -213,7 +214,7 @@ final class Fleet {
 
     /// Decides on a join.
     func decide(_ join: WireJoin, for connection: FleetConnection) {
-        let now = NIODeadline.now().uptimeNanoseconds
+        let now = self.now.uptimeNanoseconds
         if joins.take(nowNanoseconds: now, jitter: 0) != nil {
             connection.joinRefused(JoinError(.unavailable, "too many nodes are joining"))
             return
@@ -222,7 +223,7 @@ final class Fleet {
             switch result {
             case .success(let accepted):
                 let record = NodeRecord(name: accepted.name, labels: join.labels)
-                self.nodes[accepted.name] = NodeEntry(record, now: .now())
+                self.nodes[accepted.name] = NodeEntry(record, now: self.now)
                 self.logger.notice("node.joined", metadata: ["node": "\(accepted.name)"])
                 connection.joinAccepted(accepted)
             case .failure(let error as JoinError):
@@ -240,7 +241,7 @@ final class Fleet {
 
     /// A member said Hello for the first time on this connection.
     func admit(_ hello: WireHello, _ connection: FleetConnection) {
-        let now = NIODeadline.now()
+        let now = self.now
         let wait = admissions.take(
             nowNanoseconds: now.uptimeNanoseconds,
             jitter: Double.random(in: 0...1)
@@ -262,7 +263,7 @@ final class Fleet {
         entry.connection = connection
         entry.greeted(hello)
         entry.sent = nil
-        entry.heard(now)
+        entry.heard(now, clock: owner.clock())
         nodes[name] = entry
         logger.info("node.connected", metadata: ["node": "\(name)", "build": "\(hello.build)"])
         var welcome = WireWelcome()
@@ -282,7 +283,7 @@ final class Fleet {
         endFullSync(connection)
         guard nodes[connection.name]?.connection === connection else { return }
         nodes[connection.name]?.connection = nil
-        nodes[connection.name]?.absentSince = .now()
+        nodes[connection.name]?.absentSince = now
         let metadata: Logger.Metadata = ["node": "\(connection.name)", "end": "\(end)"]
         switch end {
         case .violation: logger.warning("node.session_ended", metadata: metadata)
@@ -328,7 +329,7 @@ final class Fleet {
 
     /// A node's metrics.
     func report(_ report: WireMetricsReport, _ connection: FleetConnection) {
-        let now = NIODeadline.now().uptimeNanoseconds
+        let now = self.now.uptimeNanoseconds
         update(connection) { $0.traffic = TrafficSummary(report, receivedNanoseconds: now) }
     }
 
@@ -336,7 +337,7 @@ final class Fleet {
         guard var entry = nodes.removeValue(forKey: connection.name) else { return }
         if entry.connection === connection {
             change(&entry)
-            entry.heard(.now())
+            entry.heard(now, clock: owner.clock())
         }
         nodes[connection.name] = entry
     }
@@ -380,9 +381,9 @@ final class Fleet {
 
 extension NodeEntry {
     /// Something was received on the node's session.
-    fileprivate mutating func heard(_ now: NIODeadline) {
+    fileprivate mutating func heard(_ now: NIODeadline, clock: Int64) {
         heardAt = now
-        seenAtMilliseconds = Int64(Date().timeIntervalSince1970 * 1_000)
+        seenAtMilliseconds = clock
         wasHeard = true
         isSeenUnsaved = true
     }

@@ -41,7 +41,7 @@ final class FleetConnection: ChannelInboundHandler {
         self.record = record
         self.fleet = fleet
         if case .member(let name) = peer { self.name = name } else { name = "" }
-        deadline = .now() + .seconds(Limits.handshakeSeconds)
+        deadline = fleet.now + .seconds(Limits.handshakeSeconds)
     }
 
     // MARK: Channel
@@ -79,7 +79,7 @@ final class FleetConnection: ChannelInboundHandler {
                 fleet.synchronise(self)
             }
         } else if stalledSince == nil {
-            stalledSince = .now()
+            stalledSince = fleet.now
         }
         context.fireChannelWritabilityChanged()
     }
@@ -200,7 +200,7 @@ final class FleetConnection: ChannelInboundHandler {
         case .send(let frame): write(ByteBuffer(bytes: frame.encoded()))
         case .setPayloadLimit(let bytes): decoder.payloadBytesMax = bytes
         case .setDeadline(let duration):
-            deadline = .now() + .nanoseconds(Int64(duration / .nanoseconds(1)))
+            deadline = fleet.now + .nanoseconds(Int64(duration / .nanoseconds(1)))
         case .decideJoin(let join): fleet.decide(join, for: self)
         case .admit(let hello): fleet.admit(hello, self)
         case .greeted(let hello): fleet.greeted(hello, self)
@@ -281,7 +281,7 @@ final class FleetConnection: ChannelInboundHandler {
 
     private func lookAtClock() {
         guard !isEnded else { return }
-        let now = NIODeadline.now()
+        let now = fleet.now
         if let stalledSince, now - stalledSince > .seconds(Limits.stallSeconds) {
             ended(.violation(.timeout))
             abort()
