@@ -44,6 +44,13 @@ package protocol ConfigStore: Sendable {
     /// The contents with these digests; those that are not stored are left out.
     func blobs(_ digests: [Digest]) async throws(StoreError) -> [Digest: [UInt8]]
 
+    /// The contents with these digests from the first on, until they have `bytesMax` octets or more, or one
+    /// is not stored; so at least one if the first is stored.
+    func leadingBlobs(
+        _ digests: [Digest],
+        bytesMax: Int
+    ) async throws(StoreError) -> [[UInt8]]
+
     /// The resources of a version in manifest order; nil if there is no such version.
     func resources(of number: UInt64) async throws(StoreError) -> [Resource]?
 

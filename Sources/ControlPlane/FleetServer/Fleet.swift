@@ -174,22 +174,6 @@ final class Fleet {
         fullSyncCount -= 1
     }
 
-    /// Sends contents that a node lacks.
-    func sendBlobs(_ digests: [Digest], correlation: UInt32, to connection: FleetConnection) {
-        owner.run({ [library = owner.library] in try await library.chunks(of: digests) }) {
-            result in
-            switch result {
-            case .success(let chunks?):
-                connection.sendChunks(chunks, correlation: correlation)
-            case .success(nil):
-                connection.violated(.fieldInvalid(.wantBlobs, field: "digests"))
-            case .failure(let error):
-                self.logger.error("fleet.blobs_failed", metadata: ["error": "\(error)"])
-                connection.leave(.internal)
-            }
-        }
-    }
-
     // MARK: Connections
 
     /// Counts a connection; `false` if there are too many.

@@ -8,10 +8,15 @@ import NIOSSL
 /// One connection: turns octets into frames for its `ControlSession` and carries out what that says.
 ///
 /// Frames are written at once. Chunks wait here and are written only while the channel takes them, so that a frame
-/// never waits behind more than the channel holds, and a peer that stops reading costs what it was sent so far:
+/// never waits behind more than the channel holds. Contents that a node asked for are read a little at a time, when
+/// those before are written, so a peer that stops reading costs the newest offer, whose octets all nodes share,
+/// and `Limits.contentBytesAhead`, whatever it asks for:
 ///
-///     frames ------------------------------------+--> channel (512 KiB) --> TLS --> socket
-///     chunks --> waiting here --while writable---+
+///     frames ----------------------------------------------------+--> channel (512 KiB) --> TLS --> socket
+///     an offer's chunks -------------+--> waiting --while writable-+
+///     wanted --read when none waits--+
+///
+/// A newer offer drops what waits and what is wanted; a newer request drops the contents of the one before.
 final class FleetConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -26,8 +31,11 @@ final class FleetConnection: ChannelInboundHandler {
     private var session: ControlSession
     private var decoder = FrameDecoder()
     private var context: ChannelHandlerContext?
-    private var waiting: [(correlation: UInt32, chunk: ChunkPayload)] = []
+    private var waiting: [WaitingChunk] = []
     private var waitingNext = 0
+    private var wanted: WantedContents?
+    private var requestCount = 0
+    private var isReading = false
     /// Whether the head was not offered because the channel took nothing.
     private var offerIsDue = false
     private var outstandingBytes = 0
@@ -35,6 +43,21 @@ final class FleetConnection: ChannelInboundHandler {
     private var deadlineTask: Scheduled<Void>?
     private var stalledSince: NIODeadline?
     private var isEnded = false
+
+    private struct WaitingChunk {
+        let correlation: UInt32
+        let chunk: ChunkPayload
+        /// Whether it holds contents that the node asked for, and not the offer itself.
+        let isContent: Bool
+    }
+
+    /// What is left of the node's newest request.
+    private struct WantedContents {
+        var digests: [Digest]
+        let correlation: UInt32
+        /// Tells it from requests before, whose contents may still be on their way here.
+        let number: Int
+    }
 
     init(peer: ControlSession.Peer, record: NodeRecord, fleet: Fleet) {
         session = ControlSession(peer: peer, clusterID: fleet.owner.store.clusterID)
@@ -112,34 +135,82 @@ final class FleetConnection: ChannelInboundHandler {
         !isEnded && session.sent == head
     }
 
-    /// Sends an offer, whose chunks replace those of any before.
+    /// Sends an offer, in place of all that is still to be sent of any before.
     func sendOffer(_ frame: ByteBuffer, chunks: [ChunkPayload], correlation: UInt32) {
-        waiting = []
-        waitingNext = 0
-        write(frame)
-        sendChunks(chunks, correlation: correlation)
-    }
-
-    /// Sends chunks, after those that wait already.
-    func sendChunks(_ chunks: [ChunkPayload], correlation: UInt32) {
         guard !isEnded else { return }
-        waiting.append(contentsOf: chunks.lazy.map { (correlation, $0) })
+        drop()
+        write(frame)
+        add(chunks, correlation: correlation, isContent: false)
         pump()
         context?.flush()
     }
 
+    /// Sends contents that the node lacks, in place of those that it asked for before.
+    private func sendBlobs(_ digests: [Digest], correlation: UInt32) {
+        waiting = waiting[waitingNext...].filter { !$0.isContent }
+        waitingNext = 0
+        requestCount += 1
+        wanted =
+            digests.isEmpty
+            ? nil
+            : WantedContents(digests: digests, correlation: correlation, number: requestCount)
+        pump()
+    }
+
+    private func add(_ chunks: [ChunkPayload], correlation: UInt32, isContent: Bool) {
+        waiting.append(
+            contentsOf: chunks.lazy.map {
+                WaitingChunk(correlation: correlation, chunk: $0, isContent: isContent)
+            }
+        )
+    }
+
+    private func drop() {
+        waiting = []
+        waitingNext = 0
+        wanted = nil
+    }
+
+    /// Writes what waits while the channel takes it, and reads more when nothing waits.
     private func pump() {
         guard let context else { return }
         while context.channel.isWritable, waitingNext < waiting.count {
-            let (correlation, chunk) = waiting[waitingNext]
+            let next = waiting[waitingNext]
             waitingNext += 1
-            write(chunk.header(correlation: correlation))
-            write(chunk.payload)
+            write(next.chunk.header(correlation: next.correlation))
+            write(next.chunk.payload)
             context.flush()
         }
-        if waitingNext == waiting.count, waitingNext > 0 {
-            waiting = []
-            waitingNext = 0
+        guard waitingNext == waiting.count else { return }
+        waiting = []
+        waitingNext = 0
+        if context.channel.isWritable { readWanted() }
+    }
+
+    /// Reads the next of the wanted contents; one reading at a time.
+    private func readWanted() {
+        guard !isEnded, !isReading, let wanted else { return }
+        isReading = true
+        let owner = fleet.owner
+        owner.run({ [library = owner.library] in
+            try await library.chunks(of: wanted.digests)
+        }) { result in
+            self.isReading = false
+            guard !self.isEnded else { return }
+            guard self.wanted?.number == wanted.number else { return self.pump() }
+            switch result {
+            case .success(let made?):
+                let rest = Array(wanted.digests.dropFirst(made.contentCount))
+                self.wanted?.digests = rest
+                if rest.isEmpty { self.wanted = nil }
+                self.add(made.payloads, correlation: wanted.correlation, isContent: true)
+                self.pump()
+            case .success(nil):
+                self.violated(.fieldInvalid(.wantBlobs, field: "digests"))
+            case .failure(let error):
+                owner.logger.error("fleet.blobs_failed", metadata: ["error": "\(error)"])
+                self.leave(.internal)
+            }
         }
     }
 
@@ -180,7 +251,7 @@ final class FleetConnection: ChannelInboundHandler {
         perform(session.leave(reason, detail: detail, retryAfter: retryAfter))
     }
 
-    func violated(_ error: FleetProtocolError) {
+    private func violated(_ error: FleetProtocolError) {
         perform(session.failed(error))
     }
 
@@ -206,7 +277,7 @@ final class FleetConnection: ChannelInboundHandler {
         case .greeted(let hello): fleet.greeted(hello, self)
         case .synchronise: fleet.synchronise(self)
         case .sendBlobs(let digests, let correlation):
-            fleet.sendBlobs(digests, correlation: correlation, to: self)
+            sendBlobs(digests, correlation: correlation)
         case .applied(let report): fleet.applied(report, self)
         case .heartbeat(let heartbeat):
             fleet.heartbeat(heartbeat, self)
@@ -240,8 +311,7 @@ final class FleetConnection: ChannelInboundHandler {
     private func ended(_ end: SessionEnd) {
         guard !isEnded else { return }
         isEnded = true
-        waiting = []
-        waitingNext = 0
+        drop()
         deadlineTask?.cancel()
         fleet.sessionEnded(self, end)
     }

@@ -17,8 +17,9 @@ package protocol FleetStore: Sendable {
     /// A manifest that some version had, as a base of deltas; `nil` if no version has this digest.
     func manifest(_ digest: Digest) async throws -> Manifest?
 
-    /// The contents with these digests; those that are not stored are left out.
-    func blobs(_ digests: [Digest]) async throws -> [Digest: [UInt8]]
+    /// The contents with these digests from the first on, until they have `bytesMax` octets or more, or one
+    /// is not stored; so at least one if the first is stored.
+    func leadingBlobs(_ digests: [Digest], bytesMax: Int) async throws -> [[UInt8]]
 
     /// All nodes that have joined and were not removed.
     func nodes() async throws -> [NodeRecord]

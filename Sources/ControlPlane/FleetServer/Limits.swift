@@ -69,6 +69,12 @@ enum Limits {
     /// Manifests kept as bases.
     static let manifestCountMax = 16
 
+    /// Octets of contents after which a session reads no more of what its node asked for until these are written.
+    ///
+    /// Four chunks keep a link busy while the next are read; with the last content, one session holds
+    /// less than 5 MiB however much its node asks for.
+    static let contentBytesAhead = 1 << 20
+
     /// Octets of encoded chunks kept for nodes that want the same.
     static let chunkCacheBytesMax = 32 << 20
 }

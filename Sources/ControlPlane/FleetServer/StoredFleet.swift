@@ -33,8 +33,8 @@ package struct StoredFleet: FleetStore, CertificateIssuer {
         try await store.manifest(digest: digest)
     }
 
-    package func blobs(_ digests: [Digest]) async throws -> [Digest: [UInt8]] {
-        try await store.blobs(digests)
+    package func leadingBlobs(_ digests: [Digest], bytesMax: Int) async throws -> [[UInt8]] {
+        try await store.leadingBlobs(digests, bytesMax: bytesMax)
     }
 
     package func nodes() async throws -> [NodeRecord] {

@@ -79,6 +79,17 @@ struct SynchronisationTests {
         #expect(link.sequence.active?.head.version == 1)
     }
 
+    @Test("A content that is asked for again in one request is sent once")
+    func repeatedContents() throws {
+        var link = Link()
+        link.connect()
+        let digest = Digest(hashing: content(0))
+        var message = WireWantBlobs()
+        message.digests = [wireOctets(digest.octets), wireOctets(digest.octets)]
+        let actions = link.control.received(FleetMessage.wantBlobs(message).frame(correlation: 7))
+        #expect(actions.last == .sendBlobs([digest], correlation: 7))
+    }
+
     @Test("A content error quarantines the digest: it is not sent again, the next one is")
     func quarantine() throws {
         var link = Link()
