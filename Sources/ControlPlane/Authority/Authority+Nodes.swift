@@ -105,7 +105,9 @@ extension Authority {
         return [issued.der, certificate]
     }
 
-    /// Whom a client certificate names, which TLS has found to be issued by this CA and in its time.
+    /// Whom a client certificate names, which TLS has found to be issued by this CA.
+    ///
+    /// Its end is looked at again here: a resumed TLS session is not verified anew.
     package func identify(certificate der: [UInt8]) async throws(AuthorityError) -> NodeIdentity {
         let fields: Certificate
         do {
@@ -115,6 +117,9 @@ extension Authority {
         }
         guard let name = fields.commonName, fields.uris == [nodeURI(name)] else {
             return .unknown(reason: "the certificate is not one of a node of this cluster")
+        }
+        guard fields.notAfterSeconds >= clock() / 1000 else {
+            return .unknown(reason: "the certificate of node \(name) has expired")
         }
         do {
             let node = try await store.node(name)

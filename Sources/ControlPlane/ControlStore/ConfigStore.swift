@@ -171,6 +171,6 @@ package protocol ConfigStore: Sendable {
     /// Whether the certificate with this SHA-256 was revoked, by itself or with its node.
     func isRevoked(certificate fingerprint: Digest) async throws(StoreError) -> Bool
 
-    /// Fingerprints of revoked certificates that have not ended yet.
+    /// Fingerprints of revoked certificates that have not ended yet, or ended minutes ago.
     func revokedCertificates() async throws(StoreError) -> Set<Digest>
 }

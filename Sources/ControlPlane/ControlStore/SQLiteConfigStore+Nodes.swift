@@ -274,7 +274,7 @@ extension SQLiteConfigStore {
     }
 
     package func revokedCertificates() async throws(StoreError) -> Set<Digest> {
-        let nowSeconds = clock() / 1000
+        let endSeconds = clock() / 1000 - StoreLimits.endedCertificateSeconds
         return try await read { db in
             let rows = try Data.fetchAll(
                 db,
@@ -282,7 +282,7 @@ extension SQLiteConfigStore {
                     SELECT fingerprint FROM certificates
                     WHERE revoked_ms IS NOT NULL AND not_after >= ?
                     """,
-                arguments: [nowSeconds]
+                arguments: [endSeconds]
             )
             return Set(rows.compactMap { Digest(octets: $0) })
         }
@@ -347,7 +347,10 @@ enum Nodes {
             sql: "UPDATE nodes SET fingerprint = ?, not_after = ? WHERE name = ?",
             arguments: [fingerprint, certificate.notAfterSeconds, node]
         )
-        try db.execute(sql: "DELETE FROM certificates WHERE not_after < ?", arguments: [now / 1000])
+        try db.execute(
+            sql: "DELETE FROM certificates WHERE not_after < ?",
+            arguments: [now / 1000 - StoreLimits.endedCertificateSeconds]
+        )
     }
 
     static func revokeCertificates(_ db: Database, of node: StoredNode, now: Int64) throws {
