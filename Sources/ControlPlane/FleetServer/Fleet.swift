@@ -205,10 +205,12 @@ final class Fleet {
         }
         owner.run({ [issuer = owner.issuer] in try await issuer.join(join) }) { result in
             switch result {
-            case .success(let accepted):
-                let record = NodeRecord(name: accepted.name, labels: join.labels)
-                self.nodes[accepted.name] = NodeEntry(record, now: self.now)
-                self.logger.notice("node.joined", metadata: ["node": "\(accepted.name)"])
+            case .success((let record, let accepted)):
+                // A node whose answer was lost joins again; it may have a session by then.
+                if self.nodes[record.name]?.id != record.id {
+                    self.nodes[record.name] = NodeEntry(record, now: self.now)
+                }
+                self.logger.notice("node.joined", metadata: ["node": "\(record.name)"])
                 connection.joinAccepted(accepted)
             case .failure(let error as JoinError):
                 self.logger.warning(
@@ -235,7 +237,12 @@ final class Fleet {
             return
         }
         let name = connection.name
-        var entry = nodes[name] ?? NodeEntry(connection.record, now: now)
+        // The certificate was looked at when the connection began; the node may be gone since then, and another
+        // one may have its name.
+        guard var entry = nodes[name], entry.id == connection.record.id else {
+            connection.leave(.removed, detail: "the node was removed")
+            return
+        }
         if entry.isRevoked {
             connection.leave(.revoked)
             return

@@ -40,6 +40,8 @@ package protocol FleetStore: Sendable {
 /// What is remembered of a node.
 package struct NodeRecord: Sendable, Equatable {
     package let name: String
+    /// Tells it from an earlier or later node of the same name.
+    package let id: [UInt8]
     package let labels: [String: String]
     /// Whether the operator wants it drained.
     package let isDraining: Bool
@@ -49,12 +51,13 @@ package struct NodeRecord: Sendable, Equatable {
 
     package init(
         name: String,
+        id: [UInt8],
         labels: [String: String],
         isDraining: Bool = false,
         isRevoked: Bool = false,
         seenAtMilliseconds: Int64? = nil
     ) {
-        (self.name, self.labels) = (name, labels)
+        (self.name, self.id, self.labels) = (name, id, labels)
         (self.isDraining, self.isRevoked) = (isDraining, isRevoked)
         self.seenAtMilliseconds = seenAtMilliseconds
     }
@@ -64,8 +67,9 @@ package struct NodeRecord: Sendable, Equatable {
 package protocol CertificateIssuer: Sendable {
     /// Checks the token and the request, and uses the token up.
     ///
+    /// - Returns: The node as it is remembered, and the answer to it.
     /// - Throws: `JoinError`; any other error is told as `unavailable` and logged.
-    func join(_ request: WireJoin) async throws -> WireJoinAccepted
+    func join(_ request: WireJoin) async throws -> (NodeRecord, WireJoinAccepted)
 
     /// The next certificate of a member, for the key in its request.
     func renew(node: String, certificateRequest: [UInt8]) async throws -> WireRenewed

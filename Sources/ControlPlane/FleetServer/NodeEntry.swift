@@ -6,6 +6,7 @@ import NIOCore
 /// What the server knows of one node: each fact by itself, as it was reported.
 struct NodeEntry {
     let name: String
+    let id: [UInt8]
     var labels: [String: String]
     var build = ""
     /// Whether the operator wants it drained.
@@ -35,7 +36,7 @@ struct NodeEntry {
     var traffic: TrafficSummary?
 
     init(_ record: NodeRecord, now: NIODeadline) {
-        name = record.name
+        (name, id) = (record.name, record.id)
         labels = record.labels
         drainIsWanted = record.isDraining
         isRevoked = record.isRevoked

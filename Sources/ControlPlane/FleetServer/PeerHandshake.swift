@@ -82,7 +82,7 @@ final class PeerHandshake: ChannelInboundHandler, RemovableChannelHandler {
             return
         }
         guard let certificate else {
-            replace(context, .stranger, NodeRecord(name: "", labels: [:]))
+            replace(context, .stranger, NodeRecord(name: "", id: [], labels: [:]))
             return
         }
         let owner = fleet.owner

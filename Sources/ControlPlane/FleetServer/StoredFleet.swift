@@ -70,7 +70,7 @@ package struct StoredFleet: FleetStore, CertificateIssuer {
 
     // MARK: Authority
 
-    package func join(_ request: WireJoin) async throws -> WireJoinAccepted {
+    package func join(_ request: WireJoin) async throws -> (NodeRecord, WireJoinAccepted) {
         let membership: Membership
         do {
             membership = try await authority.join(
@@ -89,7 +89,7 @@ package struct StoredFleet: FleetStore, CertificateIssuer {
         accepted.signingKey = wireOctets(authority.manifestKey.rawOctets)
         accepted.notAfterUnixSeconds = membership.node.notAfterSeconds
         accepted.name = membership.node.name
-        return accepted
+        return (NodeRecord(membership.node), accepted)
     }
 
     package func renew(node: String, certificateRequest: [UInt8]) async throws -> WireRenewed {
@@ -119,6 +119,7 @@ extension NodeRecord {
     init(_ node: StoredNode) {
         self.init(
             name: node.name,
+            id: node.id,
             labels: node.labels,
             isDraining: node.isDraining,
             isRevoked: node.isRevoked,

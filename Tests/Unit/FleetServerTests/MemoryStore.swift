@@ -93,17 +93,23 @@ final class MemoryStore: FleetStore {
 final class ScriptedIssuer: CertificateIssuer {
     struct State: Sendable {
         var refusal: JoinError?
+        /// The generation of nodes that join.
+        var generation: UInt8 = 1
         var renewals = 0
         var renewed = WireRenewed()
     }
 
     let state = Mutex(State())
 
-    func join(_ request: WireJoin) async throws -> WireJoinAccepted {
-        if let refusal = state.withLock({ $0.refusal }) { throw refusal }
+    func join(_ request: WireJoin) async throws -> (NodeRecord, WireJoinAccepted) {
+        let state = state.withLock { $0 }
+        if let refusal = state.refusal { throw refusal }
         var accepted = WireJoinAccepted()
+        accepted.clusterID = wireOctets(FleetServerTests.clusterID)
+        accepted.signingKey = wireOctets([UInt8](repeating: 1, count: 32))
+        accepted.certificateChain = [wireOctets([1])]
         accepted.name = request.name
-        return accepted
+        return (record(request.name, generation: state.generation), accepted)
     }
 
     func renew(node: String, certificateRequest: [UInt8]) async throws -> WireRenewed {

@@ -1,6 +1,7 @@
 import FleetMessages
 import FleetModel
 import NIOCore
+import Synchronization
 import Testing
 
 @testable import FleetProtocol
@@ -22,5 +23,62 @@ struct SessionTests {
             return
         }
         #expect(try await bench.directory.node("edge-1")?.isConnected == true)
+    }
+
+    @Test("a node that was removed before its Hello is not admitted")
+    func removedBeforeHello() async throws {
+        try await bench.remember("edge-1")
+        let peer = try await bench.connect("edge-1")
+        try await bench.directory.remove("edge-1", note: note)
+        try await peer.send(.hello(peer.hello()))
+        #expect(try await peer.goodbye().reason == .removed)
+        #expect(try await bench.directory.node("edge-1") == nil)
+    }
+
+    @Test("a removed node does not pass for the one that has its name now")
+    func removedAndReplaced() async throws {
+        try await bench.remember("edge-1")
+        let peer = try await bench.connect("edge-1")
+        try await bench.directory.remove("edge-1", note: note)
+        bench.issuer.state.withLock { $0.generation = 2 }
+        guard case .joinAccepted = try await bench.join("edge-1") else {
+            Issue.record("the new node did not join")
+            return
+        }
+        try await peer.send(.hello(peer.hello()))
+        #expect(try await peer.goodbye().reason == .removed)
+        let other = try await bench.connect(record("edge-1", generation: 2))
+        try await other.send(.hello(other.hello()))
+        guard case .welcome = try await other.next() else {
+            Issue.record("the new node is not welcome")
+            return
+        }
+    }
+
+    @Test("a node that was revoked before its Hello is told so")
+    func revokedBeforeHello() async throws {
+        try await bench.remember("edge-1")
+        let peer = try await bench.connect("edge-1")
+        try await bench.directory.revoke("edge-1", note: note)
+        try await peer.send(.hello(peer.hello()))
+        #expect(try await peer.goodbye().reason == .revoked)
+    }
+
+    @Test("a node that joins again keeps its session and its drain")
+    func joinsAgain() async throws {
+        try await bench.remember("edge-1")
+        let peer = try await bench.session("edge-1")
+        try await bench.directory.drain("edge-1", note: note)
+        guard case .command = try await peer.next() else {
+            Issue.record("no command")
+            return
+        }
+        guard case .joinAccepted = try await bench.join("edge-1") else {
+            Issue.record("not accepted")
+            return
+        }
+        let node = try await bench.directory.node("edge-1")
+        #expect(node?.isConnected == true)
+        #expect(node?.state == .draining)
     }
 }

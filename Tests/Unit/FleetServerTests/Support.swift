@@ -41,6 +41,15 @@ func signed(_ manifest: Manifest, version: UInt64, epoch: UInt64 = 1) throws -> 
     return try #require(SignedManifest(head: head, manifest: manifest))
 }
 
+/// A node as it is remembered; `generation` tells it from another of its name.
+func record(
+    _ name: String,
+    generation: UInt8 = 1,
+    labels: [String: String] = [:]
+) -> NodeRecord {
+    NodeRecord(name: name, id: [UInt8](repeating: generation, count: 16), labels: labels)
+}
+
 /// A fleet without sockets, whose clocks stand until a test moves them.
 struct FleetBench {
     let loop = NIOAsyncTestingEventLoop()
@@ -63,13 +72,13 @@ struct FleetBench {
 
     /// Lets the server know the nodes as if it had started with them.
     func remember(_ names: String...) async throws {
-        let records = names.map { NodeRecord(name: $0, labels: [:]) }
+        let records = names.map { record($0) }
         try await fleet.read { $0.remember(records) }
     }
 
     /// A connection whose peer was identified, and takes so many octets before it stops.
     func connect(_ name: String, takes bytesMax: Int = .max) async throws -> TestPeer {
-        try await connect(NodeRecord(name: name, labels: [:]), takes: bytesMax)
+        try await connect(record(name), takes: bytesMax)
     }
 
     func connect(_ record: NodeRecord, takes bytesMax: Int = .max) async throws -> TestPeer {
@@ -101,9 +110,34 @@ struct FleetBench {
         return peer
     }
 
+    /// A connection whose peer has no certificate.
+    func stranger() async throws -> TestPeer {
+        let channel = try await NIOAsyncTestingChannel(loop: loop) { [fleet] channel in
+            let connection = FleetConnection(
+                peer: .stranger,
+                record: NodeRecord(name: "", id: [], labels: [:]),
+                fleet: fleet.onLoop
+            )
+            try channel.pipeline.syncOperations.addHandler(connection)
+        }
+        try await channel.connect(to: Self.address).get()
+        return TestPeer(channel, name: "")
+    }
+
     /// Where nobody connects to: a channel of a test is only active once it has connected.
     private static var address: SocketAddress {
         get throws { try SocketAddress(ipAddress: "127.0.0.1", port: 1) }
+    }
+
+    /// Asks to join under this name and returns the answer.
+    func join(_ name: String) async throws -> FleetMessage {
+        let peer = try await stranger()
+        var join = WireJoin()
+        join.token = "token"
+        join.name = name
+        join.certificateRequest = wireOctets([1])
+        try await peer.send(.join(join))
+        return try await peer.next()
     }
 
     /// Makes a version the head.
