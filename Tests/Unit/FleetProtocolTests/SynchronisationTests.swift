@@ -251,3 +251,94 @@ struct SynchronisationTests {
         #expect(report.active?.version == 1)
     }
 }
+
+@Suite("Versions that are offered again while they are applied")
+struct RepeatedOfferTests {
+    private let first: SignedManifest
+    private let again: SignedManifest
+    private let other: SignedManifest
+
+    init() throws {
+        first = try signed(try manifest(routes: 1), version: 1)
+        other = try signed(try manifest(routes: 2), version: 2)
+        again = try signed(try manifest(routes: 1), version: 3)
+    }
+
+    private func candidate(_ version: SignedManifest) -> Candidate {
+        Candidate(version: version, blobs: [:])
+    }
+
+    private func isReceived(_ actions: [ApplySequence.Action], _ version: SignedManifest) -> Bool {
+        guard actions.count == 1, case .report(let report) = actions[0] else { return false }
+        return report.outcome == .received && report.subject == Holding(version.head)
+    }
+
+    @Test("the same offer in each state neither discards the work nor starts it again")
+    func sameOffer() {
+        var sequence = ApplySequence(active: nil)
+        _ = sequence.offered(candidate(first))
+        #expect(isReceived(sequence.offered(candidate(first)), first))
+        let prepared = sequence.prepared()
+        #expect(prepared.last == .activate(candidate(first)))
+        #expect(isReceived(sequence.offered(candidate(first)), first))
+        let activated = sequence.activated()
+        #expect(activated.last == .confirm(candidate(first)))
+        #expect(isReceived(sequence.offered(candidate(first)), first))
+        let confirmed = sequence.confirmed(lastGoodProblem: nil)
+        #expect(confirmed.count == 1)
+        #expect(sequence.active == first)
+        #expect(sequence.pending == nil)
+    }
+
+    @Test("a newer number of the same content is served in the end")
+    func newerNumber() {
+        var sequence = ApplySequence(active: nil)
+        _ = sequence.offered(candidate(first))
+        #expect(isReceived(sequence.offered(candidate(again)), again))
+        #expect(sequence.prepared().last == .activate(candidate(first)))
+        _ = sequence.activated()
+        let actions = sequence.confirmed(lastGoodProblem: nil)
+        #expect(actions.contains(.renumber(again.head)))
+        #expect(sequence.active == again)
+    }
+
+    @Test("what came in between and was taken back is not applied")
+    func takenBack() {
+        var sequence = ApplySequence(active: nil)
+        _ = sequence.offered(candidate(first))
+        _ = sequence.offered(candidate(other))
+        _ = sequence.offered(candidate(again))
+        #expect(sequence.prepared().last == .activate(candidate(first)))
+        _ = sequence.activated()
+        _ = sequence.confirmed(lastGoodProblem: nil)
+        #expect(sequence.active == again)
+        #expect(sequence.pending == nil)
+    }
+
+    @Test("a failure of the environment is tried again under the newest number")
+    func environment() {
+        var random = SplitMix64(seed: 1)
+        var sequence = ApplySequence(active: nil)
+        _ = sequence.offered(candidate(first))
+        _ = sequence.offered(candidate(again))
+        _ = sequence.prepared()
+        let failed = sequence.failed(.environment, [], using: &random)
+        guard case .retryAfter? = failed.last else {
+            Issue.record("it is not tried again: \(failed)")
+            return
+        }
+        #expect(sequence.retryDue() == [.prepare(candidate(again))])
+    }
+
+    @Test("a rejection of the content ends it, whatever its number")
+    func content() {
+        var random = SplitMix64(seed: 1)
+        var sequence = ApplySequence(active: nil)
+        _ = sequence.offered(candidate(first))
+        _ = sequence.offered(candidate(again))
+        let failed = sequence.failed(.content, [], using: &random)
+        #expect(failed.count == 1)
+        #expect(sequence.quarantined == [first.head.digest])
+        #expect(sequence.pending == nil)
+    }
+}
