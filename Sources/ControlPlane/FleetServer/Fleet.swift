@@ -269,6 +269,16 @@ final class Fleet {
         connection.admitted(welcome)
     }
 
+    /// Whether the node may have another certificate now; if so, it may not for a while.
+    func admitRenewal(_ connection: FleetConnection) -> Bool {
+        guard let entry = nodes[connection.name] else { return false }
+        if let asked = entry.renewalAskedAt, now - asked < .seconds(Limits.renewalSeconds) {
+            return false
+        }
+        nodes[connection.name]?.renewalAskedAt = now
+        return true
+    }
+
     /// A member's session is over.
     func sessionEnded(_ connection: FleetConnection, _ end: SessionEnd) {
         endFullSync(connection)

@@ -291,6 +291,11 @@ final class FleetConnection: ChannelInboundHandler {
     }
 
     private func renew(_ request: [UInt8], _ correlation: UInt32) {
+        guard fleet.admitRenewal(self) else {
+            var message = WireRenewed()
+            message.refusal = "a certificate is issued once in \(Limits.renewalSeconds) seconds"
+            return perform(session.renewed(message, correlation: correlation))
+        }
         let owner = fleet.owner
         owner.run({ [issuer = owner.issuer, name] in
             try await issuer.renew(node: name, certificateRequest: request)

@@ -22,6 +22,11 @@ enum Limits {
     static let joinsPerSecond = 100.0
     static let joinsBurst = 200.0
 
+    /// Seconds between renewals of one node's certificate; one sooner is refused.
+    ///
+    /// Each is a signature and a durable write. A node renews twice a day, and tries again after five minutes.
+    static let renewalSeconds: Int64 = 60
+
     /// Nodes that are being sent a whole manifest at once; others are told when to ask again.
     static let fullSyncCountMax = 64
 

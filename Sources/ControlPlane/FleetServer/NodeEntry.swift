@@ -19,6 +19,8 @@ struct NodeEntry {
     /// When the session was last heard of.
     var heardAt: NIODeadline
     var seenAtMilliseconds: Int64?
+    /// When it last asked for a certificate.
+    var renewalAskedAt: NIODeadline?
     /// Whether it had a session with this process.
     var wasHeard = false
     /// Whether the store does not know yet when it was heard of.

@@ -96,7 +96,7 @@ final class ScriptedIssuer: CertificateIssuer {
         /// The generation of nodes that join.
         var generation: UInt8 = 1
         var renewals = 0
-        var renewed = WireRenewed()
+        var renewedUntilSeconds: Int64 = 1_900_000_000
     }
 
     let state = Mutex(State())
@@ -115,7 +115,10 @@ final class ScriptedIssuer: CertificateIssuer {
     func renew(node: String, certificateRequest: [UInt8]) async throws -> WireRenewed {
         state.withLock { state in
             state.renewals += 1
-            return state.renewed
+            var renewed = WireRenewed()
+            renewed.certificateChain = [wireOctets([1])]
+            renewed.notAfterUnixSeconds = state.renewedUntilSeconds
+            return renewed
         }
     }
 

@@ -140,6 +140,15 @@ struct FleetBench {
         return try await peer.next()
     }
 
+    /// Lets time pass while the peers, which are steady, send heartbeats.
+    func pass(seconds: Int, _ peers: TestPeer...) async throws {
+        for _ in 0..<seconds {
+            for peer in peers { try await peer.send(.heartbeat(WireHeartbeat())) }
+            clock.milliseconds += 1_000
+            await loop.advanceTime(by: .seconds(1))
+        }
+    }
+
     /// Makes a version the head.
     func commit(_ version: SignedManifest) async throws {
         store.commit(version)
