@@ -12,8 +12,8 @@ package struct Membership: Sendable {
 
 /// Whom a client certificate names.
 package enum NodeIdentity: Hashable, Sendable {
-    /// A member.
-    case member(StoredNode)
+    /// A member, and the certificate's last moment in seconds since 1970-01-01 UTC.
+    case member(StoredNode, notAfterSeconds: Int64)
     /// It was a member, and was revoked.
     case revoked(name: String)
     /// It is no member's certificate: of another cluster, of a removed node, or of none.
@@ -128,7 +128,7 @@ extension Authority {
                 return .unknown(reason: "the certificate is of a node that was removed")
             }
             guard let node else { return .unknown(reason: "the node was removed") }
-            return .member(node)
+            return .member(node, notAfterSeconds: fields.notAfterSeconds)
         } catch {
             throw .store(error)
         }

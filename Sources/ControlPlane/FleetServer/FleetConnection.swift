@@ -28,6 +28,8 @@ final class FleetConnection: ChannelInboundHandler {
     var isFullySyncing = false
 
     private let fleet: Fleet
+    /// When the newest certificate that this connection knows of ends, in seconds since 1970-01-01 UTC.
+    private var certificateEndSeconds: Int64
     private var session: ControlSession
     private var decoder = FrameDecoder()
     private var context: ChannelHandlerContext?
@@ -59,11 +61,27 @@ final class FleetConnection: ChannelInboundHandler {
         let number: Int
     }
 
-    init(peer: ControlSession.Peer, record: NodeRecord, fleet: Fleet) {
+    /// A connection of the member that a certificate named, which ends at the given time.
+    convenience init(member record: NodeRecord, certificateEndSeconds: Int64, fleet: Fleet) {
+        self.init(.member(name: record.name), record, certificateEndSeconds, fleet)
+    }
+
+    /// A connection without a certificate.
+    convenience init(fleet: Fleet) {
+        self.init(.stranger, NodeRecord(name: "", id: [], labels: [:]), .max, fleet)
+    }
+
+    private init(
+        _ peer: ControlSession.Peer,
+        _ record: NodeRecord,
+        _ certificateEndSeconds: Int64,
+        _ fleet: Fleet
+    ) {
         session = ControlSession(peer: peer, clusterID: fleet.owner.store.clusterID)
         self.record = record
+        self.certificateEndSeconds = certificateEndSeconds
         self.fleet = fleet
-        if case .member(let name) = peer { self.name = name } else { name = "" }
+        name = record.name
         deadline = fleet.now + .seconds(Limits.handshakeSeconds)
     }
 
@@ -302,7 +320,11 @@ final class FleetConnection: ChannelInboundHandler {
         }) { result in
             var message = WireRenewed()
             switch result {
-            case .success(let renewed): message = renewed
+            case .success(let renewed):
+                message = renewed
+                if renewed.refusal.isEmpty {
+                    self.certificateEndSeconds = renewed.notAfterUnixSeconds
+                }
             case .failure(let error):
                 owner.logger.error("node.renewal_failed", metadata: ["error": "\(error)"])
                 message.refusal = "the control plane cannot issue certificates now"
@@ -345,7 +367,8 @@ final class FleetConnection: ChannelInboundHandler {
         }
     }
 
-    /// Looks, once a second, whether the peer was silent or took nothing for too long.
+    /// Looks, once a second, whether the peer was silent or took nothing for too long, and whether its certificate
+    /// has ended.
     private func watch() {
         guard let context else { return }
         let loopBound = NIOLoopBound(self, eventLoop: context.eventLoop)
@@ -362,6 +385,8 @@ final class FleetConnection: ChannelInboundHandler {
             abort()
         } else if now >= deadline {
             perform(session.deadlinePassed())
+        } else if fleet.owner.clock() / 1_000 > certificateEndSeconds {
+            leave(.unknownNode, detail: "the certificate of node \(name) has expired")
         } else {
             watch()
         }

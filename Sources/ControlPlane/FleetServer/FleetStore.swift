@@ -80,8 +80,8 @@ package protocol CertificateIssuer: Sendable {
 
 /// Whom a certificate names.
 package enum PeerIdentity: Sendable, Equatable {
-    /// A member, and the labels it joined with.
-    case member(NodeRecord)
+    /// A member, and the certificate's last moment in seconds since 1970-01-01 UTC.
+    case member(NodeRecord, notAfterSeconds: Int64)
     /// It was a member, and must be told that it is no longer one.
     case revoked(name: String)
     /// The certificate is not one of this cluster's node certificates, or the node was removed.

@@ -108,7 +108,7 @@ package struct StoredFleet: FleetStore, CertificateIssuer {
 
     package func identify(certificate: [UInt8]) async throws -> PeerIdentity {
         switch try await authority.identify(certificate: certificate) {
-        case .member(let node): .member(NodeRecord(node))
+        case .member(let node, let end): .member(NodeRecord(node), notAfterSeconds: end)
         case .revoked(let name): .revoked(name: name)
         case .unknown(let reason): .unknown(reason: reason)
         }

@@ -31,12 +31,16 @@ struct IdentityTests {
         let first = membership.chain[0]
         let second = try await authority.renew(node: "edge-1", request: makeRequest("edge-1"))[0]
         for der in [first, second] {
-            guard case .member(let node) = try await authority.identify(certificate: der) else {
+            guard case .member(let node, _) = try await authority.identify(certificate: der) else {
                 Issue.record("not a member")
                 return
             }
             #expect(node.name == "edge-1" && node.labels == ["site": "ams"])
         }
+        guard case .member(_, let end) = try await authority.identify(certificate: first) else {
+            return
+        }
+        #expect(end == (try Certificate(der: first).notAfterSeconds))
     }
 
     @Test("a certificate is good in its last second and expired after it")
@@ -45,7 +49,8 @@ struct IdentityTests {
         let der = membership.chain[0]
         let end = try Certificate(der: der).notAfterSeconds
         scratch.clock.now = end * 1_000 + 999
-        #expect(try await authority.identify(certificate: der) == .member(membership.node))
+        let identity = try await authority.identify(certificate: der)
+        #expect(identity == .member(membership.node, notAfterSeconds: end))
         scratch.clock.now += 1
         #expect(try await reason(der).contains("expired"))
     }
@@ -64,9 +69,13 @@ struct IdentityTests {
         #expect(try await reason(der).contains("removed"))
         let other = try await authority.join("edge-1")
         #expect(try await reason(der).contains("removed"))
-        #expect(
-            try await authority.identify(certificate: other.chain[0]) == .member(other.node)
-        )
+        guard
+            case .member(let node, _) = try await authority.identify(certificate: other.chain[0])
+        else {
+            Issue.record("not a member")
+            return
+        }
+        #expect(node == other.node)
     }
 
     @Test("a node of another cluster, a server's certificate and octets that are none are unknown")

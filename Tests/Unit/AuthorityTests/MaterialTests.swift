@@ -29,7 +29,7 @@ struct MaterialTests {
     func certificateSurvives() async throws {
         let der = try await joined()
         let (_, authority) = try await scratch.open()
-        guard case .member(let node) = try await authority.identify(certificate: der) else {
+        guard case .member(let node, _) = try await authority.identify(certificate: der) else {
             Issue.record("not a member")
             return
         }

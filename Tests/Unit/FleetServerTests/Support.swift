@@ -84,8 +84,8 @@ struct FleetBench {
     func connect(_ record: NodeRecord, takes bytesMax: Int = .max) async throws -> TestPeer {
         let channel = try await NIOAsyncTestingChannel(loop: loop) { [fleet] channel in
             let connection = FleetConnection(
-                peer: .member(name: record.name),
-                record: record,
+                member: record,
+                certificateEndSeconds: 1_800_086_400,
                 fleet: fleet.onLoop
             )
             try channel.pipeline.syncOperations.addHandler(Intake(bytesMax: bytesMax))
@@ -113,11 +113,7 @@ struct FleetBench {
     /// A connection whose peer has no certificate.
     func stranger() async throws -> TestPeer {
         let channel = try await NIOAsyncTestingChannel(loop: loop) { [fleet] channel in
-            let connection = FleetConnection(
-                peer: .stranger,
-                record: NodeRecord(name: "", id: [], labels: [:]),
-                fleet: fleet.onLoop
-            )
+            let connection = FleetConnection(fleet: fleet.onLoop)
             try channel.pipeline.syncOperations.addHandler(connection)
         }
         try await channel.connect(to: Self.address).get()
