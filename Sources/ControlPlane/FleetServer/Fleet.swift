@@ -9,7 +9,7 @@ final class Fleet {
     let owner: FleetLoop
     private(set) var head: SignedManifest?
     private(set) var nodes: [String: NodeEntry] = [:]
-    /// Connections of any kind, and those whose peer is not known yet.
+    /// Connections of any kind, and those that are not admitted yet.
     private(set) var connectionCount = 0
     private(set) var handshakeCount = 0
     private var fullSyncCount = 0
@@ -186,7 +186,7 @@ final class Fleet {
         return true
     }
 
-    /// The peer of a connection is known, or the handshake failed.
+    /// A counted connection is admitted, or it ended before.
     func handshakeEnded() {
         handshakeCount -= 1
     }

@@ -45,6 +45,8 @@ final class FleetConnection: ChannelInboundHandler {
     private var deadlineTask: Scheduled<Void>?
     private var stalledSince: NIODeadline?
     private var isEnded = false
+    /// Whether it counts as a connection that is not admitted yet.
+    private var isHandshaking = true
 
     private struct WaitingChunk {
         let correlation: UInt32
@@ -95,6 +97,7 @@ final class FleetConnection: ChannelInboundHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         deadlineTask?.cancel()
+        handshakeEnded()
         self.context = nil
     }
 
@@ -254,6 +257,7 @@ final class FleetConnection: ChannelInboundHandler {
     }
 
     func admitted(_ welcome: WireWelcome) {
+        handshakeEnded()
         perform(session.admitted(welcome))
     }
 
@@ -338,9 +342,16 @@ final class FleetConnection: ChannelInboundHandler {
     private func ended(_ end: SessionEnd) {
         guard !isEnded else { return }
         isEnded = true
+        handshakeEnded()
         drop()
         deadlineTask?.cancel()
         fleet.sessionEnded(self, end)
+    }
+
+    private func handshakeEnded() {
+        guard isHandshaking else { return }
+        isHandshaking = false
+        fleet.handshakeEnded()
     }
 
     /// Closes once the peer has taken goodbye, or after a short while.

@@ -7,9 +7,10 @@ enum Limits {
     /// Four times the fleet that one control plane is measured with.
     static let connectionCountMax = 4_096
 
-    /// Connections that have not said Hello or Join; further ones are closed unheard.
+    /// Connections that are not admitted yet; further ones are closed unheard.
     ///
-    /// A handshake takes about a millisecond, so this many are done within half a second.
+    /// A handshake takes about a millisecond, so this many are done within half a second. Who has been through TLS
+    /// and says nothing counts too: a stranger holds no more than a place here, and for 20 seconds at most.
     static let handshakeCountMax = 512
 
     /// Sessions admitted per second, and at once; others are told when to come back.

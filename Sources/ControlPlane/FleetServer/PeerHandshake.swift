@@ -115,7 +115,6 @@ final class PeerHandshake: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func replace(_ context: ChannelHandlerContext, _ connection: FleetConnection) {
-        isReplaced = true
         let operations = context.pipeline.syncOperations
         do {
             try operations.addHandler(connection, position: .after(self))
@@ -123,6 +122,8 @@ final class PeerHandshake: ChannelInboundHandler, RemovableChannelHandler {
             context.close(promise: nil)
             return
         }
+        // From here on the connection counts itself.
+        isReplaced = true
         if early.readableBytes > 0 { context.fireChannelRead(NIOAny(early)) }
         operations.removeHandler(self, promise: nil)
     }
@@ -136,6 +137,6 @@ final class PeerHandshake: ChannelInboundHandler, RemovableChannelHandler {
         guard !isDecided else { return }
         isDecided = true
         deadline?.cancel()
-        fleet.handshakeEnded()
+        if !isReplaced { fleet.handshakeEnded() }
     }
 }

@@ -83,6 +83,7 @@ struct FleetBench {
 
     func connect(_ record: NodeRecord, takes bytesMax: Int = .max) async throws -> TestPeer {
         let channel = try await NIOAsyncTestingChannel(loop: loop) { [fleet] channel in
+            try Self.accept(channel, fleet.onLoop)
             let connection = FleetConnection(
                 member: record,
                 certificateEndSeconds: 1_800_086_400,
@@ -113,6 +114,7 @@ struct FleetBench {
     /// A connection whose peer has no certificate.
     func stranger() async throws -> TestPeer {
         let channel = try await NIOAsyncTestingChannel(loop: loop) { [fleet] channel in
+            try Self.accept(channel, fleet.onLoop)
             let connection = FleetConnection(fleet: fleet.onLoop)
             try channel.pipeline.syncOperations.addHandler(connection)
         }
@@ -123,6 +125,11 @@ struct FleetBench {
     /// Where nobody connects to: a channel of a test is only active once it has connected.
     private static var address: SocketAddress {
         get throws { try SocketAddress(ipAddress: "127.0.0.1", port: 1) }
+    }
+
+    private static func accept(_ channel: NIOAsyncTestingChannel, _ fleet: Fleet) throws {
+        guard fleet.accept() else { throw ChannelError.inputClosed }
+        channel.closeFuture.assumeIsolated().whenComplete { _ in fleet.connectionClosed() }
     }
 
     /// Asks to join under this name and returns the answer.
