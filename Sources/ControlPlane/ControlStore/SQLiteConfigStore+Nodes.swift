@@ -196,7 +196,7 @@ extension SQLiteConfigStore {
 
     package func nodes() async throws(StoreError) -> [StoredNode] {
         try await read { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM nodes ORDER BY name").map(Nodes.read)
+            try Row.fetchAll(db, sql: Nodes.rows + " ORDER BY n.name").map(Nodes.read)
         }
     }
 
@@ -291,9 +291,12 @@ extension SQLiteConfigStore {
 
 /// Reading and writing of nodes within a transaction.
 enum Nodes {
+    static let rows = """
+        SELECT n.*, t.labels AS token_labels FROM nodes n JOIN tokens t ON t.id = n.token_id
+        """
+
     static func find(_ db: Database, _ name: String) throws -> StoredNode? {
-        try Row.fetchOne(db, sql: "SELECT * FROM nodes WHERE name = ?", arguments: [name])
-            .map(read)
+        try Row.fetchOne(db, sql: rows + " WHERE n.name = ?", arguments: [name]).map(read)
     }
 
     static func require(_ db: Database, _ name: String) throws -> StoredNode {
@@ -371,6 +374,7 @@ enum Nodes {
             name: name,
             id: [UInt8](row["node_id"] as Data),
             labels: try Labels.decode(row["labels"]),
+            tokenLabels: try Labels.decode(row["token_labels"]),
             isDraining: row["draining"],
             revokedMilliseconds: row["revoked_ms"],
             createdMilliseconds: row["created_ms"],

@@ -43,6 +43,8 @@ package struct NodeRecord: Sendable, Equatable {
     /// Tells it from an earlier or later node of the same name.
     package let id: [UInt8]
     package let labels: [String: String]
+    /// Those that its token asks for: it keeps them, whatever it says later.
+    package let tokenLabels: [String: String]
     /// Whether the operator wants it drained.
     package let isDraining: Bool
     package let isRevoked: Bool
@@ -53,11 +55,13 @@ package struct NodeRecord: Sendable, Equatable {
         name: String,
         id: [UInt8],
         labels: [String: String],
+        tokenLabels: [String: String] = [:],
         isDraining: Bool = false,
         isRevoked: Bool = false,
         seenAtMilliseconds: Int64? = nil
     ) {
-        (self.name, self.id, self.labels) = (name, id, labels)
+        (self.name, self.id) = (name, id)
+        (self.labels, self.tokenLabels) = (labels, tokenLabels)
         (self.isDraining, self.isRevoked) = (isDraining, isRevoked)
         self.seenAtMilliseconds = seenAtMilliseconds
     }

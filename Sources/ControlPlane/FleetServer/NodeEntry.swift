@@ -7,7 +7,9 @@ import NIOCore
 struct NodeEntry {
     let name: String
     let id: [UInt8]
-    var labels: [String: String]
+    private(set) var labels: [String: String]
+    /// What the node's token asks for.
+    let tokenLabels: [String: String]
     var build = ""
     /// Whether the operator wants it drained.
     var drainIsWanted: Bool
@@ -39,7 +41,7 @@ struct NodeEntry {
 
     init(_ record: NodeRecord, now: NIODeadline) {
         (name, id) = (record.name, record.id)
-        labels = record.labels
+        (labels, tokenLabels) = (record.labels, record.tokenLabels)
         drainIsWanted = record.isDraining
         isRevoked = record.isRevoked
         seenAtMilliseconds = record.seenAtMilliseconds
@@ -48,8 +50,10 @@ struct NodeEntry {
     }
 
     /// Takes over what a Hello says.
+    ///
+    /// A node may be started with other labels than it joined with, but for those that its token asks for.
     mutating func greeted(_ hello: WireHello) {
-        labels = hello.labels
+        labels = hello.labels.merging(tokenLabels) { _, joined in joined }
         build = hello.build
         active = Holding(hello.active)
         isDraining = hello.draining

@@ -121,6 +121,7 @@ extension NodeRecord {
             name: node.name,
             id: node.id,
             labels: node.labels,
+            tokenLabels: node.tokenLabels,
             isDraining: node.isDraining,
             isRevoked: node.isRevoked,
             seenAtMilliseconds: node.seenMilliseconds

@@ -102,7 +102,10 @@ struct NodeTests {
             try await join(digest, "edge-1", labels: ["zone": "a"])
         }
         clock.now -= 1
-        try await join(digest, "edge-1", labels: ["zone": "a", "rack": "3"])
+        let node = try await join(digest, "edge-1", labels: ["zone": "a", "rack": "3"])
+        #expect(node.labels == ["zone": "a", "rack": "3"])
+        #expect(node.tokenLabels == ["zone": "a"])
+        #expect(try await store.nodes() == [node])
         #expect(try await store.revokeToken(stored.id, note: note))
         #expect(try await store.node("edge-1") != nil)
 

@@ -81,4 +81,23 @@ struct SessionTests {
         #expect(node?.isConnected == true)
         #expect(node?.state == .draining)
     }
+
+    @Test("a node may change its labels, but for those that its token asks for")
+    func labels() async throws {
+        let joined = record(
+            "edge-1",
+            labels: ["site": "ams", "rack": "1"],
+            tokenLabels: ["site": "ams"]
+        )
+        try await bench.fleet.read { $0.remember([joined]) }
+        let peer = try await bench.connect(joined)
+        try await peer.send(.hello(peer.hello(labels: ["site": "fra", "rack": "2"])))
+        guard case .welcome = try await peer.next() else {
+            Issue.record("not welcome")
+            return
+        }
+        #expect(try await bench.directory.node("edge-1")?.labels == ["site": "ams", "rack": "2"])
+        try await peer.send(.hello(peer.hello(labels: [:])))
+        #expect(try await bench.directory.node("edge-1")?.labels == ["site": "ams"])
+    }
 }

@@ -45,9 +45,15 @@ func signed(_ manifest: Manifest, version: UInt64, epoch: UInt64 = 1) throws -> 
 func record(
     _ name: String,
     generation: UInt8 = 1,
-    labels: [String: String] = [:]
+    labels: [String: String] = [:],
+    tokenLabels: [String: String] = [:]
 ) -> NodeRecord {
-    NodeRecord(name: name, id: [UInt8](repeating: generation, count: 16), labels: labels)
+    NodeRecord(
+        name: name,
+        id: [UInt8](repeating: generation, count: 16),
+        labels: labels,
+        tokenLabels: tokenLabels
+    )
 }
 
 /// A fleet without sockets, whose clocks stand until a test moves them.
