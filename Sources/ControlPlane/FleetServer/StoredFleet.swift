@@ -80,8 +80,8 @@ package struct StoredFleet: FleetStore, CertificateIssuer {
                 request: octets(request.certificateRequest)
             )
         } catch {
-            guard let reason = WireJoinRefusal(error) else { throw error }
-            throw JoinError(reason, "\(error)")
+            if let refusal = JoinError(error) { throw refusal }
+            throw error
         }
         var accepted = WireJoinAccepted()
         accepted.clusterID = wireOctets(authority.clusterID)
@@ -129,6 +129,18 @@ extension NodeRecord {
     }
 }
 
+extension JoinError {
+    /// What a node that asked to join is told; `nil` if the fault is not the node's.
+    init?(_ error: AuthorityError) {
+        guard let reason = WireJoinRefusal(error) else { return nil }
+        var detail = "\(error)"
+        if case .store(.nodeRevoked) = error {
+            detail += "; it has to be removed before a node of its name can join"
+        }
+        self.init(reason, detail)
+    }
+}
+
 extension WireJoinRefusal {
     /// What a node is told; `nil` if the fault is not the node's.
     init?(_ error: AuthorityError) {
@@ -142,7 +154,7 @@ extension WireJoinRefusal {
         case .store(.tokenExpired): self = .tokenExpired
         case .store(.tokenUsed): self = .tokenUsed
         case .store(.tokenLabelsMissing): self = .labelsMissing
-        case .store(.nodeNameTaken): self = .nameTaken
+        case .store(.nodeNameTaken), .store(.nodeRevoked): self = .nameTaken
         case .tokenLifetimeInvalid, .materialInvalid, .fileFailed, .store: return nil
         }
     }
