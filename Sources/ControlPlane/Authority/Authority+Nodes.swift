@@ -1,6 +1,7 @@
 package import ControlStore
 import Cryptography
 import FleetModel
+import FleetProtocol
 
 /// What a node that joins is given.
 package struct Membership: Sendable {
@@ -138,9 +139,9 @@ extension Authority {
 
     private static func check(_ labels: [String: String]) throws(AuthorityError) {
         let isShort = labels.allSatisfy { key, value in
-            !key.isEmpty && key.utf8.count <= AuthorityLimits.labelBytesMax
-                && value.utf8.count <= AuthorityLimits.labelBytesMax
+            !key.isEmpty && key.utf8.count <= Limits.labelBytesMax
+                && value.utf8.count <= Limits.labelBytesMax
         }
-        guard isShort, labels.count <= AuthorityLimits.labelCountMax else { throw .labelsInvalid }
+        guard isShort, labels.count <= Limits.labelCountMax else { throw .labelsInvalid }
     }
 }

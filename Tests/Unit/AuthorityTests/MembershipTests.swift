@@ -1,6 +1,7 @@
 import ControlStore
 import Cryptography
 import FleetModel
+import FleetProtocol
 import Testing
 
 @testable import Authority
@@ -81,6 +82,23 @@ struct MembershipTests {
         }
         _ = try await authority.token(seconds: 1)
         _ = try await authority.token(seconds: AuthorityLimits.tokenSecondsMax)
+    }
+
+    @Test("a token asks for no more labels, and no longer ones, than a node can say that it has")
+    func tokenLabels() async throws {
+        let longest = String(repeating: "x", count: Limits.labelBytesMax)
+        let most = (0..<Limits.labelCountMax).map { ("label-\($0)", longest) }
+        _ = try await authority.token(labels: Dictionary(uniqueKeysWithValues: most))
+        _ = try await authority.token(labels: [longest: ""])
+        let tooMany = Dictionary(uniqueKeysWithValues: most + [("one-more", "")])
+        for labels in [tooMany, [longest + "x": ""], ["a": longest + "x"], ["": "a"]] {
+            await #expect(throws: AuthorityError.labelsInvalid) {
+                try await authority.token(labels: labels)
+            }
+        }
+        let request = [UInt8](repeating: 0, count: Limits.certificateBytesMax + 1)
+        let token = try await authority.token()
+        #expect(try await refusal(token, request: request) == .requestInvalid)
     }
 
     @Test("each refusal says why, and does not use the token up")
