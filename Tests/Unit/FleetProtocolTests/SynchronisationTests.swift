@@ -41,6 +41,19 @@ struct SynchronisationTests {
         #expect(link.bytesToNode - before < 512)
     }
 
+    @Test("A delta of more operations than a node takes is sent as the whole manifest")
+    func largeDelta() throws {
+        let base = try manifest(routes: 20)
+        let version = try signed(try manifest(routes: 20, changed: 7), version: 2)
+        func type(_ operationCountMax: Int) -> UInt16 {
+            OfferEncoding(version, base: base, operationCountMax: operationCountMax).frame.type
+        }
+        let count = WireDeltaOperations(ManifestDelta(from: base, to: version.manifest)).operations
+            .count
+        #expect(type(count) == FrameType.manifestDelta.rawValue)
+        #expect(type(count - 1) == FrameType.manifest.rawValue)
+    }
+
     @Test("The same content under a newer number is not sent again, and the node says so")
     func renumbered() throws {
         let first = try signed(try manifest(routes: 2), version: 1)
