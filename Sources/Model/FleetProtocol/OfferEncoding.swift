@@ -18,7 +18,8 @@ package struct OfferEncoding: Sendable {
         let (message, octets) =
             base.flatMap { Self.delta(version, $0, operationCountMax) } ?? Self.whole(version)
         // The upper half of the numbers is the control plane's, the lower is the nodes'.
-        let correlation = 1 << 31 | UInt32(truncatingIfNeeded: version.head.version) >> 1
+        let number = UInt32(truncatingIfNeeded: version.head.version)
+        let correlation = 1 << 31 | number & 0x7fff_ffff
         frame = message.frame(correlation: correlation)
         chunks = octets.map { chunkPayloads([(Digest(hashing: $0), $0)]) } ?? []
     }

@@ -41,6 +41,16 @@ struct SynchronisationTests {
         #expect(link.bytesToNode - before < 512)
     }
 
+    @Test("Versions that follow each other have correlations of their own, all in the upper half")
+    func correlations() throws {
+        let correlations = try [1, 2, 3, 0x7fff_ffff, 0x1_0000_0004].map { number in
+            OfferEncoding(try signed(try manifest(routes: 1), version: number), base: nil)
+                .frame.correlation
+        }
+        #expect(Set(correlations).count == correlations.count)
+        #expect(correlations.allSatisfy { $0 >> 31 == 1 })
+    }
+
     @Test("A delta of more operations than a node takes is sent as the whole manifest")
     func largeDelta() throws {
         let base = try manifest(routes: 20)
