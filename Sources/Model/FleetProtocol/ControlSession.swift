@@ -129,7 +129,8 @@ package struct ControlSession: ~Copyable {
         do {
             guard let message = try FleetMessage(frame) else {
                 state = current
-                return []
+                // A frame of a later version is a sign of life all the same.
+                return isSteady ? [.setDeadline(.seconds(Limits.silenceSeconds))] : []
             }
             switch (current, message) {
             case (_, .goodbye(let goodbye)):
