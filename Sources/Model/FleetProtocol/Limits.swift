@@ -91,8 +91,13 @@ package enum Limits {
     /// Time from the connection to JoinAccepted or Welcome; then the end that waits closes.
     package static let handshakeSeconds: Int64 = 10
 
-    /// Time between heartbeats that Welcome may ask for.
-    package static let heartbeatSecondsMax: UInt32 = 300
+    /// Time between heartbeats that Welcome may ask for: a third of the silence that ends a session.
+    package static let heartbeatSecondsMax: UInt32 = 10
+
+    /// Time between metrics reports that Welcome may ask for.
+    ///
+    /// Rates of a longer one would say little about now.
+    package static let metricsSecondsMax: UInt32 = 300
 
     /// Time without any frame after which an end gives a session up: three heartbeats.
     package static let silenceSeconds: Int64 = 30

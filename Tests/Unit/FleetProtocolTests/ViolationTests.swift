@@ -127,6 +127,26 @@ struct ViolationTests {
         }
     }
 
+    @Test("Welcome may not ask for heartbeats so far apart that a lost one is taken for silence")
+    func heartbeatInterval() throws {
+        func welcome(heartbeat: UInt32, metrics: UInt32) -> Frame {
+            FleetMessage.welcome(
+                .with {
+                    $0.heartbeatSeconds = heartbeat
+                    $0.metricsSeconds = metrics
+                }
+            ).frame()
+        }
+        #expect(Int64(Limits.heartbeatSecondsMax) * 3 == Limits.silenceSeconds)
+        _ = try FleetMessage(welcome(heartbeat: 10, metrics: 300))
+        for frame in [
+            welcome(heartbeat: 11, metrics: 10), welcome(heartbeat: 0, metrics: 10),
+            welcome(heartbeat: 10, metrics: 301), welcome(heartbeat: 10, metrics: 0),
+        ] {
+            #expect(throws: FleetProtocolError.self) { try FleetMessage(frame) }
+        }
+    }
+
     @Test("A Hello for another cluster or under another name is refused")
     func wrongCluster() throws {
         for (cluster, name, reason) in [
