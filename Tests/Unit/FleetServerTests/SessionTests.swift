@@ -1,6 +1,7 @@
 import FleetMessages
 import FleetModel
 import NIOCore
+import NIOEmbedded
 import Synchronization
 import Testing
 
@@ -99,5 +100,55 @@ struct SessionTests {
         #expect(try await bench.directory.node("edge-1")?.labels == ["site": "ams", "rack": "2"])
         try await peer.send(.hello(peer.hello(labels: [:])))
         #expect(try await bench.directory.node("edge-1")?.labels == ["site": "ams"])
+    }
+
+    @Test("a revoked node is told so twice over, and its socket closes within the second")
+    func revocation() async throws {
+        try await bench.remember("edge-1")
+        let peer = try await bench.session("edge-1")
+        try await bench.directory.revoke("edge-1", note: note)
+        guard case .command(let command) = try await peer.next() else {
+            Issue.record("no command")
+            return
+        }
+        #expect(command.kind == .revoke)
+        #expect(try await peer.goodbye().reason == .revoked)
+        await bench.loop.advanceTime(by: .milliseconds(Limits.goodbyeMilliseconds))
+        #expect(!peer.channel.isActive)
+        #expect(try await bench.directory.node("edge-1")?.state == .revoked)
+        #expect(bench.store.state.withLock { $0.calls } == ["revoke edge-1"])
+        let again = try await bench.connect("edge-1")
+        try await again.send(.hello(again.hello()))
+        #expect(try await again.goodbye().reason == .revoked)
+    }
+
+    @Test("a peer that takes nothing for half a minute is cut off")
+    func stalled() async throws {
+        try await bench.remember("edge-1")
+        let peer = try await bench.session("edge-1")
+        try await peer.setWritable(false)
+        try await bench.pass(seconds: Int(Limits.stallSeconds), peer)
+        #expect(peer.channel.isActive)
+        try await bench.pass(seconds: 2, peer)
+        #expect(!peer.channel.isActive)
+    }
+
+    @Test("a silent node is told so after half a minute")
+    func silent() async throws {
+        try await bench.remember("edge-1")
+        let peer = try await bench.session("edge-1")
+        await bench.loop.advanceTime(by: .seconds(29))
+        #expect(try await peer.pending().isEmpty)
+        await bench.loop.advanceTime(by: .seconds(2))
+        #expect(try await peer.goodbye().reason == .timeout)
+    }
+
+    @Test("a server that stops says goodbye to its nodes")
+    func stops() async throws {
+        try await bench.remember("edge-1")
+        let peer = try await bench.session("edge-1")
+        try await bench.fleet.read { $0.stop() }
+        #expect(try await peer.goodbye().reason == .shutdown)
+        await #expect(throws: ChannelError.self) { try await bench.connect("edge-1") }
     }
 }
