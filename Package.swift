@@ -349,7 +349,10 @@ let tests = [
             "FleetServer", "FleetProtocol", "FleetMessages", "ControlStore", "Authority",
             "FleetModel", "Cryptography",
         ],
-        [(.nio, "NIOCore"), (.nio, "NIOPosix"), (.nio, "NIOEmbedded"), (.nioSSL, "NIOSSL")]
+        [
+            (.nio, "NIOCore"), (.nio, "NIOPosix"), (.nio, "NIOEmbedded"), (.nioSSL, "NIOSSL"),
+            (.log, "Logging"),
+        ]
     ),
     test(
         "AdminAPITests",

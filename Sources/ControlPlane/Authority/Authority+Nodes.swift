@@ -1,6 +1,7 @@
 package import ControlStore
 import Cryptography
 import FleetModel
+import FleetProtocol
 
 /// What a node that joins is given.
 package struct Membership: Sendable {
@@ -12,8 +13,8 @@ package struct Membership: Sendable {
 
 /// Whom a client certificate names.
 package enum NodeIdentity: Hashable, Sendable {
-    /// A member.
-    case member(StoredNode)
+    /// A member, and the certificate's last moment in seconds since 1970-01-01 UTC.
+    case member(StoredNode, notAfterSeconds: Int64)
     /// It was a member, and was revoked.
     case revoked(name: String)
     /// It is no member's certificate: of another cluster, of a removed node, or of none.
@@ -105,7 +106,9 @@ extension Authority {
         return [issued.der, certificate]
     }
 
-    /// Whom a client certificate names, which TLS has found to be issued by this CA and in its time.
+    /// Whom a client certificate names, which TLS has found to be issued by this CA.
+    ///
+    /// Its end is looked at again here: a resumed TLS session is not verified anew.
     package func identify(certificate der: [UInt8]) async throws(AuthorityError) -> NodeIdentity {
         let fields: Certificate
         do {
@@ -116,6 +119,9 @@ extension Authority {
         guard let name = fields.commonName, fields.uris == [nodeURI(name)] else {
             return .unknown(reason: "the certificate is not one of a node of this cluster")
         }
+        guard fields.notAfterSeconds >= clock() / 1000 else {
+            return .unknown(reason: "the certificate of node \(name) has expired")
+        }
         do {
             let node = try await store.node(name)
             if let node, node.isRevoked { return .revoked(name: name) }
@@ -123,7 +129,7 @@ extension Authority {
                 return .unknown(reason: "the certificate is of a node that was removed")
             }
             guard let node else { return .unknown(reason: "the node was removed") }
-            return .member(node)
+            return .member(node, notAfterSeconds: fields.notAfterSeconds)
         } catch {
             throw .store(error)
         }
@@ -133,9 +139,9 @@ extension Authority {
 
     private static func check(_ labels: [String: String]) throws(AuthorityError) {
         let isShort = labels.allSatisfy { key, value in
-            !key.isEmpty && key.utf8.count <= AuthorityLimits.labelBytesMax
-                && value.utf8.count <= AuthorityLimits.labelBytesMax
+            !key.isEmpty && key.utf8.count <= Limits.labelBytesMax
+                && value.utf8.count <= Limits.labelBytesMax
         }
-        guard isShort, labels.count <= AuthorityLimits.labelCountMax else { throw .labelsInvalid }
+        guard isShort, labels.count <= Limits.labelCountMax else { throw .labelsInvalid }
     }
 }

@@ -190,7 +190,7 @@ package struct Authority: ManifestSigner, Sendable {
     private func checkedKey(
         _ request: [UInt8]
     ) throws(AuthorityError) -> P256.Signing.PublicKey {
-        guard request.count <= AuthorityLimits.requestBytesMax else { throw .requestInvalid }
+        guard request.count <= Limits.certificateBytesMax else { throw .requestInvalid }
         let decoded: CertificateSigningRequest
         do {
             decoded = try CertificateSigningRequest(derEncoded: request)

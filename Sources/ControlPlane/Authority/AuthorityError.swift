@@ -1,4 +1,5 @@
 package import ControlStore
+import FleetProtocol
 
 /// Why the authority did not issue, or could not start.
 package enum AuthorityError: Error, Hashable, Sendable {
@@ -37,7 +38,9 @@ extension AuthorityError: CustomStringConvertible {
         case .nameInvalid:
             "a node's name has 1 to 63 letters, digits, dots, dashes and underscores, with a letter or "
                 + "digit at both ends"
-        case .labelsInvalid: "too many labels, or too long ones"
+        case .labelsInvalid:
+            "a node has at most \(Limits.labelCountMax) labels, whose names and values have at most "
+                + "\(Limits.labelBytesMax) octets"
         case .requestInvalid: "the certificate request is malformed"
         case .requestKeyUnsupported: "the certificate request's key is not on P-256"
         case .requestSignatureInvalid: "the certificate request is not signed by its key"

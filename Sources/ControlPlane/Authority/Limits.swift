@@ -1,4 +1,6 @@
 /// Lifetimes and limits of what the authority issues; each names its unit and its reason.
+///
+/// What nodes send, and so what a token may ask of them, is limited by `FleetProtocol.Limits`.
 package enum AuthorityLimits {
     /// Validity of the cluster's CA certificate, in days: ten years, longer than a fleet's machines.
     package static let authorityDays = 3653
@@ -11,12 +13,6 @@ package enum AuthorityLimits {
     package static let nodeHours = 24
     /// How long before now a validity begins, in minutes: clocks of machines differ.
     package static let clockSkewMinutes = 5
-    /// Longest certificate request that is looked at, in octets; one for P-256 has some 300.
-    package static let requestBytesMax = 8 << 10
-    /// Most labels of a node; more are refused.
-    package static let labelCountMax = 64
-    /// Longest key or value of a label, in octets; longer ones are refused.
-    package static let labelBytesMax = 256
     /// Longest time to live of a join token, in seconds: 30 days.
     package static let tokenSecondsMax: Int64 = 30 * 86_400
 }

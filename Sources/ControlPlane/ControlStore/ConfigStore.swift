@@ -44,6 +44,13 @@ package protocol ConfigStore: Sendable {
     /// The contents with these digests; those that are not stored are left out.
     func blobs(_ digests: [Digest]) async throws(StoreError) -> [Digest: [UInt8]]
 
+    /// The contents with these digests from the first on, until they have `bytesMax` octets or more, or one
+    /// is not stored; so at least one if the first is stored.
+    func leadingBlobs(
+        _ digests: [Digest],
+        bytesMax: Int
+    ) async throws(StoreError) -> [[UInt8]]
+
     /// The resources of a version in manifest order; nil if there is no such version.
     func resources(of number: UInt64) async throws(StoreError) -> [Resource]?
 
@@ -164,6 +171,6 @@ package protocol ConfigStore: Sendable {
     /// Whether the certificate with this SHA-256 was revoked, by itself or with its node.
     func isRevoked(certificate fingerprint: Digest) async throws(StoreError) -> Bool
 
-    /// Fingerprints of revoked certificates that have not ended yet.
+    /// Fingerprints of revoked certificates that have not ended yet, or ended minutes ago.
     func revokedCertificates() async throws(StoreError) -> Set<Digest>
 }

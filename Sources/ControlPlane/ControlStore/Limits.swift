@@ -8,6 +8,11 @@ package enum StoreLimits {
     package static let pageRowsMax = 1000
     /// Concurrent readers: as many as there are sources of reads (admin API, fleet, checks); more wait.
     static let readerCountMax = 4
+    /// How long a certificate is remembered after its end, in seconds.
+    ///
+    /// A revoked one must be refused for as long as anybody takes it, and clocks may differ, or be set back,
+    /// by as much as validity begins before now.
+    static let endedCertificateSeconds: Int64 = 300
     /// How long a connection waits for another process (a backup) before the call fails, in seconds.
     static let busySecondsMax = 5.0
     /// Largest database that is checked page by page when it is opened, in octets.

@@ -101,6 +101,8 @@ package struct StoredNode: Hashable, Sendable {
     package let id: [UInt8]
     /// The labels that it joined with.
     package let labels: [String: String]
+    /// Those of them that its token asks for.
+    package let tokenLabels: [String: String]
     /// Whether the operator wants it drained.
     package let isDraining: Bool
     /// When it was revoked, or nil.

@@ -196,7 +196,7 @@ extension SQLiteConfigStore {
 
     package func nodes() async throws(StoreError) -> [StoredNode] {
         try await read { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM nodes ORDER BY name").map(Nodes.read)
+            try Row.fetchAll(db, sql: Nodes.rows + " ORDER BY n.name").map(Nodes.read)
         }
     }
 
@@ -274,7 +274,7 @@ extension SQLiteConfigStore {
     }
 
     package func revokedCertificates() async throws(StoreError) -> Set<Digest> {
-        let nowSeconds = clock() / 1000
+        let endSeconds = clock() / 1000 - StoreLimits.endedCertificateSeconds
         return try await read { db in
             let rows = try Data.fetchAll(
                 db,
@@ -282,7 +282,7 @@ extension SQLiteConfigStore {
                     SELECT fingerprint FROM certificates
                     WHERE revoked_ms IS NOT NULL AND not_after >= ?
                     """,
-                arguments: [nowSeconds]
+                arguments: [endSeconds]
             )
             return Set(rows.compactMap { Digest(octets: $0) })
         }
@@ -291,9 +291,12 @@ extension SQLiteConfigStore {
 
 /// Reading and writing of nodes within a transaction.
 enum Nodes {
+    static let rows = """
+        SELECT n.*, t.labels AS token_labels FROM nodes n JOIN tokens t ON t.id = n.token_id
+        """
+
     static func find(_ db: Database, _ name: String) throws -> StoredNode? {
-        try Row.fetchOne(db, sql: "SELECT * FROM nodes WHERE name = ?", arguments: [name])
-            .map(read)
+        try Row.fetchOne(db, sql: rows + " WHERE n.name = ?", arguments: [name]).map(read)
     }
 
     static func require(_ db: Database, _ name: String) throws -> StoredNode {
@@ -347,7 +350,10 @@ enum Nodes {
             sql: "UPDATE nodes SET fingerprint = ?, not_after = ? WHERE name = ?",
             arguments: [fingerprint, certificate.notAfterSeconds, node]
         )
-        try db.execute(sql: "DELETE FROM certificates WHERE not_after < ?", arguments: [now / 1000])
+        try db.execute(
+            sql: "DELETE FROM certificates WHERE not_after < ?",
+            arguments: [now / 1000 - StoreLimits.endedCertificateSeconds]
+        )
     }
 
     static func revokeCertificates(_ db: Database, of node: StoredNode, now: Int64) throws {
@@ -368,6 +374,7 @@ enum Nodes {
             name: name,
             id: [UInt8](row["node_id"] as Data),
             labels: try Labels.decode(row["labels"]),
+            tokenLabels: try Labels.decode(row["token_labels"]),
             isDraining: row["draining"],
             revokedMilliseconds: row["revoked_ms"],
             createdMilliseconds: row["created_ms"],

@@ -33,6 +33,13 @@ extension SQLiteConfigStore {
         try await read { db in try Versions.blobs(db, digests) }
     }
 
+    package func leadingBlobs(
+        _ digests: [Digest],
+        bytesMax: Int
+    ) async throws(StoreError) -> [[UInt8]] {
+        try await read { db in try Versions.leadingBlobs(db, digests, bytesMax: bytesMax) }
+    }
+
     package func resources(of number: UInt64) async throws(StoreError) -> [Resource]? {
         try await read { db in
             guard let version = try Versions.version(db, number),
@@ -165,6 +172,23 @@ enum Versions {
         for digest in digests where blobs[digest] == nil {
             let content = try Data.fetchOne(statement, arguments: [Data(digest.octets)])
             blobs[digest] = content.map { [UInt8]($0) }
+        }
+        return blobs
+    }
+
+    static func leadingBlobs(
+        _ db: Database,
+        _ digests: [Digest],
+        bytesMax: Int
+    ) throws -> [[UInt8]] {
+        let statement = try db.cachedStatement(sql: "SELECT content FROM blobs WHERE digest = ?")
+        var blobs: [[UInt8]] = []
+        var byteCount = 0
+        for digest in digests where byteCount < bytesMax {
+            guard let content = try Data.fetchOne(statement, arguments: [Data(digest.octets)])
+            else { break }
+            blobs.append([UInt8](content))
+            byteCount += content.count
         }
         return blobs
     }

@@ -7,19 +7,19 @@ extension Fleet {
 
     /// All nodes by name.
     func statuses() -> [NodeStatus] {
-        let now = NIODeadline.now()
+        let now = self.now
         return nodes.values.sorted { $0.name < $1.name }
             .map { $0.status(head: headHolding, now: now) }
     }
 
     /// One node.
     func status(of name: String) -> NodeStatus? {
-        nodes[name]?.status(head: headHolding, now: .now())
+        nodes[name]?.status(head: headHolding, now: now)
     }
 
     /// The fleet on one screen.
     func fleetStatus() -> FleetStatus {
-        let now = NIODeadline.now()
+        let now = self.now
         let all = statuses()
         var byState: [NodeStatus.State: Int] = [:]
         var byVersion: [UInt64: Int] = [:]
@@ -46,7 +46,7 @@ extension Fleet {
 
     /// How far a version has come.
     func rollout(of version: Holding) -> RolloutStatus {
-        let now = NIODeadline.now()
+        let now = self.now
         return RolloutStatus(
             version: version,
             nodes: nodes.values.sorted { $0.name < $1.name }

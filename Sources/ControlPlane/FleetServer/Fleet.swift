@@ -1,7 +1,6 @@
 import FleetMessages
 import FleetModel
 import FleetProtocol
-import Foundation
 import Logging
 import NIOCore
 
@@ -10,7 +9,7 @@ final class Fleet {
     let owner: FleetLoop
     private(set) var head: SignedManifest?
     private(set) var nodes: [String: NodeEntry] = [:]
-    /// Connections of any kind, and those whose peer is not known yet.
+    /// Connections of any kind, and those that are not admitted yet.
     private(set) var connectionCount = 0
     private(set) var handshakeCount = 0
     private var fullSyncCount = 0
@@ -28,7 +27,7 @@ final class Fleet {
 
     init(owner: FleetLoop) {
         self.owner = owner
-        let now = NIODeadline.now().uptimeNanoseconds
+        let now = owner.loop.now.uptimeNanoseconds
         admissions = TokenBucket(
             perSecond: Limits.admissionsPerSecond,
             burst: Limits.admissionsBurst,
@@ -42,13 +41,15 @@ final class Fleet {
     }
 
     private var logger: Logger { owner.logger }
+    /// Monotonic time.
+    var now: NIODeadline { owner.loop.now }
 
     // MARK: Store
 
     /// Takes over the nodes that the store remembers.
     func remember(_ records: [NodeRecord]) {
         for record in records where nodes[record.name] == nil {
-            nodes[record.name] = NodeEntry(record, now: .now())
+            nodes[record.name] = NodeEntry(record, now: now)
         }
     }
 
@@ -173,22 +174,6 @@ final class Fleet {
         fullSyncCount -= 1
     }
 
-    /// Sends contents that a node lacks.
-    func sendBlobs(_ digests: [Digest], correlation: UInt32, to connection: FleetConnection) {
-        owner.run({ [library = owner.library] in try await library.chunks(of: digests) }) {
-            result in
-            switch result {
-            case .success(let chunks?):
-                connection.sendChunks(chunks, correlation: correlation)
-            case .success(nil):
-                connection.violated(.fieldInvalid(.wantBlobs, field: "digests"))
-            case .failure(let error):
-                self.logger.error("fleet.blobs_failed", metadata: ["error": "\(error)"])
-                connection.leave(.internal)
-            }
-        }
-    }
-
     // MARK: Connections
 
     /// Counts a connection; `false` if there are too many.
@@ -201,7 +186,7 @@ final class Fleet {
         return true
     }
 
-    /// The peer of a connection is known, or the handshake failed.
+    /// A counted connection is admitted, or it ended before.
     func handshakeEnded() {
         handshakeCount -= 1
     }
@@ -213,17 +198,19 @@ final class Fleet {
 
     /// Decides on a join.
     func decide(_ join: WireJoin, for connection: FleetConnection) {
-        let now = NIODeadline.now().uptimeNanoseconds
+        let now = self.now.uptimeNanoseconds
         if joins.take(nowNanoseconds: now, jitter: 0) != nil {
             connection.joinRefused(JoinError(.unavailable, "too many nodes are joining"))
             return
         }
         owner.run({ [issuer = owner.issuer] in try await issuer.join(join) }) { result in
             switch result {
-            case .success(let accepted):
-                let record = NodeRecord(name: accepted.name, labels: join.labels)
-                self.nodes[accepted.name] = NodeEntry(record, now: .now())
-                self.logger.notice("node.joined", metadata: ["node": "\(accepted.name)"])
+            case .success((let record, let accepted)):
+                // A node whose answer was lost joins again; it may have a session by then.
+                if self.nodes[record.name]?.id != record.id {
+                    self.nodes[record.name] = NodeEntry(record, now: self.now)
+                }
+                self.logger.notice("node.joined", metadata: ["node": "\(record.name)"])
                 connection.joinAccepted(accepted)
             case .failure(let error as JoinError):
                 self.logger.warning(
@@ -240,7 +227,7 @@ final class Fleet {
 
     /// A member said Hello for the first time on this connection.
     func admit(_ hello: WireHello, _ connection: FleetConnection) {
-        let now = NIODeadline.now()
+        let now = self.now
         let wait = admissions.take(
             nowNanoseconds: now.uptimeNanoseconds,
             jitter: Double.random(in: 0...1)
@@ -250,7 +237,12 @@ final class Fleet {
             return
         }
         let name = connection.name
-        var entry = nodes[name] ?? NodeEntry(connection.record, now: now)
+        // The certificate was looked at when the connection began; the node may be gone since then, and another
+        // one may have its name.
+        guard var entry = nodes[name], entry.id == connection.record.id else {
+            connection.leave(.removed, detail: "the node was removed")
+            return
+        }
         if entry.isRevoked {
             connection.leave(.revoked)
             return
@@ -262,7 +254,7 @@ final class Fleet {
         entry.connection = connection
         entry.greeted(hello)
         entry.sent = nil
-        entry.heard(now)
+        entry.heard(now, clock: owner.clock())
         nodes[name] = entry
         logger.info("node.connected", metadata: ["node": "\(name)", "build": "\(hello.build)"])
         var welcome = WireWelcome()
@@ -277,12 +269,22 @@ final class Fleet {
         connection.admitted(welcome)
     }
 
+    /// Whether the node may have another certificate now; if so, it may not for a while.
+    func admitRenewal(_ connection: FleetConnection) -> Bool {
+        guard let entry = nodes[connection.name] else { return false }
+        if let asked = entry.renewalAskedAt, now - asked < .seconds(Limits.renewalSeconds) {
+            return false
+        }
+        nodes[connection.name]?.renewalAskedAt = now
+        return true
+    }
+
     /// A member's session is over.
     func sessionEnded(_ connection: FleetConnection, _ end: SessionEnd) {
         endFullSync(connection)
         guard nodes[connection.name]?.connection === connection else { return }
         nodes[connection.name]?.connection = nil
-        nodes[connection.name]?.absentSince = .now()
+        nodes[connection.name]?.absentSince = now
         let metadata: Logger.Metadata = ["node": "\(connection.name)", "end": "\(end)"]
         switch end {
         case .violation: logger.warning("node.session_ended", metadata: metadata)
@@ -328,7 +330,7 @@ final class Fleet {
 
     /// A node's metrics.
     func report(_ report: WireMetricsReport, _ connection: FleetConnection) {
-        let now = NIODeadline.now().uptimeNanoseconds
+        let now = self.now.uptimeNanoseconds
         update(connection) { $0.traffic = TrafficSummary(report, receivedNanoseconds: now) }
     }
 
@@ -336,7 +338,7 @@ final class Fleet {
         guard var entry = nodes.removeValue(forKey: connection.name) else { return }
         if entry.connection === connection {
             change(&entry)
-            entry.heard(.now())
+            entry.heard(now, clock: owner.clock())
         }
         nodes[connection.name] = entry
     }
@@ -380,9 +382,9 @@ final class Fleet {
 
 extension NodeEntry {
     /// Something was received on the node's session.
-    fileprivate mutating func heard(_ now: NIODeadline) {
+    fileprivate mutating func heard(_ now: NIODeadline, clock: Int64) {
         heardAt = now
-        seenAtMilliseconds = Int64(Date().timeIntervalSince1970 * 1_000)
+        seenAtMilliseconds = clock
         wasHeard = true
         isSeenUnsaved = true
     }

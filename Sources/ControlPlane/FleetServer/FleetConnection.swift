@@ -8,10 +8,15 @@ import NIOSSL
 /// One connection: turns octets into frames for its `ControlSession` and carries out what that says.
 ///
 /// Frames are written at once. Chunks wait here and are written only while the channel takes them, so that a frame
-/// never waits behind more than the channel holds, and a peer that stops reading costs what it was sent so far:
+/// never waits behind more than the channel holds. Contents that a node asked for are read a little at a time, when
+/// those before are written, so a peer that stops reading costs the newest offer, whose octets all nodes share,
+/// and `Limits.contentBytesAhead`, whatever it asks for:
 ///
-///     frames ------------------------------------+--> channel (512 KiB) --> TLS --> socket
-///     chunks --> waiting here --while writable---+
+///     frames ----------------------------------------------------+--> channel (512 KiB) --> TLS --> socket
+///     an offer's chunks -------------+--> waiting --while writable-+
+///     wanted --read when none waits--+
+///
+/// A newer offer drops what waits and what is wanted; a newer request drops the contents of the one before.
 final class FleetConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -23,11 +28,16 @@ final class FleetConnection: ChannelInboundHandler {
     var isFullySyncing = false
 
     private let fleet: Fleet
+    /// When the newest certificate that this connection knows of ends, in seconds since 1970-01-01 UTC.
+    private var certificateEndSeconds: Int64
     private var session: ControlSession
     private var decoder = FrameDecoder()
     private var context: ChannelHandlerContext?
-    private var waiting: [(correlation: UInt32, chunk: ChunkPayload)] = []
+    private var waiting: [WaitingChunk] = []
     private var waitingNext = 0
+    private var wanted: WantedContents?
+    private var requestCount = 0
+    private var isReading = false
     /// Whether the head was not offered because the channel took nothing.
     private var offerIsDue = false
     private var outstandingBytes = 0
@@ -35,13 +45,46 @@ final class FleetConnection: ChannelInboundHandler {
     private var deadlineTask: Scheduled<Void>?
     private var stalledSince: NIODeadline?
     private var isEnded = false
+    /// Whether it counts as a connection that is not admitted yet.
+    private var isHandshaking = true
 
-    init(peer: ControlSession.Peer, record: NodeRecord, fleet: Fleet) {
+    private struct WaitingChunk {
+        let correlation: UInt32
+        let chunk: ChunkPayload
+        /// Whether it holds contents that the node asked for, and not the offer itself.
+        let isContent: Bool
+    }
+
+    /// What is left of the node's newest request.
+    private struct WantedContents {
+        var digests: [Digest]
+        let correlation: UInt32
+        /// Tells it from requests before, whose contents may still be on their way here.
+        let number: Int
+    }
+
+    /// A connection of the member that a certificate named, which ends at the given time.
+    convenience init(member record: NodeRecord, certificateEndSeconds: Int64, fleet: Fleet) {
+        self.init(.member(name: record.name), record, certificateEndSeconds, fleet)
+    }
+
+    /// A connection without a certificate.
+    convenience init(fleet: Fleet) {
+        self.init(.stranger, NodeRecord(name: "", id: [], labels: [:]), .max, fleet)
+    }
+
+    private init(
+        _ peer: ControlSession.Peer,
+        _ record: NodeRecord,
+        _ certificateEndSeconds: Int64,
+        _ fleet: Fleet
+    ) {
         session = ControlSession(peer: peer, clusterID: fleet.owner.store.clusterID)
         self.record = record
+        self.certificateEndSeconds = certificateEndSeconds
         self.fleet = fleet
-        if case .member(let name) = peer { self.name = name } else { name = "" }
-        deadline = .now() + .seconds(Limits.handshakeSeconds)
+        name = record.name
+        deadline = fleet.now + .seconds(Limits.handshakeSeconds)
     }
 
     // MARK: Channel
@@ -54,6 +97,7 @@ final class FleetConnection: ChannelInboundHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         deadlineTask?.cancel()
+        handshakeEnded()
         self.context = nil
     }
 
@@ -79,7 +123,7 @@ final class FleetConnection: ChannelInboundHandler {
                 fleet.synchronise(self)
             }
         } else if stalledSince == nil {
-            stalledSince = .now()
+            stalledSince = fleet.now
         }
         context.fireChannelWritabilityChanged()
     }
@@ -112,34 +156,82 @@ final class FleetConnection: ChannelInboundHandler {
         !isEnded && session.sent == head
     }
 
-    /// Sends an offer, whose chunks replace those of any before.
+    /// Sends an offer, in place of all that is still to be sent of any before.
     func sendOffer(_ frame: ByteBuffer, chunks: [ChunkPayload], correlation: UInt32) {
-        waiting = []
-        waitingNext = 0
-        write(frame)
-        sendChunks(chunks, correlation: correlation)
-    }
-
-    /// Sends chunks, after those that wait already.
-    func sendChunks(_ chunks: [ChunkPayload], correlation: UInt32) {
         guard !isEnded else { return }
-        waiting.append(contentsOf: chunks.lazy.map { (correlation, $0) })
+        drop()
+        write(frame)
+        add(chunks, correlation: correlation, isContent: false)
         pump()
         context?.flush()
     }
 
+    /// Sends contents that the node lacks, in place of those that it asked for before.
+    private func sendBlobs(_ digests: [Digest], correlation: UInt32) {
+        waiting = waiting[waitingNext...].filter { !$0.isContent }
+        waitingNext = 0
+        requestCount += 1
+        wanted =
+            digests.isEmpty
+            ? nil
+            : WantedContents(digests: digests, correlation: correlation, number: requestCount)
+        pump()
+    }
+
+    private func add(_ chunks: [ChunkPayload], correlation: UInt32, isContent: Bool) {
+        waiting.append(
+            contentsOf: chunks.lazy.map {
+                WaitingChunk(correlation: correlation, chunk: $0, isContent: isContent)
+            }
+        )
+    }
+
+    private func drop() {
+        waiting = []
+        waitingNext = 0
+        wanted = nil
+    }
+
+    /// Writes what waits while the channel takes it, and reads more when nothing waits.
     private func pump() {
         guard let context else { return }
         while context.channel.isWritable, waitingNext < waiting.count {
-            let (correlation, chunk) = waiting[waitingNext]
+            let next = waiting[waitingNext]
             waitingNext += 1
-            write(chunk.header(correlation: correlation))
-            write(chunk.payload)
+            write(next.chunk.header(correlation: next.correlation))
+            write(next.chunk.payload)
             context.flush()
         }
-        if waitingNext == waiting.count, waitingNext > 0 {
-            waiting = []
-            waitingNext = 0
+        guard waitingNext == waiting.count else { return }
+        waiting = []
+        waitingNext = 0
+        if context.channel.isWritable { readWanted() }
+    }
+
+    /// Reads the next of the wanted contents; one reading at a time.
+    private func readWanted() {
+        guard !isEnded, !isReading, let wanted else { return }
+        isReading = true
+        let owner = fleet.owner
+        owner.run({ [library = owner.library] in
+            try await library.chunks(of: wanted.digests)
+        }) { result in
+            self.isReading = false
+            guard !self.isEnded else { return }
+            guard self.wanted?.number == wanted.number else { return self.pump() }
+            switch result {
+            case .success(let made?):
+                let rest = Array(wanted.digests.dropFirst(made.contentCount))
+                self.wanted?.digests = rest
+                if rest.isEmpty { self.wanted = nil }
+                self.add(made.payloads, correlation: wanted.correlation, isContent: true)
+                self.pump()
+            case .success(nil):
+                self.violated(.fieldInvalid(.wantBlobs, field: "digests"))
+            case .failure(let error):
+                owner.logger.error("fleet.blobs_failed", metadata: ["error": "\(error)"])
+                self.leave(.internal)
+            }
         }
     }
 
@@ -165,6 +257,7 @@ final class FleetConnection: ChannelInboundHandler {
     }
 
     func admitted(_ welcome: WireWelcome) {
+        handshakeEnded()
         perform(session.admitted(welcome))
     }
 
@@ -180,7 +273,7 @@ final class FleetConnection: ChannelInboundHandler {
         perform(session.leave(reason, detail: detail, retryAfter: retryAfter))
     }
 
-    func violated(_ error: FleetProtocolError) {
+    private func violated(_ error: FleetProtocolError) {
         perform(session.failed(error))
     }
 
@@ -200,13 +293,13 @@ final class FleetConnection: ChannelInboundHandler {
         case .send(let frame): write(ByteBuffer(bytes: frame.encoded()))
         case .setPayloadLimit(let bytes): decoder.payloadBytesMax = bytes
         case .setDeadline(let duration):
-            deadline = .now() + .nanoseconds(Int64(duration / .nanoseconds(1)))
+            deadline = fleet.now + .nanoseconds(Int64(duration / .nanoseconds(1)))
         case .decideJoin(let join): fleet.decide(join, for: self)
         case .admit(let hello): fleet.admit(hello, self)
         case .greeted(let hello): fleet.greeted(hello, self)
         case .synchronise: fleet.synchronise(self)
         case .sendBlobs(let digests, let correlation):
-            fleet.sendBlobs(digests, correlation: correlation, to: self)
+            sendBlobs(digests, correlation: correlation)
         case .applied(let report): fleet.applied(report, self)
         case .heartbeat(let heartbeat):
             fleet.heartbeat(heartbeat, self)
@@ -220,13 +313,22 @@ final class FleetConnection: ChannelInboundHandler {
     }
 
     private func renew(_ request: [UInt8], _ correlation: UInt32) {
+        guard fleet.admitRenewal(self) else {
+            var message = WireRenewed()
+            message.refusal = "a certificate is issued once in \(Limits.renewalSeconds) seconds"
+            return perform(session.renewed(message, correlation: correlation))
+        }
         let owner = fleet.owner
         owner.run({ [issuer = owner.issuer, name] in
             try await issuer.renew(node: name, certificateRequest: request)
         }) { result in
             var message = WireRenewed()
             switch result {
-            case .success(let renewed): message = renewed
+            case .success(let renewed):
+                message = renewed
+                if renewed.refusal.isEmpty {
+                    self.certificateEndSeconds = renewed.notAfterUnixSeconds
+                }
             case .failure(let error):
                 owner.logger.error("node.renewal_failed", metadata: ["error": "\(error)"])
                 message.refusal = "the control plane cannot issue certificates now"
@@ -240,10 +342,16 @@ final class FleetConnection: ChannelInboundHandler {
     private func ended(_ end: SessionEnd) {
         guard !isEnded else { return }
         isEnded = true
-        waiting = []
-        waitingNext = 0
+        handshakeEnded()
+        drop()
         deadlineTask?.cancel()
         fleet.sessionEnded(self, end)
+    }
+
+    private func handshakeEnded() {
+        guard isHandshaking else { return }
+        isHandshaking = false
+        fleet.handshakeEnded()
     }
 
     /// Closes once the peer has taken goodbye, or after a short while.
@@ -270,7 +378,8 @@ final class FleetConnection: ChannelInboundHandler {
         }
     }
 
-    /// Looks, once a second, whether the peer was silent or took nothing for too long.
+    /// Looks, once a second, whether the peer was silent or took nothing for too long, and whether its certificate
+    /// has ended.
     private func watch() {
         guard let context else { return }
         let loopBound = NIOLoopBound(self, eventLoop: context.eventLoop)
@@ -281,12 +390,14 @@ final class FleetConnection: ChannelInboundHandler {
 
     private func lookAtClock() {
         guard !isEnded else { return }
-        let now = NIODeadline.now()
+        let now = fleet.now
         if let stalledSince, now - stalledSince > .seconds(Limits.stallSeconds) {
             ended(.violation(.timeout))
             abort()
         } else if now >= deadline {
             perform(session.deadlinePassed())
+        } else if fleet.owner.clock() / 1_000 > certificateEndSeconds {
+            leave(.unknownNode, detail: "the certificate of node \(name) has expired")
         } else {
             watch()
         }

@@ -1,4 +1,5 @@
 import FleetModel
+import Foundation
 import Logging
 import NIOCore
 
@@ -12,16 +13,20 @@ final class FleetLoop: Sendable {
     let issuer: any CertificateIssuer
     let library: OfferLibrary
     let logger: Logger
+    /// The time in milliseconds since 1970-01-01 UTC.
+    let clock: @Sendable () -> Int64
     private let fleet: NIOLoopBoundBox<Fleet?>
 
     init(
         loop: any EventLoop,
         store: any FleetStore,
         issuer: any CertificateIssuer,
-        logger: Logger
+        logger: Logger,
+        clock: (@Sendable () -> Int64)? = nil
     ) {
         (self.loop, self.store, self.issuer) = (loop, store, issuer)
         self.logger = logger
+        self.clock = clock ?? { Int64(Date.now.timeIntervalSince1970 * 1_000) }
         library = OfferLibrary(store: store)
         fleet = NIOLoopBoundBox.makeBoxSendingValue(nil, eventLoop: loop)
     }

@@ -139,7 +139,9 @@ package final class FleetServer: Sendable {
         configuration.minimumTLSVersion = .tlsv13
         configuration.applicationProtocols = [PeerHandshake.applicationProtocol]
         configuration.trustRoots = .certificates([authority])
-        // Who joins has no certificate; who shows one must show a good one.
+        // Who joins has no certificate; who shows one must show a good one. A client may resume a session, whose
+        // certificate is then not verified anew: NIOSSL has no setting against that. It still has the certificate,
+        // and the issuer looks at its end and whether it was revoked each time.
         configuration.certificateVerification = .optionalVerification
         configuration.shutdownTimeout = .milliseconds(Limits.goodbyeMilliseconds)
         return configuration

@@ -17,8 +17,9 @@ package protocol FleetStore: Sendable {
     /// A manifest that some version had, as a base of deltas; `nil` if no version has this digest.
     func manifest(_ digest: Digest) async throws -> Manifest?
 
-    /// The contents with these digests; those that are not stored are left out.
-    func blobs(_ digests: [Digest]) async throws -> [Digest: [UInt8]]
+    /// The contents with these digests from the first on, until they have `bytesMax` octets or more, or one
+    /// is not stored; so at least one if the first is stored.
+    func leadingBlobs(_ digests: [Digest], bytesMax: Int) async throws -> [[UInt8]]
 
     /// All nodes that have joined and were not removed.
     func nodes() async throws -> [NodeRecord]
@@ -39,7 +40,11 @@ package protocol FleetStore: Sendable {
 /// What is remembered of a node.
 package struct NodeRecord: Sendable, Equatable {
     package let name: String
+    /// Tells it from an earlier or later node of the same name.
+    package let id: [UInt8]
     package let labels: [String: String]
+    /// Those that its token asks for: it keeps them, whatever it says later.
+    package let tokenLabels: [String: String]
     /// Whether the operator wants it drained.
     package let isDraining: Bool
     package let isRevoked: Bool
@@ -48,12 +53,15 @@ package struct NodeRecord: Sendable, Equatable {
 
     package init(
         name: String,
+        id: [UInt8],
         labels: [String: String],
+        tokenLabels: [String: String] = [:],
         isDraining: Bool = false,
         isRevoked: Bool = false,
         seenAtMilliseconds: Int64? = nil
     ) {
-        (self.name, self.labels) = (name, labels)
+        (self.name, self.id) = (name, id)
+        (self.labels, self.tokenLabels) = (labels, tokenLabels)
         (self.isDraining, self.isRevoked) = (isDraining, isRevoked)
         self.seenAtMilliseconds = seenAtMilliseconds
     }
@@ -63,8 +71,9 @@ package struct NodeRecord: Sendable, Equatable {
 package protocol CertificateIssuer: Sendable {
     /// Checks the token and the request, and uses the token up.
     ///
+    /// - Returns: The node as it is remembered, and the answer to it.
     /// - Throws: `JoinError`; any other error is told as `unavailable` and logged.
-    func join(_ request: WireJoin) async throws -> WireJoinAccepted
+    func join(_ request: WireJoin) async throws -> (NodeRecord, WireJoinAccepted)
 
     /// The next certificate of a member, for the key in its request.
     func renew(node: String, certificateRequest: [UInt8]) async throws -> WireRenewed
@@ -75,8 +84,8 @@ package protocol CertificateIssuer: Sendable {
 
 /// Whom a certificate names.
 package enum PeerIdentity: Sendable, Equatable {
-    /// A member, and the labels it joined with.
-    case member(NodeRecord)
+    /// A member, and the certificate's last moment in seconds since 1970-01-01 UTC.
+    case member(NodeRecord, notAfterSeconds: Int64)
     /// It was a member, and must be told that it is no longer one.
     case revoked(name: String)
     /// The certificate is not one of this cluster's node certificates, or the node was removed.

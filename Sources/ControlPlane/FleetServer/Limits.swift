@@ -7,9 +7,10 @@ enum Limits {
     /// Four times the fleet that one control plane is measured with.
     static let connectionCountMax = 4_096
 
-    /// Connections that have not said Hello or Join; further ones are closed unheard.
+    /// Connections that are not admitted yet; further ones are closed unheard.
     ///
-    /// A handshake takes about a millisecond, so this many are done within half a second.
+    /// A handshake takes about a millisecond, so this many are done within half a second. Who has been through TLS
+    /// and says nothing counts too: a stranger holds no more than a place here, and for 20 seconds at most.
     static let handshakeCountMax = 512
 
     /// Sessions admitted per second, and at once; others are told when to come back.
@@ -21,6 +22,11 @@ enum Limits {
     /// Joins decided per second, and at once; others are refused as unavailable.
     static let joinsPerSecond = 100.0
     static let joinsBurst = 200.0
+
+    /// Seconds between renewals of one node's certificate; one sooner is refused.
+    ///
+    /// Each is a signature and a durable write. A node renews twice a day, and tries again after five minutes.
+    static let renewalSeconds: Int64 = 60
 
     /// Nodes that are being sent a whole manifest at once; others are told when to ask again.
     static let fullSyncCountMax = 64
@@ -68,6 +74,12 @@ enum Limits {
 
     /// Manifests kept as bases.
     static let manifestCountMax = 16
+
+    /// Octets of contents after which a session reads no more of what its node asked for until these are written.
+    ///
+    /// Four chunks keep a link busy while the next are read; with the last content, one session holds
+    /// less than 5 MiB however much its node asks for.
+    static let contentBytesAhead = 1 << 20
 
     /// Octets of encoded chunks kept for nodes that want the same.
     static let chunkCacheBytesMax = 32 << 20

@@ -6,7 +6,10 @@ import NIOCore
 /// What the server knows of one node: each fact by itself, as it was reported.
 struct NodeEntry {
     let name: String
-    var labels: [String: String]
+    let id: [UInt8]
+    private(set) var labels: [String: String]
+    /// What the node's token asks for.
+    let tokenLabels: [String: String]
     var build = ""
     /// Whether the operator wants it drained.
     var drainIsWanted: Bool
@@ -18,6 +21,8 @@ struct NodeEntry {
     /// When the session was last heard of.
     var heardAt: NIODeadline
     var seenAtMilliseconds: Int64?
+    /// When it last asked for a certificate.
+    var renewalAskedAt: NIODeadline?
     /// Whether it had a session with this process.
     var wasHeard = false
     /// Whether the store does not know yet when it was heard of.
@@ -35,8 +40,8 @@ struct NodeEntry {
     var traffic: TrafficSummary?
 
     init(_ record: NodeRecord, now: NIODeadline) {
-        name = record.name
-        labels = record.labels
+        (name, id) = (record.name, record.id)
+        (labels, tokenLabels) = (record.labels, record.tokenLabels)
         drainIsWanted = record.isDraining
         isRevoked = record.isRevoked
         seenAtMilliseconds = record.seenAtMilliseconds
@@ -45,8 +50,10 @@ struct NodeEntry {
     }
 
     /// Takes over what a Hello says.
+    ///
+    /// A node may be started with other labels than it joined with, but for those that its token asks for.
     mutating func greeted(_ hello: WireHello) {
-        labels = hello.labels
+        labels = hello.labels.merging(tokenLabels) { _, joined in joined }
         build = hello.build
         active = Holding(hello.active)
         isDraining = hello.draining

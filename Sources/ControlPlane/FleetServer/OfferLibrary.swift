@@ -2,6 +2,13 @@ import FleetModel
 import FleetProtocol
 import NIOCore
 
+/// The first of some contents that a node asked for, as they are sent.
+struct ContentChunks: Sendable {
+    let payloads: [ChunkPayload]
+    /// How many of the contents asked for, from the first on, they hold.
+    let contentCount: Int
+}
+
 /// Encodes what nodes are sent, once for all that are sent the same.
 ///
 /// It reads the store and encodes away from the event loop. Callers that ask for the same while it is being made
@@ -17,7 +24,7 @@ actor OfferLibrary {
     private var offerOrder: [OfferKey] = []
     private var manifests: [Digest: Manifest] = [:]
     private var manifestOrder: [Digest] = []
-    private var chunks: [[Digest]: Task<[ChunkPayload]?, any Error>] = [:]
+    private var chunks: [[Digest]: Task<ContentChunks?, any Error>] = [:]
     private var chunkOrder: [(key: [Digest], bytes: Int)] = []
 
     init(store: any FleetStore) {
@@ -51,16 +58,23 @@ actor OfferLibrary {
         }
     }
 
-    /// The contents with these digests in chunks.
+    /// The first of the contents with these digests in chunks: as many as are read ahead.
     ///
-    /// - Returns: `nil` if one of them is not stored.
+    /// - Parameter digests: At least one, none twice.
+    /// - Returns: `nil` if the first is not stored.
     /// - Throws: What the store throws; the next caller tries again.
-    func chunks(of digests: [Digest]) async throws -> [ChunkPayload]? {
+    func chunks(of digests: [Digest]) async throws -> ContentChunks? {
         if let known = chunks[digests] { return try await known.value }
-        let task = Task { [store] () throws -> [ChunkPayload]? in
-            let blobs = try await store.blobs(digests)
-            guard digests.allSatisfy({ blobs[$0] != nil }) else { return nil }
-            return chunkPayloads(digests.lazy.map { ($0, blobs[$0] ?? []) }).map(ChunkPayload.init)
+        let task = Task { [store] () throws -> ContentChunks? in
+            let contents = try await store.leadingBlobs(
+                digests,
+                bytesMax: Limits.contentBytesAhead
+            )
+            guard !contents.isEmpty else { return nil }
+            return ContentChunks(
+                payloads: chunkPayloads(zip(digests, contents)).map(ChunkPayload.init),
+                contentCount: contents.count
+            )
         }
         chunks[digests] = task
         do {
@@ -68,7 +82,7 @@ actor OfferLibrary {
                 chunks[digests] = nil
                 return nil
             }
-            trim(adding: digests, bytes: made.reduce(0) { $0 + $1.payload.readableBytes })
+            trim(adding: digests, bytes: made.payloads.reduce(0) { $0 + $1.payload.readableBytes })
             return made
         } catch {
             chunks[digests] = nil

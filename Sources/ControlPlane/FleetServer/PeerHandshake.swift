@@ -82,7 +82,7 @@ final class PeerHandshake: ChannelInboundHandler, RemovableChannelHandler {
             return
         }
         guard let certificate else {
-            replace(context, .stranger, NodeRecord(name: "", labels: [:]))
+            replace(context, FleetConnection(fleet: fleet))
             return
         }
         let owner = fleet.owner
@@ -91,8 +91,13 @@ final class PeerHandshake: ChannelInboundHandler, RemovableChannelHandler {
         }) { result in
             guard !self.isDecided else { return }
             switch result {
-            case .success(.member(let record)):
-                self.replace(context, .member(name: record.name), record)
+            case .success(.member(let record, let end)):
+                let connection = FleetConnection(
+                    member: record,
+                    certificateEndSeconds: end,
+                    fleet: self.fleet
+                )
+                self.replace(context, connection)
             case .success(.revoked(let name)):
                 owner.logger.notice(
                     "node.refused",
@@ -109,13 +114,7 @@ final class PeerHandshake: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
-    private func replace(
-        _ context: ChannelHandlerContext,
-        _ peer: ControlSession.Peer,
-        _ record: NodeRecord
-    ) {
-        let connection = FleetConnection(peer: peer, record: record, fleet: fleet)
-        isReplaced = true
+    private func replace(_ context: ChannelHandlerContext, _ connection: FleetConnection) {
         let operations = context.pipeline.syncOperations
         do {
             try operations.addHandler(connection, position: .after(self))
@@ -123,6 +122,8 @@ final class PeerHandshake: ChannelInboundHandler, RemovableChannelHandler {
             context.close(promise: nil)
             return
         }
+        // From here on the connection counts itself.
+        isReplaced = true
         if early.readableBytes > 0 { context.fireChannelRead(NIOAny(early)) }
         operations.removeHandler(self, promise: nil)
     }
@@ -136,6 +137,6 @@ final class PeerHandshake: ChannelInboundHandler, RemovableChannelHandler {
         guard !isDecided else { return }
         isDecided = true
         deadline?.cancel()
-        fleet.handshakeEnded()
+        if !isReplaced { fleet.handshakeEnded() }
     }
 }

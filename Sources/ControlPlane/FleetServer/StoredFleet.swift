@@ -33,8 +33,8 @@ package struct StoredFleet: FleetStore, CertificateIssuer {
         try await store.manifest(digest: digest)
     }
 
-    package func blobs(_ digests: [Digest]) async throws -> [Digest: [UInt8]] {
-        try await store.blobs(digests)
+    package func leadingBlobs(_ digests: [Digest], bytesMax: Int) async throws -> [[UInt8]] {
+        try await store.leadingBlobs(digests, bytesMax: bytesMax)
     }
 
     package func nodes() async throws -> [NodeRecord] {
@@ -70,7 +70,7 @@ package struct StoredFleet: FleetStore, CertificateIssuer {
 
     // MARK: Authority
 
-    package func join(_ request: WireJoin) async throws -> WireJoinAccepted {
+    package func join(_ request: WireJoin) async throws -> (NodeRecord, WireJoinAccepted) {
         let membership: Membership
         do {
             membership = try await authority.join(
@@ -80,8 +80,8 @@ package struct StoredFleet: FleetStore, CertificateIssuer {
                 request: octets(request.certificateRequest)
             )
         } catch {
-            guard let reason = WireJoinRefusal(error) else { throw error }
-            throw JoinError(reason, "\(error)")
+            if let refusal = JoinError(error) { throw refusal }
+            throw error
         }
         var accepted = WireJoinAccepted()
         accepted.clusterID = wireOctets(authority.clusterID)
@@ -89,7 +89,7 @@ package struct StoredFleet: FleetStore, CertificateIssuer {
         accepted.signingKey = wireOctets(authority.manifestKey.rawOctets)
         accepted.notAfterUnixSeconds = membership.node.notAfterSeconds
         accepted.name = membership.node.name
-        return accepted
+        return (NodeRecord(membership.node), accepted)
     }
 
     package func renew(node: String, certificateRequest: [UInt8]) async throws -> WireRenewed {
@@ -108,7 +108,7 @@ package struct StoredFleet: FleetStore, CertificateIssuer {
 
     package func identify(certificate: [UInt8]) async throws -> PeerIdentity {
         switch try await authority.identify(certificate: certificate) {
-        case .member(let node): .member(NodeRecord(node))
+        case .member(let node, let end): .member(NodeRecord(node), notAfterSeconds: end)
         case .revoked(let name): .revoked(name: name)
         case .unknown(let reason): .unknown(reason: reason)
         }
@@ -119,11 +119,25 @@ extension NodeRecord {
     init(_ node: StoredNode) {
         self.init(
             name: node.name,
+            id: node.id,
             labels: node.labels,
+            tokenLabels: node.tokenLabels,
             isDraining: node.isDraining,
             isRevoked: node.isRevoked,
             seenAtMilliseconds: node.seenMilliseconds
         )
+    }
+}
+
+extension JoinError {
+    /// What a node that asked to join is told; `nil` if the fault is not the node's.
+    init?(_ error: AuthorityError) {
+        guard let reason = WireJoinRefusal(error) else { return nil }
+        var detail = "\(error)"
+        if case .store(.nodeRevoked) = error {
+            detail += "; it has to be removed before a node of its name can join"
+        }
+        self.init(reason, detail)
     }
 }
 
@@ -140,7 +154,7 @@ extension WireJoinRefusal {
         case .store(.tokenExpired): self = .tokenExpired
         case .store(.tokenUsed): self = .tokenUsed
         case .store(.tokenLabelsMissing): self = .labelsMissing
-        case .store(.nodeNameTaken): self = .nameTaken
+        case .store(.nodeNameTaken), .store(.nodeRevoked): self = .nameTaken
         case .tokenLifetimeInvalid, .materialInvalid, .fileFailed, .store: return nil
         }
     }

@@ -2,6 +2,10 @@
 struct ConfigurationChecker {
     /// Takes fields that the build refuses, to check a document against the whole contract.
     var acceptsUnbuilt = false
+    /// What nodes take of one version.
+    var contentBytesMax = ModelLimits.contentBytesMax
+    var resourceCountMax = ModelLimits.resourceCountMax
+    var configurationBytesMax = ModelLimits.configurationBytesMax
 
     private var drafts: [Draft] = []
     private var problems: [Problem] = []
@@ -159,6 +163,7 @@ struct ConfigurationChecker {
         checkNames()
         checkAddresses()
         checkReferences()
+        checkSizes()
         guard problems.isEmpty else { throw ConfigurationProblems(sortedProblems()) }
         var ordered = drafts
         ordered.sort { left, right in
@@ -225,6 +230,35 @@ struct ConfigurationChecker {
                     field: reference.field
                 )
             }
+        }
+    }
+
+    /// Complains of what nodes would refuse to receive.
+    private mutating func checkSizes() {
+        var byteCount = 0
+        for draft in drafts {
+            guard let count = draft.checked?.resource.content.count else { continue }
+            byteCount += count
+            guard count > contentBytesMax else { continue }
+            complain(
+                "takes \(count) octets as it is sent to nodes; at most \(contentBytesMax) are allowed",
+                draft.place,
+                kind: draft.kind,
+                name: draft.name
+            )
+        }
+        if drafts.count > resourceCountMax {
+            complain(
+                "a configuration has at most \(resourceCountMax) resources, not \(drafts.count)",
+                .none
+            )
+        }
+        if byteCount > configurationBytesMax {
+            complain(
+                "the configuration takes \(byteCount) octets as it is sent to nodes; "
+                    + "at most \(configurationBytesMax) are allowed",
+                .none
+            )
         }
     }
 

@@ -25,4 +25,12 @@ package enum ModelLimits {
     package static let textBytesMax = 1 << 20
     /// Entries of one list or map within a resource.
     package static let listCountMax = 10_000
+    /// Octets of one resource as it is stored and sent.
+    ///
+    /// The largest are certificate chains and inline bodies.
+    package static let contentBytesMax = 4 << 20
+    /// Resources of one configuration: far above any fleet's.
+    package static let resourceCountMax = 200_000
+    /// Octets of all resources of one configuration, as in a snapshot file.
+    package static let configurationBytesMax = 256 << 20
 }

@@ -12,7 +12,8 @@ package import FleetModel
 ///                        +--offered (replaces it)
 ///
 /// It outlives sessions: a node goes on trying to take a port while the control plane is away. Nothing is applied
-/// twice at once, so a version that was overtaken while it was prepared is discarded and never served.
+/// twice at once, so a version that was overtaken while it was prepared is discarded and never served. The same
+/// content under a newer number does not overtake it: it is applied and then renumbered.
 package struct ApplySequence: ~Copyable {
     /// What the caller is to do, in the order given.
     package enum Action: Sendable, Equatable {
@@ -54,8 +55,15 @@ package struct ApplySequence: ~Copyable {
 
     private enum Next {
         case candidate(Candidate)
-        /// The head is what is being served.
+        /// The head is what is being served or applied.
         case settled(SignedHead)
+
+        var digest: Digest {
+            switch self {
+            case .candidate(let candidate): candidate.digest
+            case .settled(let head): head.digest
+            }
+        }
     }
 
     /// - Parameter active: What the node serves already, such as last good at the start.
@@ -101,8 +109,11 @@ package struct ApplySequence: ~Copyable {
             if active?.head.digest == candidate.digest { return settled(candidate.version.head) }
             state = .preparing(candidate)
             return [.cancelRetry, received, .prepare(candidate)]
-        case .preparing, .activating, .confirming:
-            next = .candidate(candidate)
+        case .preparing(let current), .activating(let current), .confirming(let current, _):
+            // The same content again, as after a new session: the work goes on, under the newest number.
+            next =
+                current.digest == candidate.digest
+                ? .settled(candidate.version.head) : .candidate(candidate)
             return [received]
         }
     }
@@ -144,7 +155,7 @@ package struct ApplySequence: ~Copyable {
     /// The version compiles and nothing stands against it.
     package mutating func prepared() -> [Action] {
         guard case .preparing(let candidate) = state else { return [] }
-        if next != nil {
+        if let next, next.digest != candidate.digest {
             state = .idle
             return [.discard(candidate.digest)] + goOn()
         }
@@ -168,10 +179,15 @@ package struct ApplySequence: ~Copyable {
         _ problems: [Problem],
         using random: inout some RandomNumberGenerator
     ) -> [Action] {
-        let candidate: Candidate
+        var candidate: Candidate
         switch state {
         case .preparing(let current), .activating(let current): candidate = current
         case .idle, .confirming, .waiting: return []
+        }
+        if case .settled(let head)? = next, let newer = candidate.renumbered(head) {
+            // Nothing overtook it: it is tried again, or rejected, under the newest number.
+            next = nil
+            candidate = newer
         }
         let rejection = makeReport(candidate, .rejected(cause, problems))
         switch cause {

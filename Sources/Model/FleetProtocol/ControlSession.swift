@@ -46,7 +46,7 @@ package struct ControlSession: ~Copyable {
         case greeted(WireHello)
         /// The node's state changed: call `offer` with the head.
         case synchronise
-        /// Send these contents in chunks with this correlation, in place of any sent before.
+        /// Send these contents, each named once, in chunks with this correlation, in place of any asked for before.
         case sendBlobs([Digest], correlation: UInt32)
         case applied(ApplyReport)
         case heartbeat(WireHeartbeat)
@@ -129,7 +129,8 @@ package struct ControlSession: ~Copyable {
         do {
             guard let message = try FleetMessage(frame) else {
                 state = current
-                return []
+                // A frame of a later version is a sign of life all the same.
+                return isSteady ? [.setDeadline(.seconds(Limits.silenceSeconds))] : []
             }
             switch (current, message) {
             case (_, .goodbye(let goodbye)):
@@ -315,7 +316,10 @@ package struct ControlSession: ~Copyable {
             steady = Steady(name: steady.name, hello: hello)
             return [.greeted(hello), .synchronise]
         case .wantBlobs(let message):
+            // A content named again is the same octets again: it is sent once.
+            var seen: Set<Digest> = []
             let digests = message.digests.compactMap { Digest(octets: octets($0)) }
+                .filter { seen.insert($0).inserted }
             return [.sendBlobs(digests, correlation: correlation)]
         case .applyStatus(let message):
             let report = try ApplyReport(message)

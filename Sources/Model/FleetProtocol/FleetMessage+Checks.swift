@@ -34,8 +34,12 @@ extension FleetMessage {
             for digest in quarantined { try check.length(digest.count, "quarantined_digests", 32) }
         case .welcome(let message):
             try check.optionalDigest(message.headDigest.count, "head_digest")
-            try check.seconds(message.heartbeatSeconds, "heartbeat_seconds")
-            try check.seconds(message.metricsSeconds, "metrics_seconds")
+            try check.seconds(
+                message.heartbeatSeconds,
+                "heartbeat_seconds",
+                Limits.heartbeatSecondsMax
+            )
+            try check.seconds(message.metricsSeconds, "metrics_seconds", Limits.metricsSecondsMax)
         case .notModified(let message):
             try check.head(message.hasHead ? message.head : nil)
         case .manifest(let message):
@@ -108,8 +112,8 @@ private struct FieldCheck {
         if isUnspecified { throw .fieldInvalid(type, field: field) }
     }
 
-    func seconds(_ seconds: UInt32, _ field: String) throws(FleetProtocolError) {
-        guard (1...Limits.heartbeatSecondsMax).contains(seconds) else {
+    func seconds(_ seconds: UInt32, _ field: String, _ max: UInt32) throws(FleetProtocolError) {
+        guard (1...max).contains(seconds) else {
             throw .fieldInvalid(type, field: field)
         }
     }

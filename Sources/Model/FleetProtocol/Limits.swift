@@ -1,3 +1,5 @@
+import FleetModel
+
 /// Limits of the fleet protocol.
 ///
 /// Both ends check what they receive; docs/protocol.md lists them.
@@ -27,19 +29,18 @@ package enum Limits {
     /// Their headers take about 50 octets each, which the limit of a frame has to hold too.
     package static let chunkPartCountMax = 4_096
 
-    /// Octets of one blob.
-    ///
-    /// The largest are certificate chains and inline bodies.
-    package static let blobBytesMax = 4 << 20
+    /// Octets of one blob: a configuration with a larger one is refused when it is applied.
+    package static let blobBytesMax = ModelLimits.contentBytesMax
 
-    /// Octets of all blobs and the manifest of one version, as in a snapshot file.
-    package static let snapshotBytesMax = 256 << 20
+    /// Octets of all blobs of one version: refused likewise.
+    package static let snapshotBytesMax = ModelLimits.configurationBytesMax
 
     /// Octets of a serialised manifest or delta: 200,000 entries with the longest names fit.
     package static let manifestBytesMax = 32 << 20
 
-    /// Entries of a manifest, and operations of a delta.
-    package static let manifestEntryCountMax = 200_000
+    /// Entries of a manifest: a configuration with more is refused when it is applied; and operations of a delta:
+    /// where it would take more, the whole manifest is sent.
+    package static let manifestEntryCountMax = ModelLimits.resourceCountMax
 
     /// Digests in one WantBlobs; a node that lacks more asks again when these have come.
     package static let wantedDigestCountMax = 8_192
@@ -90,8 +91,13 @@ package enum Limits {
     /// Time from the connection to JoinAccepted or Welcome; then the end that waits closes.
     package static let handshakeSeconds: Int64 = 10
 
-    /// Time between heartbeats that Welcome may ask for.
-    package static let heartbeatSecondsMax: UInt32 = 300
+    /// Time between heartbeats that Welcome may ask for: a third of the silence that ends a session.
+    package static let heartbeatSecondsMax: UInt32 = 10
+
+    /// Time between metrics reports that Welcome may ask for.
+    ///
+    /// Rates of a longer one would say little about now.
+    package static let metricsSecondsMax: UInt32 = 300
 
     /// Time without any frame after which an end gives a session up: three heartbeats.
     package static let silenceSeconds: Int64 = 30

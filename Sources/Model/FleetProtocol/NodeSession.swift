@@ -163,6 +163,7 @@ package struct NodeSession: ~Copyable {
     package mutating func received(_ frame: Frame) -> [Action] {
         // Left closed unless a path below puts a state back: what ends a session cannot be forgotten.
         let current = takeState()
+        if case .closed = current { return [] }
         do {
             let message = try FleetMessage(frame)
             if case .goodbye(let goodbye) = message { return [.close(SessionEnd(goodbye))] }

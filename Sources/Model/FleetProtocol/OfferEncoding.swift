@@ -9,37 +9,48 @@ package struct OfferEncoding: Sendable {
     /// frame's correlation.
     package let chunks: [[UInt8]]
 
-    /// The head whole, or as a delta to `base`.
+    /// The head whole, or as a delta to `base`; whole too where the delta would be more than a node takes.
     package init(_ version: SignedManifest, base: Manifest?) {
-        let (message, octets) = Self.message(version, base)
+        self.init(version, base: base, operationCountMax: Limits.manifestEntryCountMax)
+    }
+
+    init(_ version: SignedManifest, base: Manifest?, operationCountMax: Int) {
+        let (message, octets) =
+            base.flatMap { Self.delta(version, $0, operationCountMax) } ?? Self.whole(version)
         // The upper half of the numbers is the control plane's, the lower is the nodes'.
-        let correlation = 1 << 31 | UInt32(truncatingIfNeeded: version.head.version) >> 1
+        let number = UInt32(truncatingIfNeeded: version.head.version)
+        let correlation = 1 << 31 | number & 0x7fff_ffff
         frame = message.frame(correlation: correlation)
         chunks = octets.map { chunkPayloads([(Digest(hashing: $0), $0)]) } ?? []
     }
 
-    /// The message, and the octets that have to follow it in chunks.
-    private static func message(
-        _ version: SignedManifest,
-        _ base: Manifest?
-    ) -> (FleetMessage, [UInt8]?) {
-        guard let base else {
-            var message = WireManifest()
-            message.head = version.head.message
-            let entries = WireManifestEntries(version.manifest)
-            let octets = serialise(entries)
-            guard octets.count > Limits.chunkBytesMax else {
-                message.entries = entries
-                return (.manifest(message), nil)
-            }
-            message.chunked = reference(octets)
-            return (.manifest(message), octets)
+    /// The manifest, and the octets that have to follow it in chunks.
+    private static func whole(_ version: SignedManifest) -> (FleetMessage, [UInt8]?) {
+        var message = WireManifest()
+        message.head = version.head.message
+        let entries = WireManifestEntries(version.manifest)
+        let octets = serialise(entries)
+        guard octets.count > Limits.chunkBytesMax else {
+            message.entries = entries
+            return (.manifest(message), nil)
         }
+        message.chunked = reference(octets)
+        return (.manifest(message), octets)
+    }
+
+    /// The delta, and the octets that have to follow it in chunks; `nil` if a node would refuse it.
+    private static func delta(
+        _ version: SignedManifest,
+        _ base: Manifest,
+        _ operationCountMax: Int
+    ) -> (FleetMessage, [UInt8]?)? {
         var message = WireManifestDelta()
         message.head = version.head.message
         message.baseDigest = wireOctets(base.digest.octets)
         let operations = WireDeltaOperations(ManifestDelta(from: base, to: version.manifest))
+        guard operations.operations.count <= operationCountMax else { return nil }
         let octets = serialise(operations)
+        guard octets.count <= Limits.manifestBytesMax else { return nil }
         guard octets.count > Limits.chunkBytesMax else {
             message.operations = operations
             return (.manifestDelta(message), nil)

@@ -81,6 +81,14 @@ package struct Candidate: Sendable, Equatable {
 
     /// What identifies the content.
     package var digest: Digest { version.head.digest }
+
+    /// The same content under another number; `nil` if the head is of other content.
+    func renumbered(_ head: SignedHead) -> Candidate? {
+        guard let version = SignedManifest(head: head, manifest: version.manifest) else {
+            return nil
+        }
+        return Candidate(version: version, blobs: blobs)
+    }
 }
 
 /// A version's identity without proof: what a node says that it serves or keeps.

@@ -292,4 +292,18 @@ struct VersionTests {
         }
         #expect(count == 10_002)
     }
+
+    @Test("contents are read from the first on, and no further than what was asked for")
+    func leadingBlobs() async throws {
+        try await store.apply(variant: 1, signer: signer)
+        let resources = makeResources(1)
+        let digests = resources.map(\.entry.digest)
+        let contents = resources.map(\.content)
+        #expect(try await store.leadingBlobs(digests, bytesMax: 1 << 20) == contents)
+        #expect(try await store.leadingBlobs(digests, bytesMax: 1) == [contents[0]])
+        let stranger = try freshDigest()
+        let some = [digests[0], stranger, digests[1]]
+        #expect(try await store.leadingBlobs(some, bytesMax: 1 << 20) == [contents[0]])
+        #expect(try await store.leadingBlobs([stranger], bytesMax: 1 << 20).isEmpty)
+    }
 }

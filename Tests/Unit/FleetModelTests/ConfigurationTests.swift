@@ -1,5 +1,6 @@
-import FleetModel
 import Testing
+
+@testable import FleetModel
 
 @Suite("Valid configurations")
 struct ConfigurationTests {
@@ -160,5 +161,56 @@ struct ConfigurationTests {
     func refusesOtherContent(text: String) {
         let resource = Resource(kind: .listener, name: "web", content: Array(text.utf8))
         #expect(throws: ConfigurationProblems.self) { try Configuration(resources: [resource]) }
+    }
+}
+
+@Suite("Sizes that nodes take")
+struct ConfigurationSizeTests {
+    @Test("a resource that nodes would refuse is refused, by its name")
+    func largeResource() throws {
+        let line = String(repeating: "x", count: 8_192)
+        func document(_ lineCount: Int) -> String {
+            let headers = (0..<lineCount).map { "\"x-\($0)\": \"\(line)\"" }
+                .joined(separator: ",")
+            return #"{"routes": [{"name": "big", "respond": {"headers": {\#(headers)}}}]}"#
+        }
+        let error = #expect(throws: ConfigurationProblems.self) {
+            try Configuration(json: document(520))
+        }
+        let problem = try #require(error?.problems.first)
+        #expect(error?.problems.count == 1)
+        #expect(problem.path == "routes[big]")
+        #expect(problem.message.contains("at most 4194304 are allowed"))
+        #expect(problem.line == 1)
+        _ = try Configuration(json: document(500))
+    }
+
+    @Test("more resources, or more octets in all, than nodes take are refused")
+    func large() throws {
+        let document = try JSONReader.read(
+            Array(
+                #"{"upstreams": [{"name": "a", "endpoints": [{"address": "127.0.0.1:1"}]},"#.utf8
+            ) + Array(#"{"name": "b", "endpoints": [{"address": "127.0.0.1:2"}]}]}"#.utf8)
+        )
+        func problems(_ change: (inout ConfigurationChecker) -> Void) -> [String] {
+            var checker = ConfigurationChecker()
+            change(&checker)
+            checker.add(document: document)
+            do {
+                _ = try checker.finish()
+                return []
+            } catch {
+                return error.problems.map(\.message)
+            }
+        }
+        #expect(problems { $0.resourceCountMax = 2 }.isEmpty)
+        #expect(
+            problems { $0.resourceCountMax = 1 }
+                == ["a configuration has at most 1 resources, not 2"]
+        )
+        let total = problems { $0.configurationBytesMax = 10 }
+        #expect(total.count == 1)
+        #expect(total.first?.contains("at most 10 are allowed") == true)
+        #expect(problems { $0.contentBytesMax = 10 }.count == 2)
     }
 }

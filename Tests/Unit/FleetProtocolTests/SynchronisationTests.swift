@@ -41,6 +41,29 @@ struct SynchronisationTests {
         #expect(link.bytesToNode - before < 512)
     }
 
+    @Test("Versions that follow each other have correlations of their own, all in the upper half")
+    func correlations() throws {
+        let correlations = try [1, 2, 3, 0x7fff_ffff, 0x1_0000_0004].map { number in
+            OfferEncoding(try signed(try manifest(routes: 1), version: number), base: nil)
+                .frame.correlation
+        }
+        #expect(Set(correlations).count == correlations.count)
+        #expect(correlations.allSatisfy { $0 >> 31 == 1 })
+    }
+
+    @Test("A delta of more operations than a node takes is sent as the whole manifest")
+    func largeDelta() throws {
+        let base = try manifest(routes: 20)
+        let version = try signed(try manifest(routes: 20, changed: 7), version: 2)
+        func type(_ operationCountMax: Int) -> UInt16 {
+            OfferEncoding(version, base: base, operationCountMax: operationCountMax).frame.type
+        }
+        let count = WireDeltaOperations(ManifestDelta(from: base, to: version.manifest)).operations
+            .count
+        #expect(type(count) == FrameType.manifestDelta.rawValue)
+        #expect(type(count - 1) == FrameType.manifest.rawValue)
+    }
+
     @Test("The same content under a newer number is not sent again, and the node says so")
     func renumbered() throws {
         let first = try signed(try manifest(routes: 2), version: 1)
@@ -77,6 +100,17 @@ struct SynchronisationTests {
         link.commit(try signed(try manifest(routes: count), version: 1), contents: contents(count))
         #expect(link.wanted == [Limits.wantedDigestCountMax, 5])
         #expect(link.sequence.active?.head.version == 1)
+    }
+
+    @Test("A content that is asked for again in one request is sent once")
+    func repeatedContents() throws {
+        var link = Link()
+        link.connect()
+        let digest = Digest(hashing: content(0))
+        var message = WireWantBlobs()
+        message.digests = [wireOctets(digest.octets), wireOctets(digest.octets)]
+        let actions = link.control.received(FleetMessage.wantBlobs(message).frame(correlation: 7))
+        #expect(actions.last == .sendBlobs([digest], correlation: 7))
     }
 
     @Test("A content error quarantines the digest: it is not sent again, the next one is")
@@ -238,5 +272,96 @@ struct SynchronisationTests {
             return
         }
         #expect(report.active?.version == 1)
+    }
+}
+
+@Suite("Versions that are offered again while they are applied")
+struct RepeatedOfferTests {
+    private let first: SignedManifest
+    private let again: SignedManifest
+    private let other: SignedManifest
+
+    init() throws {
+        first = try signed(try manifest(routes: 1), version: 1)
+        other = try signed(try manifest(routes: 2), version: 2)
+        again = try signed(try manifest(routes: 1), version: 3)
+    }
+
+    private func candidate(_ version: SignedManifest) -> Candidate {
+        Candidate(version: version, blobs: [:])
+    }
+
+    private func isReceived(_ actions: [ApplySequence.Action], _ version: SignedManifest) -> Bool {
+        guard actions.count == 1, case .report(let report) = actions[0] else { return false }
+        return report.outcome == .received && report.subject == Holding(version.head)
+    }
+
+    @Test("the same offer in each state neither discards the work nor starts it again")
+    func sameOffer() {
+        var sequence = ApplySequence(active: nil)
+        _ = sequence.offered(candidate(first))
+        #expect(isReceived(sequence.offered(candidate(first)), first))
+        let prepared = sequence.prepared()
+        #expect(prepared.last == .activate(candidate(first)))
+        #expect(isReceived(sequence.offered(candidate(first)), first))
+        let activated = sequence.activated()
+        #expect(activated.last == .confirm(candidate(first)))
+        #expect(isReceived(sequence.offered(candidate(first)), first))
+        let confirmed = sequence.confirmed(lastGoodProblem: nil)
+        #expect(confirmed.count == 1)
+        #expect(sequence.active == first)
+        #expect(sequence.pending == nil)
+    }
+
+    @Test("a newer number of the same content is served in the end")
+    func newerNumber() {
+        var sequence = ApplySequence(active: nil)
+        _ = sequence.offered(candidate(first))
+        #expect(isReceived(sequence.offered(candidate(again)), again))
+        #expect(sequence.prepared().last == .activate(candidate(first)))
+        _ = sequence.activated()
+        let actions = sequence.confirmed(lastGoodProblem: nil)
+        #expect(actions.contains(.renumber(again.head)))
+        #expect(sequence.active == again)
+    }
+
+    @Test("what came in between and was taken back is not applied")
+    func takenBack() {
+        var sequence = ApplySequence(active: nil)
+        _ = sequence.offered(candidate(first))
+        _ = sequence.offered(candidate(other))
+        _ = sequence.offered(candidate(again))
+        #expect(sequence.prepared().last == .activate(candidate(first)))
+        _ = sequence.activated()
+        _ = sequence.confirmed(lastGoodProblem: nil)
+        #expect(sequence.active == again)
+        #expect(sequence.pending == nil)
+    }
+
+    @Test("a failure of the environment is tried again under the newest number")
+    func environment() {
+        var random = SplitMix64(seed: 1)
+        var sequence = ApplySequence(active: nil)
+        _ = sequence.offered(candidate(first))
+        _ = sequence.offered(candidate(again))
+        _ = sequence.prepared()
+        let failed = sequence.failed(.environment, [], using: &random)
+        guard case .retryAfter? = failed.last else {
+            Issue.record("it is not tried again: \(failed)")
+            return
+        }
+        #expect(sequence.retryDue() == [.prepare(candidate(again))])
+    }
+
+    @Test("a rejection of the content ends it, whatever its number")
+    func content() {
+        var random = SplitMix64(seed: 1)
+        var sequence = ApplySequence(active: nil)
+        _ = sequence.offered(candidate(first))
+        _ = sequence.offered(candidate(again))
+        let failed = sequence.failed(.content, [], using: &random)
+        #expect(failed.count == 1)
+        #expect(sequence.quarantined == [first.head.digest])
+        #expect(sequence.pending == nil)
     }
 }

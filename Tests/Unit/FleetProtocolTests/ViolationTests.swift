@@ -95,13 +95,56 @@ struct ViolationTests {
     func unknownTypes() {
         var link = steadyLink()
         let ignorable = Frame(type: 999, flags: .ignorable, correlation: 0, payload: [0xff])
-        _ = link.node.received(ignorable)
-        _ = link.control.received(ignorable)
+        // Each is a sign of life.
+        #expect(link.node.received(ignorable) == [.setDeadline(.seconds(Limits.silenceSeconds))])
+        #expect(link.control.received(ignorable) == [.setDeadline(.seconds(Limits.silenceSeconds))])
         let areSteady = link.node.isSteady && link.control.isSteady
         #expect(areSteady)
         let unknown = Frame(type: 999, correlation: 0, payload: [])
         #expect(verdict(link.node.received(unknown)).0 == .typeUnknown)
         #expect(verdict(link.control.received(unknown)).0 == .typeUnknown)
+    }
+
+    @Test("An ignorable frame before Welcome does not lengthen the time for it")
+    func ignorableEarly() {
+        let ignorable = Frame(type: 999, flags: .ignorable, correlation: 0, payload: [])
+        var control = ControlSession(peer: .member(name: "edge-1"), clusterID: clusterID)
+        _ = control.connected()
+        #expect(control.received(ignorable).isEmpty)
+    }
+
+    @Test("After its end a session answers nothing, whatever comes")
+    func afterTheEnd() throws {
+        let malformed = Frame(type: FrameType.manifest.rawValue, correlation: 0, payload: [0xff])
+        let unknown = Frame(type: 999, correlation: 0, payload: [])
+        let frames = [malformed, unknown, goodbyeFrame(.shutdown), goodbyeFrame(.revoked)]
+        var link = steadyLink()
+        _ = link.node.leave(.shutdown)
+        _ = link.control.leave(.shutdown)
+        for frame in try frames + sampleMessages().map({ $0.message.frame() }) {
+            #expect(link.node.received(frame).isEmpty)
+            #expect(link.control.received(frame).isEmpty)
+        }
+    }
+
+    @Test("Welcome may not ask for heartbeats so far apart that a lost one is taken for silence")
+    func heartbeatInterval() throws {
+        func welcome(heartbeat: UInt32, metrics: UInt32) -> Frame {
+            FleetMessage.welcome(
+                .with {
+                    $0.heartbeatSeconds = heartbeat
+                    $0.metricsSeconds = metrics
+                }
+            ).frame()
+        }
+        #expect(Int64(Limits.heartbeatSecondsMax) * 3 == Limits.silenceSeconds)
+        _ = try FleetMessage(welcome(heartbeat: 10, metrics: 300))
+        for frame in [
+            welcome(heartbeat: 11, metrics: 10), welcome(heartbeat: 0, metrics: 10),
+            welcome(heartbeat: 10, metrics: 301), welcome(heartbeat: 10, metrics: 0),
+        ] {
+            #expect(throws: FleetProtocolError.self) { try FleetMessage(frame) }
+        }
     }
 
     @Test("A Hello for another cluster or under another name is refused")
