@@ -134,10 +134,11 @@ struct NodeEntry {
     func rollout(of version: Holding, head: Holding?, now: NIODeadline) -> RolloutStatus.Node {
         let nodeState = state(head: head, now: now)
         let rolloutState: RolloutStatus.State
-        if active?.digest == version.digest {
-            rolloutState = .applied
-        } else if [.revoked, .unreachable, .draining].contains(nodeState) {
+        // Such a node takes no traffic, whatever it has: it is listed, and nobody waits for it.
+        if [.revoked, .unreachable, .draining].contains(nodeState) {
             rolloutState = .excluded
+        } else if active?.digest == version.digest {
+            rolloutState = .applied
         } else if let failed, failed.digest == version.digest {
             rolloutState = .rejected
         } else if let active, (active.epoch, active.version) > (version.epoch, version.version) {
