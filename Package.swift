@@ -328,7 +328,7 @@ let tests = [
         "NodeAgentTests",
         [
             "NodeAgent", "FleetMessages", "FleetProtocol", "FleetModel", "SnapshotCompiler",
-            "Cryptography", "SystemCalls", "EventLoop", "Telemetry",
+            "Cryptography", "TLSLibrary", "SystemCalls", "EventLoop", "Telemetry",
         ]
     ),
     test(

@@ -111,7 +111,7 @@ await control '^ready '
 for i in 1 2; do
     running "node-$i" && continue
     # A node needs a token once: afterwards it has an identity of its own.
-    [ -d "$state/node-$i" ] || ctl token create --ttl 10m >"$state/run/node-$i.token"
+    [ -f "$state/node-$i/node.pem" ] || ctl token create --ttl 10m >"$state/run/node-$i.token"
     start "node-$i" "$bin/proxy-node" run --data "$state/node-$i" --control "$fleet" --name "node-$i" \
         --token-file "$state/run/node-$i.token" --admin "127.0.0.1:$((9900 + i))" --workers 1
 done

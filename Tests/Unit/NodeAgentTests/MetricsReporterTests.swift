@@ -1,4 +1,5 @@
 import EventLoop
+import FleetMessages
 @testable import NodeAgent
 import Telemetry
 import Testing

@@ -4,6 +4,7 @@ import FleetProtocol
 @testable import NodeAgent
 import SnapshotCompiler
 import SystemCalls
+import TLSLibrary
 import Testing
 
 /// A directory of its own that is gone at the end of the test.
@@ -50,16 +51,16 @@ struct Cluster {
             version: number,
             digest: plain.manifest.digest
         )
-        return try #require(
-            SnapshotFile(
-                clusterID: membership.clusterID,
-                epoch: 1,
-                version: number,
-                signature: try #require(key).sign(signed),
-                manifest: plain.manifest,
-                contents: plain.contents
-            )
+        let signature = try #require(key).sign(signed)
+        let file = SnapshotFile(
+            clusterID: membership.clusterID,
+            epoch: 1,
+            version: number,
+            signature: signature,
+            manifest: plain.manifest,
+            contents: plain.contents
         )
+        return try #require(file)
     }
 }
 
