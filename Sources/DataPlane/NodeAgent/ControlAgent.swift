@@ -122,8 +122,8 @@ final class ControlAgent: ControlLinkOwner {
         case .joined(let accepted): joined(accepted)
         case .joinRefused(let reason, let detail): joinRefused(reason, detail)
         case .welcomed(let welcome): welcomed(welcome)
-        case .lookUp(let digests):
-            let missing = digests.filter { served?.file.contents[$0] == nil }
+        case .lookUp(let version):
+            let missing = version.contentDigests.filter { served?.file.contents[$0] == nil }
             link.perform(link.session.lacking(missing))
         case .offer(let candidate): carryOut(sequence.offered(candidate))
         case .offerQuarantined(let head): carryOut(sequence.offeredQuarantined(head))
