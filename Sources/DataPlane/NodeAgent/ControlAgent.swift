@@ -234,7 +234,9 @@ final class ControlAgent: ControlLinkOwner {
         node.isConnected = false
         guard !node.isStopping else { return }
         switch end {
-        case .session(.local(.joined)): return connect()
+        case .session(.local(.joined)):
+            // A join that was put off is asked for again in a while, not at once.
+            return tokenIsRefused ? connect() : reconnectLater()
         case .session(.goodbye(.revoked, _, _)): beRevoked()
         case .session(.goodbye(let reason, let detail, let retryAfter)):
             said(goodbye: reason, detail, retryAfter)
