@@ -298,6 +298,19 @@ let commands = [
     ),
 ]
 
+let benchmarks = [
+    Part(
+        "Tests/Benchmarks",
+        "fleet-simulator",
+        [
+            "SystemCalls", "Cryptography", "TLSLibrary", "FleetModel", "FleetMessages",
+            "FleetProtocol", "EventLoop", "NodeAgent",
+        ],
+        [(.argumentParser, "ArgumentParser")],
+        kind: .command
+    )
+]
+
 func test(_ name: String, _ uses: [String], _ products: [(External, String)] = []) -> Part {
     Part("Tests/Unit", name, uses, products, kind: .test)
 }
@@ -386,7 +399,8 @@ let fuzzers = [
 // MARK: Scope
 
 var parts =
-    platform + base + protocols + model + dataPlane + controlPlane + operatorSide + commands + tests
+    platform + base + protocols + model + dataPlane + controlPlane + operatorSide + commands
+    + benchmarks + tests
 
 if let scope = Context.environment["WEIR_SCOPE"], !scope.isEmpty {
     parts += fuzzers

@@ -122,8 +122,8 @@ final class ControlAgent: ControlLinkOwner {
         case .joined(let accepted): joined(accepted)
         case .joinRefused(let reason, let detail): joinRefused(reason, detail)
         case .welcomed(let welcome): welcomed(welcome)
-        case .lookUp(let digests):
-            let missing = digests.filter { served?.file.contents[$0] == nil }
+        case .lookUp(let version):
+            let missing = version.contentDigests.filter { served?.file.contents[$0] == nil }
             link.perform(link.session.lacking(missing))
         case .offer(let candidate): carryOut(sequence.offered(candidate))
         case .offerQuarantined(let head): carryOut(sequence.offeredQuarantined(head))
@@ -234,7 +234,9 @@ final class ControlAgent: ControlLinkOwner {
         node.isConnected = false
         guard !node.isStopping else { return }
         switch end {
-        case .session(.local(.joined)): return connect()
+        case .session(.local(.joined)):
+            // A join that was put off is asked for again in a while, not at once.
+            return tokenIsRefused ? connect() : reconnectLater()
         case .session(.goodbye(.revoked, _, _)): beRevoked()
         case .session(.goodbye(let reason, let detail, let retryAfter)):
             said(goodbye: reason, detail, retryAfter)

@@ -1,12 +1,12 @@
 internal import Bytes
-internal import EventLoop
-internal import FleetProtocol
-internal import SystemCalls
-internal import TLSLibrary
+package import EventLoop
+package import FleetProtocol
+package import SystemCalls
+package import TLSLibrary
 internal import Transport
 
 /// What a `ControlLink` tells its owner.
-protocol ControlLinkOwner: AnyObject {
+package protocol ControlLinkOwner: AnyObject {
     /// The session wants something that is not the link's matter.
     func perform(_ action: NodeSession.Action, from link: ControlLink)
 
@@ -23,9 +23,9 @@ protocol ControlLinkOwner: AnyObject {
 ///     socket ◀─ TLS ◀───────────────────────── frames
 ///
 /// `closing` waits until what was said has left. Confined to its loop.
-final class ControlLink: EventHandler {
+package final class ControlLink: EventHandler {
     /// Why a link is over.
-    enum End: Equatable, CustomStringConvertible {
+    package enum End: Equatable, CustomStringConvertible {
         /// There was no connection, or it broke.
         case connectionFailed(Errno)
         /// It was not made in time.
@@ -36,7 +36,7 @@ final class ControlLink: EventHandler {
         /// The session said so.
         case session(SessionEnd)
 
-        var description: String {
+        package var description: String {
             switch self {
             case .connectionFailed(let errno): errno.message
             case .timedOut: "no connection in \(Limits.connectSeconds) s"
@@ -56,7 +56,7 @@ final class ControlLink: EventHandler {
     }
 
     /// The node's end of the session.
-    var session: NodeSession
+    package var session: NodeSession
     private unowned let loop: EventLoop
     private unowned let owner: any ControlLinkOwner
     private let tls: TLSSession
@@ -66,6 +66,8 @@ final class ControlLink: EventHandler {
     private var decoder = FrameDecoder()
     private var incoming = Buffer(capacity: BlockSize.medium.rawValue)
     private var plain = [UInt8](repeating: 0, count: BlockSize.medium.rawValue)
+    /// Octets received from the socket, those of TLS among them.
+    package private(set) var receivedBytes: UInt64 = 0
     /// Ciphertext that the socket has not taken.
     private var outgoing: [UInt8] = []
     private var outgoingStart = 0
@@ -80,7 +82,7 @@ final class ControlLink: EventHandler {
     ///   - session: A session that has not begun.
     ///   - owner: Is told what happens, never within this call.
     /// - Throws: `connectionFailed` or `tlsFailed`.
-    init(
+    package init(
         loop: EventLoop,
         address: SocketAddress,
         context: TLSContext,
@@ -105,19 +107,20 @@ final class ControlLink: EventHandler {
     }
 
     /// Why there is no link.
-    struct LinkFailure: Error {
-        let end: End
+    package struct LinkFailure: Error {
+        /// The same as if the link had been made and ended.
+        package let end: End
     }
 
     /// Octets that wait for the socket.
-    var backlogBytes: Int { outgoing.count - outgoingStart }
+    package var backlogBytes: Int { outgoing.count - outgoingStart }
 
     /// Whether frames can be sent.
     var isOpen: Bool { phase == .open }
 
     // MARK: Events
 
-    func ready(_ readiness: Readiness) {
+    package func ready(_ readiness: Readiness) {
         socket.note(readiness)
         if phase == .connecting {
             guard socket.canWrite else { return }
@@ -129,11 +132,11 @@ final class ControlLink: EventHandler {
         read()
     }
 
-    func resume() {
+    package func resume() {
         read()
     }
 
-    func deadlinePassed() {
+    package func deadlinePassed() {
         switch phase {
         case .connecting, .handshaking: close(.timedOut)
         case .open: perform(session.deadlinePassed())
@@ -153,7 +156,9 @@ final class ControlLink: EventHandler {
             if reads > Limits.readsPerTick { return loop.resumeLater(registration) }
             incoming.clear()
             switch socket.receive(into: &incoming, reserve: 0) {
-            case .octets: received()
+            case .octets(let count):
+                receivedBytes += UInt64(count)
+                received()
             case .wouldBlock: return
             case .end: return peerClosed()
             case .failed(let errno): return close(.connectionFailed(errno))
@@ -253,7 +258,7 @@ final class ControlLink: EventHandler {
     // MARK: Actions
 
     /// Carries out what the session says: frames and deadlines here, the rest by the owner.
-    func perform(_ actions: [NodeSession.Action]) {
+    package func perform(_ actions: [NodeSession.Action]) {
         for action in actions {
             switch action {
             case .send(let frame): send(frame)
@@ -290,7 +295,7 @@ final class ControlLink: EventHandler {
     }
 
     /// Closes at once without telling the owner.
-    func abandon() {
+    package func abandon() {
         guard phase != .closed else { return }
         phase = .closed
         loop.unregister(registration)

@@ -1,13 +1,13 @@
 /// Bounds of the node's agent, each with its reason.
-enum Limits {
+package enum Limits {
     /// How long a connection to the control plane may take, TLS included.
     static let connectSeconds: Int64 = 10
     /// First and longest time between two attempts to reach the control plane: a restart of it goes unnoticed
     /// for this long at most, and a thousand waiting nodes make some hundred attempts a second.
-    static let reconnectMilliseconds: Int64 = 250
-    static let reconnectSecondsMax: Int64 = 4
+    package static let reconnectMilliseconds: Int64 = 250
+    package static let reconnectSecondsMax: Int64 = 4
     /// The same after an answer that another attempt hardly changes: the node is unknown there.
-    static let refusedSeconds: Int64 = 30
+    package static let refusedSeconds: Int64 = 30
     /// How long `ready` waits for the control plane's first answer when there is nothing to serve yet.
     static let firstAnswerSeconds: Int64 = 5
     /// Octets for the control plane that wait for its socket; above, the session is given up.

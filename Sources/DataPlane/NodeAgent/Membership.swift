@@ -1,25 +1,25 @@
 internal import Bytes
-internal import Cryptography
-internal import FleetMessages
+package import Cryptography
+package import FleetMessages
 internal import FleetProtocol
-internal import TLSLibrary
+package import TLSLibrary
 
 /// What makes a node a member of a cluster, as its directory keeps it: one PEM file.
 ///
 ///     WEIR CLUSTER    cluster 16, SHA-256 of the CA certificate 32, key that signs manifests 32, name
 ///     CERTIFICATE     the node's own first, the CA's last
 ///     PRIVATE KEY     PKCS#8; without it the node was revoked
-struct Membership: Sendable {
+package struct Membership: Sendable {
     /// 16 octets.
-    let clusterID: [UInt8]
+    package let clusterID: [UInt8]
     /// SHA-256 of the CA certificate, 32 octets.
-    let authorityFingerprint: [UInt8]
+    package let authorityFingerprint: [UInt8]
     /// Ed25519, 32 octets.
     let signingKey: Ed25519PublicKey
     /// The name under which the node joined.
-    let name: String
+    package let name: String
     /// Certificate and key; `nil` once they were erased.
-    let identity: TLSIdentity?
+    package let identity: TLSIdentity?
 
     private static let factsLabel = "WEIR CLUSTER"
 
@@ -41,7 +41,7 @@ struct Membership: Sendable {
     ///   - key: The key of the request.
     ///   - authorityFingerprint: As the token says.
     /// - Throws: `libraryFailed` when the signing key is none.
-    init(
+    package init(
         _ accepted: WireJoinAccepted,
         key: P256PrivateKey,
         authorityFingerprint: [UInt8]
@@ -59,7 +59,7 @@ struct Membership: Sendable {
     /// Reads the file.
     ///
     /// - Throws: `pemInvalid` or what is wrong with the key.
-    init(pem: String) throws(CryptographyError) {
+    package init(pem: String) throws(CryptographyError) {
         let facts = try PEM.decode(pem, label: Self.factsLabel)[0]
         guard facts.count > 80,
             let name = String(validating: facts[80...], as: UTF8.self)
@@ -79,7 +79,7 @@ struct Membership: Sendable {
     }
 
     /// The file's text; secret.
-    var pem: String {
+    package var pem: String {
         let facts =
             clusterID + authorityFingerprint + signingKey.rawOctets + Array(name.utf8)
         var text = PEM.encode(facts, label: Self.factsLabel)
@@ -118,7 +118,7 @@ struct Membership: Sendable {
     }
 
     /// Whether a head's signature is the cluster's.
-    func isSigned(_ octets: [UInt8], _ signature: [UInt8]) -> Bool {
+    package func isSigned(_ octets: [UInt8], _ signature: [UInt8]) -> Bool {
         signingKey.verify(signature, of: octets)
     }
 }

@@ -12,6 +12,10 @@ package struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
     private let word3: UInt64
 
     /// Takes exactly 32 octets; anything else is no digest.
+    ///
+    /// Inlinable, because messages and manifests name thousands of digests, and generic code that
+    /// another module calls costs microseconds for each.
+    @inlinable
     package init?(octets: some Collection<UInt8>) {
         guard octets.count == Self.octetCount else { return nil }
         var words: InlineArray<4, UInt64> = .init(repeating: 0)
@@ -22,6 +26,7 @@ package struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
     }
 
     /// Joins four words, the most significant first.
+    @usableFromInline
     init(words: InlineArray<4, UInt64>) {
         (word0, word1, word2, word3) = (words[0], words[1], words[2], words[3])
     }

@@ -71,14 +71,15 @@ extension NodeSession.Steady {
     mutating func received(
         _ message: WireManifest,
         _ correlation: UInt32,
-        _ standing: NodeSession.Standing
+        _ standing: NodeSession.Standing,
+        _ known: [Manifest]
     ) throws(FleetProtocolError) -> [Action] {
         let head = try verified(message.head, of: .manifest, standing)
         accept(head)
         if standing.quarantined.contains(head.digest) { return [.offerQuarantined(head)] }
         switch message.content {
         case .entries(let list):
-            return try lookUp(head, try list.manifest())
+            return try lookUp(head, list, known)
         case .chunked(let reference):
             return try receive(reference, of: .manifest, head, base: nil, correlation)
         case nil: throw .fieldInvalid(.manifest, field: "content")
@@ -101,7 +102,8 @@ extension NodeSession.Steady {
         _ message: WireManifestDelta,
         _ correlation: UInt32,
         _ standing: NodeSession.Standing,
-        _ bases: [Manifest]
+        _ bases: [Manifest],
+        _ known: [Manifest]
     ) throws(FleetProtocolError) -> [Action] {
         let head = try verified(message.head, of: .manifestDelta, standing)
         guard let base = Digest(octets: octets(message.baseDigest)) else {
@@ -110,7 +112,7 @@ extension NodeSession.Steady {
         accept(head)
         if standing.quarantined.contains(head.digest) { return [.offerQuarantined(head)] }
         switch message.content {
-        case .operations(let list): return try lookUp(head, list, base: base, bases)
+        case .operations(let list): return try lookUp(head, list, base: base, bases, known)
         case .chunked(let reference):
             return try receive(reference, of: .manifestDelta, head, base: base, correlation)
         case nil: throw .fieldInvalid(.manifestDelta, field: "content")
@@ -141,18 +143,33 @@ extension NodeSession.Steady {
             throw .digestMismatch("the manifest of version \(head.version)")
         }
         transfer = .lookingUp(version)
-        return [.lookUp(version.contentDigests)]
+        return [.lookUp(version)]
+    }
+
+    private static func find(_ digest: Digest, in manifests: [Manifest]) -> Manifest? {
+        manifests.first { $0.digest == digest }
+    }
+
+    private mutating func lookUp(
+        _ head: SignedHead,
+        _ list: WireManifestEntries,
+        _ known: [Manifest]
+    ) throws(FleetProtocolError) -> [Action] {
+        if let same = Self.find(head.digest, in: known) { return try lookUp(head, same) }
+        return try lookUp(head, try list.manifest())
     }
 
     private mutating func lookUp(
         _ head: SignedHead,
         _ list: WireDeltaOperations,
         base: Digest,
-        _ bases: [Manifest]
+        _ bases: [Manifest],
+        _ known: [Manifest]
     ) throws(FleetProtocolError) -> [Action] {
-        guard let old = bases.first(where: { $0.digest == base }) else {
+        guard let old = Self.find(base, in: bases) else {
             throw .fieldInvalid(.manifestDelta, field: "base_digest")
         }
+        if let same = Self.find(head.digest, in: known) { return try lookUp(head, same) }
         let delta = try list.delta(base: base, result: head.digest)
         do {
             return try lookUp(head, try delta.apply(to: old))
@@ -172,7 +189,8 @@ extension NodeSession.Steady {
         _ message: WireBlobChunk,
         _ correlation: UInt32,
         _ standing: NodeSession.Standing,
-        _ bases: [Manifest]
+        _ bases: [Manifest],
+        _ known: [Manifest]
     ) throws(FleetProtocolError) -> [Action] {
         // Taken out while it changes, so that the blobs so far are not copied.
         let current = transfer
@@ -186,10 +204,10 @@ extension NodeSession.Steady {
             }
             guard let base = content.base else {
                 let list: WireManifestEntries = try decodeContent(octets, of: .manifest)
-                return try lookUp(content.head, try list.manifest())
+                return try lookUp(content.head, list, known)
             }
             let list: WireDeltaOperations = try decodeContent(octets, of: .manifestDelta)
-            return try lookUp(content.head, list, base: base, bases)
+            return try lookUp(content.head, list, base: base, bases, known)
         case .receivingBlobs(let version, var assembly, let later, correlation):
             for part in message.parts { try assembly.add(part) }
             guard assembly.isComplete else {

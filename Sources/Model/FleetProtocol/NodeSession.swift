@@ -73,8 +73,8 @@ package struct NodeSession: ~Copyable {
         case joinRefused(WireJoinRefusal, detail: String)
         /// The session is established; begin heartbeats and reports at these intervals.
         case welcomed(WireWelcome)
-        /// Find out which of these contents are missing here and call `lacking`.
-        case lookUp([Digest])
+        /// Find out which of the version's contents are missing here and call `lacking`.
+        case lookUp(SignedManifest)
         /// Give it to `ApplySequence.offered`.
         case offer(Candidate)
         /// A quarantined version was offered all the same: `ApplySequence.offeredQuarantined`.
@@ -97,6 +97,12 @@ package struct NodeSession: ~Copyable {
     package var standing: Standing {
         didSet { remember(standing.active?.manifest) }
     }
+
+    /// Manifests that another session of this process has checked; offers that lead to one take it over.
+    ///
+    /// A node has one session and leaves this empty. A thousand sessions on one processor would spend it on
+    /// working out the same manifest.
+    package var known: [Manifest] = []
 
     private let opening: Opening
     private var state: State
@@ -308,12 +314,16 @@ package struct NodeSession: ~Copyable {
         case .notModified(let message):
             return try notModified(message, &steady)
         case .manifest(let message):
-            return offered(try steady.received(message, correlation, standing))
+            return offered(try steady.received(message, correlation, standing, known))
         case .manifestDelta(let message):
             guard try steady.knowsBase(of: message, bases) else { return greet(&steady) }
-            return offered(try steady.received(message, correlation, standing, bases))
+            return offered(
+                try steady.received(message, correlation, standing, bases, known)
+            )
         case .blobChunk(let message):
-            return offered(try steady.received(message, correlation, standing, bases))
+            return offered(
+                try steady.received(message, correlation, standing, bases, known)
+            )
         case .deferred(let message):
             steady.abandonTransfer()
             return [.synchroniseAfter(.milliseconds(Int64(message.retryAfterMilliseconds)))]

@@ -84,7 +84,8 @@ struct Link: ~Copyable {
         for action in actions {
             switch action {
             case .send(let frame): toControl.append(recoded(frame))
-            case .lookUp(let digests): perform(node.lacking(digests.filter { !held.contains($0) }))
+            case .lookUp(let version):
+                perform(node.lacking(version.contentDigests.filter { !held.contains($0) }))
             case .offer(let candidate):
                 for (digest, octets) in candidate.blobs where Digest(hashing: octets) == digest {
                     held.insert(digest)

@@ -64,6 +64,22 @@ struct SynchronisationTests {
         #expect(type(count - 1) == FrameType.manifest.rawValue)
     }
 
+    @Test("A manifest that is known already is taken over; contents are asked for all the same")
+    func manifestKnown() throws {
+        let first = try signed(try manifest(routes: 3), version: 1)
+        let second = try signed(try manifest(routes: 3, changed: 1), version: 2)
+        var link = Link()
+        link.node.known = [first.manifest, second.manifest]
+        link.connect()
+        link.commit(first, contents: contents(3))
+        link.commit(second, contents: [content(1, isChanged: true)])
+        link.commit(try signed(first.manifest, version: 3))
+        #expect(link.offers.last == .delta(base: second.head.digest))
+        #expect(link.wanted == [3, 1])
+        #expect(link.sequence.active == (try signed(first.manifest, version: 3)))
+        #expect(link.nodeEnd == nil && link.controlEnd == nil)
+    }
+
     @Test("The same content under a newer number is not sent again, and the node says so")
     func renumbered() throws {
         let first = try signed(try manifest(routes: 2), version: 1)
