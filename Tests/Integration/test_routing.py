@@ -9,7 +9,7 @@ def serve(workspace, routes, listeners=1, more=""):
     ports = [workspace.keep(ReservedPort()) for _ in range(listeners)]
     text = "listeners:\n" + "".join(f"  - {{name: l{index}, address: {port}}}\n" for index, port in enumerate(ports))
     text += f"upstreams:\n  - {{name: main, endpoints: [{{address: {origin}}}]}}\n{more}routes:\n{routes}"
-    return workspace.node(text), *[port.address for port in ports]
+    return workspace.node(text, workers=1), *[port.address for port in ports]
 
 
 def answer(text):

@@ -18,6 +18,9 @@ final class Fleet {
     private var headFetch = HeadFetch.idle
     private(set) var isStopping = false
 
+    /// The contents that a node was sent last: the next one most likely wants the same.
+    var lastContents: (digests: [Digest], chunks: ContentChunks)?
+
     /// Whether the head is being read from the store, and whether to read it again then.
     private enum HeadFetch {
         case idle

@@ -199,8 +199,14 @@ final class FleetConnection: ChannelInboundHandler {
             let next = waiting[waitingNext]
             waitingNext += 1
             write(next.chunk.header(correlation: next.correlation))
-            write(next.chunk.payload)
-            context.flush()
+            // A slice at a time: TLS keeps a buffer as large as the largest write, for each connection.
+            var rest = next.chunk.payload
+            while let slice = rest.readSlice(
+                length: min(rest.readableBytes, Limits.writeSliceBytes)
+            ), slice.readableBytes > 0 {
+                write(slice)
+                context.flush()
+            }
         }
         guard waitingNext == waiting.count else { return }
         waiting = []
@@ -211,6 +217,10 @@ final class FleetConnection: ChannelInboundHandler {
     /// Reads the next of the wanted contents; one reading at a time.
     private func readWanted() {
         guard !isEnded, !isReading, let wanted else { return }
+        // After a change, all nodes ask for the same at once.
+        if let last = fleet.lastContents, last.digests == wanted.digests {
+            return send(last.chunks, of: wanted)
+        }
         isReading = true
         let owner = fleet.owner
         owner.run({ [library = owner.library] in
@@ -221,11 +231,8 @@ final class FleetConnection: ChannelInboundHandler {
             guard self.wanted?.number == wanted.number else { return self.pump() }
             switch result {
             case .success(let made?):
-                let rest = Array(wanted.digests.dropFirst(made.contentCount))
-                self.wanted?.digests = rest
-                if rest.isEmpty { self.wanted = nil }
-                self.add(made.payloads, correlation: wanted.correlation, isContent: true)
-                self.pump()
+                self.fleet.lastContents = (wanted.digests, made)
+                self.send(made, of: wanted)
             case .success(nil):
                 self.violated(.fieldInvalid(.wantBlobs, field: "digests"))
             case .failure(let error):
@@ -233,6 +240,14 @@ final class FleetConnection: ChannelInboundHandler {
                 self.leave(.internal)
             }
         }
+    }
+
+    private func send(_ chunks: ContentChunks, of wanted: WantedContents) {
+        let rest = Array(wanted.digests.dropFirst(chunks.contentCount))
+        self.wanted?.digests = rest
+        if rest.isEmpty { self.wanted = nil }
+        add(chunks.payloads, correlation: wanted.correlation, isContent: true)
+        pump()
     }
 
     private func write(_ buffer: ByteBuffer) {

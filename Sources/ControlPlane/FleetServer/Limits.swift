@@ -83,4 +83,7 @@ enum Limits {
 
     /// Octets of encoded chunks kept for nodes that want the same.
     static let chunkCacheBytesMax = 32 << 20
+
+    /// Octets of a chunk that are written at once, so that what TLS keeps for a connection stays small.
+    static let writeSliceBytes = 16 << 10
 }
