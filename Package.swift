@@ -61,6 +61,13 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// What the scope narrows the graph to; empty: everything.
+let scope = Set((Context.environment["WEIR_SCOPE"] ?? "").split(separator: ",").map(String.init))
+
+/// A fuzzer sees which branches an input takes in the libraries that it feeds.
+let coverage: [SwiftSetting] =
+    scope.contains("fuzz-decoders") ? [.unsafeFlags(["-sanitize=fuzzer"])] : []
+
 /// Targets whose objects live on one loop each and are touched with every request.
 ///
 /// Their release build leaves out the run-time half of the exclusivity checks, which took a third of the
@@ -68,6 +75,10 @@ let strict: [SwiftSetting] = [
 /// docs/decisions/0009-exclusivity-is-checked-in-tests.md.
 let loopConfined: Set<String> = [
     "Bytes", "Structures", "HTTP1", "EventLoop", "Transport", "Upstreams", "ProxyCore",
+]
+
+let unchecked: [SwiftSetting] = [
+    .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
 ]
 
 // MARK: Targets
@@ -108,13 +119,7 @@ struct Part {
                 name: name,
                 dependencies: dependencies,
                 path: path,
-                swiftSettings: loopConfined.contains(name)
-                    ? strict + [
-                        .unsafeFlags(
-                            ["-enforce-exclusivity=unchecked"],
-                            .when(configuration: .release)
-                        )
-                    ] : strict
+                swiftSettings: strict + coverage + (loopConfined.contains(name) ? unchecked : [])
             )
         case .c:
             return .target(name: name, path: path, linkerSettings: libraries)
@@ -385,15 +390,17 @@ let tests = [
 
 /// Feeds decoders with libFuzzer; part of the graph only where the scope names it (Tests/fuzz.sh).
 let fuzzers = [
+    Part("Tests/Fuzz", "CFuzz", kind: .c),
     Part(
         "Tests/Fuzz",
         "fuzz-decoders",
         [
-            "SystemCalls", "Bytes", "HTTPSemantics", "HTTP1", "FleetModel", "SnapshotCompiler",
+            "CFuzz", "SystemCalls", "Bytes", "HTTPSemantics", "HTTP1", "FleetModel",
+            "SnapshotCompiler",
             "FleetProtocol",
         ],
         kind: .fuzzer
-    )
+    ),
 ]
 
 // MARK: Scope
@@ -402,9 +409,9 @@ var parts =
     platform + base + protocols + model + dataPlane + controlPlane + operatorSide + commands
     + benchmarks + tests
 
-if let scope = Context.environment["WEIR_SCOPE"], !scope.isEmpty {
+if !scope.isEmpty {
     parts += fuzzers
-    var wanted = Set(scope.split(separator: ",").map(String.init))
+    var wanted = scope
     // Parts are listed after what they use, so one pass from the end finds the whole closure.
     for part in parts.reversed() where wanted.contains(part.name) {
         wanted.formUnion(part.uses)

@@ -89,7 +89,8 @@ package enum PathNormaliser {
                 if OctetSet.path.contains(octet) {
                     output.octets.append(octet)
                 } else {
-                    output.appendEncoded(octet)
+                    // A NUL that is not encoded is refused like one that is.
+                    guard output.appendDecoded(octet, rules) else { return nil }
                 }
             } else {
                 guard index + 2 <= range.upperBound,

@@ -15,7 +15,7 @@ enum FuzzTarget: String, CaseIterable {
     case response
     /// The chunked coding, likewise, and never more content than octets.
     case chunked
-    /// Paths: what is normal stays so, and a normalised one is normal.
+    /// Paths: what is normal stays as it is, and so does what has been normalised.
     case path
     /// Frames of the fleet protocol and the messages in them.
     case frames
@@ -115,7 +115,8 @@ enum FuzzTarget: String, CaseIterable {
     private static func path(_ octets: [UInt8]) {
         let range = 0..<octets.count
         guard let normal = PathNormaliser.normalise(octets.span, range) else { return }
-        precondition(PathNormaliser.isNormal(normal.span, 0..<normal.count), "\(normal)")
+        let again = PathNormaliser.normalise(normal.span, 0..<normal.count)
+        precondition(again == normal, "\(normal) becomes \(again ?? [])")
         if PathNormaliser.isNormal(octets.span, range) { precondition(normal == octets) }
     }
 

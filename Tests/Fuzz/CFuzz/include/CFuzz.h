@@ -1,0 +1,2 @@
+// The entry of the fuzzer's program; see CFuzz.c.
+#pragma once
