@@ -219,16 +219,25 @@ package struct FieldSection: ~Copyable {
                 now.colonAt = start + firstMarked(found)
                 // The octets below the mark, whose bit is the top one of its octet.
                 let below = (found & (0 &- found)) >> 7 &- 1
-                now.name = FieldName.find(short: asciiLowercased(first & below))
+                // A NUL would pass for the padding of a shorter name: it makes none that is known.
+                if marksOfZero(first) & below == 0 {
+                    now.name = FieldName.find(short: asciiLowercased(first & below))
+                } else {
+                    now.name = .other
+                }
             } else {
                 found = marks(of: colon, in: octets.word(at: start + 8))
                 if found != 0 {
                     now.colonAt = start + 8 + firstMarked(found)
-                    now.name = FieldName.find(
-                        count: now.colonAt - start,
-                        asciiLowercased(first),
-                        asciiLowercased(octets.word(at: now.colonAt - 8))
-                    )
+                    if marksOfZero(first) == 0 {
+                        now.name = FieldName.find(
+                            count: now.colonAt - start,
+                            asciiLowercased(first),
+                            asciiLowercased(octets.word(at: now.colonAt - 8))
+                        )
+                    } else {
+                        now.name = .other
+                    }
                 } else {
                     return try scanLongName(octets, &now)
                 }

@@ -377,7 +377,9 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
         let count = range.count
         guard count > 0, range.upperBound <= octets.count else { return .other }
         if count <= 8 {
-            return find(short: asciiLowercased(octets.word(at: start, count: count)))
+            let found = find(short: asciiLowercased(octets.word(at: start, count: count)))
+            // A NUL would pass for the padding of a shorter name.
+            return found.text.utf8CodeUnitCount == count ? found : .other
         }
         let first = asciiLowercased(octets.word(at: start))
         let last = asciiLowercased(octets.word(at: start + count - 8))

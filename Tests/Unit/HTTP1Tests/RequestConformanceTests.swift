@@ -1,4 +1,5 @@
 import HTTP1
+import HTTPSemantics
 import Testing
 
 /// What must be refused, by clause; each case is read at once and octet by octet.
@@ -52,6 +53,20 @@ struct RequestConformanceTests {
     )
     func version(text: String, error: HTTP1Error) {
         expect("GET / \(text)\r\nHost: a\r\n\r\n", error)
+    }
+
+    @Test("RFC 9110 §5.1: a known name with NULs behind it is no name")
+    func paddedNames() {
+        for name in FieldName.allCases where name != .other {
+            for count in 1...7 {
+                let padded = "\(name.text)" + String(repeating: "\u{0}", count: count)
+                expect(
+                    "GET / HTTP/1.1\r\nHost: a\r\n\(padded): 1234567890\r\n\r\n",
+                    .fieldNameInvalid
+                )
+                expect("GET / HTTP/1.1\r\nHost: a\r\n\(padded):\r\n\r\n", .fieldNameInvalid)
+            }
+        }
     }
 
     @Test("RFC 9113 §3.4: the preface of HTTP/2 is recognised and answered with 505")
