@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # Regenerates Sources/Model/FleetMessages/fleet.pb.swift from proto/fleet.proto and compares: with --write, replaces it.
 #
-# Needs protoc (Debian: protobuf-compiler) and the sources of swift-protobuf that `swift build` fetched; without them it
-# says that nothing was compared and succeeds.
+# Needs protoc (Debian: protobuf-compiler, which Tests/run.sh installs) and the sources of swift-protobuf that
+# `swift build` fetched.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 sources=.build/checkouts/swift-protobuf
 if ! command -v protoc >/dev/null; then
-    echo "fleet_messages: skipped, protoc is not installed" >&2
-    exit 0
+    echo "fleet_messages: protoc is not installed (Debian: protobuf-compiler)" >&2
+    exit 1
 fi
 if [ ! -d "$sources" ]; then
-    echo "fleet_messages: skipped, $sources is missing (run swift build first)" >&2
-    exit 0
+    echo "fleet_messages: $sources is missing: run 'swift build' first" >&2
+    exit 1
 fi
 
 # The plugin is kept beside the other build products; it alone of the package is built.
