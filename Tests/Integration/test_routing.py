@@ -103,7 +103,7 @@ routes:
   - {{name: api, match: {{path: {{prefix: /api}}}}, upstream: main}}
   - {{name: rest, respond: {{status: 204}}}}
 """
-    node = workspace.node(text)
+    node = workspace.node(text, workers=1)
     source = workspace.configuration(text)
     for path in ("/api/x", "/apix", "/"):
         explained = run_proxyctl("explain", "GET", f"http://{port}{path}", "-f", source, "-o", "json").json
