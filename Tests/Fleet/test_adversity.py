@@ -1,7 +1,10 @@
 """What the fleet does when things break: crashes, taken ports, bad tokens, damaged files."""
 
+import contextlib
+import json
 import shutil
 import signal
+import subprocess
 import time
 
 import pytest
@@ -189,6 +192,28 @@ def test_a_damaged_last_good_file_falls_back(workspace, fleet, damage):
     fleet.start_control()
     fleet.wait_steady(2)
     assert get(port.address).body == b"two"
+
+
+def test_a_node_with_a_full_disk_serves_and_says_so(workspace, fleet):
+    port = workspace.keep(ReservedPort())
+    folder = workspace.folder / "n1"
+    folder.mkdir(mode=0o700)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], check=True)
+    workspace.closing.callback(lambda: subprocess.run(["umount", "-l", folder], check=True))
+    node = fleet.add("n1")
+    fleet.apply(respond(port, "one"), "--wait")
+    filler = folder / "filler"
+    with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(b"x" * 4096):
+            pass
+    fleet.apply(respond(port, "two"), "--wait")
+    assert get(port.address).body == b"two", "what cannot be stored is served all the same"
+    until(lambda: "version.unstored" in node.program.stderr(), "the node says that it could not store it")
+    assert "space" in json.dumps(fleet.ctl("node", "show", "n1", "-o", "json").json).lower()
+    filler.unlink()
+    until(lambda: b"two" in (folder / "last-good").read_bytes(), "it is stored once there is room", 30)
+    until(lambda: "space" not in json.dumps(fleet.ctl("node", "show", "n1", "-o", "json").json).lower(),
+          "and the fleet knows")
 
 
 def test_a_restore_starts_a_new_epoch_that_nodes_follow(workspace, fleet):
