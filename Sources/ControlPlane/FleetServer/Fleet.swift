@@ -21,6 +21,8 @@ final class Fleet {
     /// The contents that a node was sent last: the next one most likely wants the same.
     var lastContents: (digests: [Digest], chunks: ContentChunks)?
 
+    private var contentReaders: [[Digest]: [FleetConnection]] = [:]
+
     /// Whether the head is being read from the store, and whether to read it again then.
     private enum HeadFetch {
         case idle
@@ -104,6 +106,19 @@ final class Fleet {
             nodes[connection.name]?.sent = Holding(version.head)
         }
         for (offer, group) in offers { deliver(offer, of: version, to: group) }
+    }
+
+    /// Reads contents once for all connections that ask for the same meanwhile; each gets `contentsRead`.
+    func readContents(_ digests: [Digest], for connection: FleetConnection) {
+        let isBeingRead = contentReaders[digests] != nil
+        contentReaders[digests, default: []].append(connection)
+        guard !isBeingRead else { return }
+        owner.run({ [library = owner.library] in try await library.chunks(of: digests) }) {
+            result in
+            if case .success(let chunks?) = result { self.lastContents = (digests, chunks) }
+            let readers = self.contentReaders.removeValue(forKey: digests) ?? []
+            for reader in readers { reader.contentsRead(result) }
+        }
     }
 
     // MARK: Synchronisation

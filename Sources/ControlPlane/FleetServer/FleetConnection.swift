@@ -37,7 +37,8 @@ final class FleetConnection: ChannelInboundHandler {
     private var waitingNext = 0
     private var wanted: WantedContents?
     private var requestCount = 0
-    private var isReading = false
+    /// The number of the request whose contents are being read.
+    private var reading: Int?
     /// Whether the head was not offered because the channel took nothing.
     private var offerIsDue = false
     private var outstandingBytes = 0
@@ -216,29 +217,27 @@ final class FleetConnection: ChannelInboundHandler {
 
     /// Reads the next of the wanted contents; one reading at a time.
     private func readWanted() {
-        guard !isEnded, !isReading, let wanted else { return }
+        guard !isEnded, reading == nil, let wanted else { return }
         // After a change, all nodes ask for the same at once.
         if let last = fleet.lastContents, last.digests == wanted.digests {
             return send(last.chunks, of: wanted)
         }
-        isReading = true
-        let owner = fleet.owner
-        owner.run({ [library = owner.library] in
-            try await library.chunks(of: wanted.digests)
-        }) { result in
-            self.isReading = false
-            guard !self.isEnded else { return }
-            guard self.wanted?.number == wanted.number else { return self.pump() }
-            switch result {
-            case .success(let made?):
-                self.fleet.lastContents = (wanted.digests, made)
-                self.send(made, of: wanted)
-            case .success(nil):
-                self.violated(.fieldInvalid(.wantBlobs, field: "digests"))
-            case .failure(let error):
-                owner.logger.error("fleet.blobs_failed", metadata: ["error": "\(error)"])
-                self.leave(.internal)
-            }
+        reading = wanted.number
+        fleet.readContents(wanted.digests, for: self)
+    }
+
+    /// The contents that were asked of the fleet have been read, or could not be.
+    func contentsRead(_ result: Result<ContentChunks?, any Error>) {
+        let number = reading
+        reading = nil
+        guard !isEnded else { return }
+        guard let wanted, wanted.number == number else { return pump() }
+        switch result {
+        case .success(let made?): send(made, of: wanted)
+        case .success(nil): violated(.fieldInvalid(.wantBlobs, field: "digests"))
+        case .failure(let error):
+            fleet.owner.logger.error("fleet.blobs_failed", metadata: ["error": "\(error)"])
+            leave(.internal)
         }
     }
 
