@@ -59,8 +59,29 @@ struct LogNote {
     /// A copy of a piece.
     func octets(of range: Range<Int>) -> [UInt8] { Array(octets[range]) }
 
+    /// Where the identifier's text lies; one that was made here is written now, into memory that is used again.
+    private mutating func identifierText() -> Range<Int> {
+        switch requestID {
+        case .none: return 0..<0
+        case .accepted(let range): return range
+        case .made(let high, let low):
+            let start = octets.count
+            addDigits(hexadecimalDigits(high >> 32))
+            addDigits(hexadecimalDigits(high & 0xFFFF_FFFF))
+            addDigits(hexadecimalDigits(low >> 32))
+            addDigits(hexadecimalDigits(low & 0xFFFF_FFFF))
+            return start..<octets.count
+        }
+    }
+
+    private mutating func addDigits(_ word: UInt64) {
+        for index in 0..<8 {
+            octets.append(UInt8(truncatingIfNeeded: word >> UInt64(8 * index)))
+        }
+    }
+
     /// Hands the pieces to the log.
-    func append(
+    mutating func append(
         _ record: AccessRecord,
         client: [UInt8],
         route: [UInt8],
@@ -68,24 +89,21 @@ struct LogNote {
         endpoint: [UInt8],
         to log: AccessRecorder
     ) {
+        let identifier = identifierText()
         let span = octets.span
-        var identifier = Buffer(capacity: 128)
-        requestID.append(to: &identifier, self)
-        identifier.withReadable { identifier in
-            log.append(
-                record,
-                client: client.span,
-                method: span.extracting(method),
-                host: span.extracting(host),
-                path: span.extracting(path),
-                route: route.span,
-                upstream: upstream.span,
-                endpoint: endpoint.span,
-                requestID: identifier,
-                referer: span.extracting(referer),
-                userAgent: span.extracting(userAgent)
-            )
-        }
+        log.append(
+            record,
+            client: client.span,
+            method: span.extracting(method),
+            host: span.extracting(host),
+            path: span.extracting(path),
+            route: route.span,
+            upstream: upstream.span,
+            endpoint: endpoint.span,
+            requestID: span.extracting(identifier),
+            referer: span.extracting(referer),
+            userAgent: span.extracting(userAgent)
+        )
     }
 }
 
