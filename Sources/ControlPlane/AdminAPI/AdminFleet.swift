@@ -1,4 +1,5 @@
 package import ControlStore
+package import FleetProtocol
 package import FleetServer
 
 /// What the admin API needs of the fleet: what nodes really serve, and what may be asked of them.
@@ -23,8 +24,8 @@ package protocol AdminFleet: Sendable {
     func revoke(_ name: String, note: ChangeNote) async throws
     /// Forgets it.
     func remove(_ name: String, note: ChangeNote) async throws
-    /// Offers the store's new head to all nodes.
-    func headChanged()
+    /// Offers a version that was just stored to all nodes.
+    func headChanged(to version: SignedManifest)
 }
 
 /// The fleet of a running `FleetServer`.
@@ -66,5 +67,5 @@ package struct ServedFleet: AdminFleet {
         try await server.directory.remove(name, note: note)
     }
 
-    package func headChanged() { server.headChanged() }
+    package func headChanged(to version: SignedManifest) { server.headChanged(to: version) }
 }

@@ -2,6 +2,7 @@ import AdminMessages
 package import Authority
 package import ControlStore
 import FleetModel
+import FleetProtocol
 import FleetServer
 import Foundation
 import HTTPTypes
@@ -87,7 +88,12 @@ package struct AdminService: Sendable {
             ),
             signer: authority
         )
-        return try await answer(outcome, base: expected, resources: configuration.resources)
+        return try await answer(
+            outcome,
+            base: expected,
+            configuration.manifest,
+            resources: configuration.resources
+        )
     }
 
     func rollback(_ request: AdminRequest) async throws -> AdminAnswer {
@@ -101,6 +107,9 @@ package struct AdminService: Sendable {
             throw AdminError.notFound("there is no version before the head")
         }
         let resources = try await resources(of: target)
+        guard let manifest = try await store.manifest(of: target) else {
+            throw StoreError.versionUnknown(target)
+        }
         try await work.run {
             // An older build may have taken what this one's nodes would refuse.
             do throws(ConfigurationProblems) {
@@ -117,7 +126,7 @@ package struct AdminService: Sendable {
             note: note,
             signer: authority
         )
-        return try await answer(outcome, base: expected, resources: resources)
+        return try await answer(outcome, base: expected, manifest, resources: resources)
     }
 
     func difference(_ request: AdminRequest) async throws -> AdminAnswer {
@@ -364,11 +373,14 @@ package struct AdminService: Sendable {
     private func answer(
         _ outcome: ApplyOutcome,
         base: UInt64?,
+        _ manifest: Manifest,
         resources: [Resource]
     ) async throws -> AdminAnswer {
         switch outcome {
         case .created(let version):
-            fleet.headChanged()
+            if let signed = SignedManifest(version, manifest) {
+                fleet.headChanged(to: signed)
+            }
             // The version is made: that its difference cannot be told now must not look like a failure.
             // It can be asked for again.
             let changes = try? await changes(from: version.parent ?? 0, to: resources)

@@ -19,14 +19,15 @@ extension SQLiteConfigStore {
     }
 
     package func manifest(of number: UInt64) async throws(StoreError) -> Manifest? {
-        try await read { db in
+        try await read { [manifests] db in
             guard let version = try Versions.version(db, number) else { return nil }
-            return try Versions.manifest(db, version.digest)
+            return try Versions.manifest(db, version.digest, manifests)
         }
     }
 
     package func manifest(digest: Digest) async throws(StoreError) -> Manifest? {
-        try await read { db in try Versions.manifest(db, digest) }
+        if let known = manifests.manifest(digest) { return known }
+        return try await read { [manifests] db in try Versions.manifest(db, digest, manifests) }
     }
 
     package func blobs(_ digests: [Digest]) async throws(StoreError) -> [Digest: [UInt8]] {
@@ -41,9 +42,9 @@ extension SQLiteConfigStore {
     }
 
     package func resources(of number: UInt64) async throws(StoreError) -> [Resource]? {
-        try await read { db in
+        try await read { [manifests] db in
             guard let version = try Versions.version(db, number),
-                let manifest = try Versions.manifest(db, version.digest)
+                let manifest = try Versions.manifest(db, version.digest, manifests)
             else { return nil }
             let blobs = try Versions.blobs(db, manifest.entries.map(\.digest))
             return try manifest.entries.map { entry in
@@ -63,13 +64,14 @@ extension SQLiteConfigStore {
         signer: any ManifestSigner
     ) async throws(StoreError) -> ApplyOutcome {
         let now = clock()
-        return try await write { db in
+        let outcome: ApplyOutcome = try await write { [manifests] db in
             let head = try Versions.head(db)
             guard expected == nil || expected == head?.number ?? 0 else {
                 return .conflict(head: head)
             }
             if let head, head.digest == manifest.digest { return .unchanged(head) }
-            try Versions.store(db, manifest, resources, head: head)
+            let present = try head.flatMap { try Versions.manifest(db, $0.digest, manifests) }
+            try Versions.store(db, manifest, resources, present: present)
             return .created(
                 try Versions.append(
                     db,
@@ -82,6 +84,9 @@ extension SQLiteConfigStore {
                 )
             )
         }
+        // Not before: a transaction that fails leaves nothing stored.
+        if case .created = outcome { manifests.keep(manifest) }
+        return outcome
     }
 
     package func rollback(
@@ -156,13 +161,21 @@ enum Versions {
         return try rows.map(read)
     }
 
-    static func manifest(_ db: Database, _ digest: Digest) throws -> Manifest? {
+    static func manifest(
+        _ db: Database,
+        _ digest: Digest,
+        _ cache: ManifestCache
+    ) throws -> Manifest? {
+        if let known = cache.manifest(digest) { return known }
         let octets = try Data.fetchOne(
             db,
             sql: "SELECT entries FROM manifests WHERE digest = ?",
             arguments: [Data(digest.octets)]
         )
-        return try octets.map { try ManifestCoding.decode([UInt8]($0), digest: digest) }
+        guard let octets else { return nil }
+        let manifest = try ManifestCoding.decode([UInt8](octets), digest: digest)
+        cache.keep(manifest)
+        return manifest
     }
 
     static func blobs(_ db: Database, _ digests: [Digest]) throws -> [Digest: [UInt8]] {
@@ -193,12 +206,12 @@ enum Versions {
         return blobs
     }
 
-    /// Stores the manifest and those of its contents that the head does not have already.
+    /// Stores the manifest and those of its contents that `present`, the head's, does not have already.
     static func store(
         _ db: Database,
         _ manifest: Manifest,
         _ resources: [Resource],
-        head: StoredVersion?
+        present: Manifest?
     ) throws {
         let key = Data(manifest.digest.octets)
         let isStored = try Bool.fetchOne(
@@ -208,10 +221,7 @@ enum Versions {
         )
         // A stored manifest was stored with its contents, and contents are never deleted.
         if isStored == true { return }
-        var known = Set<Digest>()
-        if let head, let present = try Self.manifest(db, head.digest) {
-            known = Set(present.entries.map(\.digest))
-        }
+        var known = Set(present?.entries.map(\.digest) ?? [])
         let contents = Dictionary(resources.map { ($0.digest, $0.content) }) { first, _ in first }
         let insertion = try db.cachedStatement(
             sql: "INSERT INTO blobs (digest, content) VALUES (?, ?) ON CONFLICT DO NOTHING"

@@ -12,6 +12,7 @@ package struct SQLiteConfigStore: ConfigStore {
     let pool: DatabasePool
     let envelope: Envelope
     let clock: @Sendable () -> Int64
+    let manifests = ManifestCache()
     private let directory: StoreDirectory
 
     /// Opens the database of `directory`, and makes it at the first start.

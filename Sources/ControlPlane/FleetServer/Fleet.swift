@@ -15,20 +15,12 @@ final class Fleet {
     private var fullSyncCount = 0
     private var admissions: TokenBucket
     private var joins: TokenBucket
-    private var headFetch = HeadFetch.idle
     private(set) var isStopping = false
 
     /// The contents that a node was sent last: the next one most likely wants the same.
     var lastContents: (digests: [Digest], chunks: ContentChunks)?
 
     private var contentReaders: [[Digest]: [FleetConnection]] = [:]
-
-    /// Whether the head is being read from the store, and whether to read it again then.
-    private enum HeadFetch {
-        case idle
-        case fetching
-        case fetchingAndChanged
-    }
 
     init(owner: FleetLoop) {
         self.owner = owner
@@ -74,28 +66,8 @@ final class Fleet {
         }
     }
 
-    /// The store has a new head, or may have one.
-    func headChanged() {
-        guard case .idle = headFetch else {
-            headFetch = .fetchingAndChanged
-            return
-        }
-        headFetch = .fetching
-        owner.run({ [store = owner.store] in try await store.head() }) { result in
-            let again = if case .fetchingAndChanged = self.headFetch { true } else { false }
-            self.headFetch = .idle
-            switch result {
-            case .success(let version): self.setHead(version)
-            case .failure(let error):
-                self.logger.error("fleet.head_unreadable", metadata: ["error": "\(error)"])
-            }
-            if again { self.headChanged() }
-        }
-    }
-
-    /// Makes `version` the head and sends it to every node that can take it.
-    func setHead(_ version: SignedManifest?) {
-        guard let version else { return }
+    /// Makes `version` the head, unless a newer one is, and sends it to every node that can take it.
+    func setHead(_ version: SignedManifest) {
         if let head, !head.head.isOlder(than: version.head) { return }
         head = version
         let connections = nodes.values.compactMap(\.connection)

@@ -1,3 +1,4 @@
+package import FleetProtocol
 package import Logging
 import NIOCore
 import NIOPosix
@@ -66,7 +67,7 @@ package final class FleetServer: Sendable {
         let head = try await fleet.store.head()
         try await fleet.read { fleet in
             fleet.remember(records)
-            fleet.setHead(head)
+            if let head { fleet.setHead(head) }
         }
         let tls = try NIOSSLContext(configuration: tlsConfiguration())
         let bootstrap = ServerBootstrap(group: group)
@@ -92,10 +93,10 @@ package final class FleetServer: Sendable {
         return (address?.ipAddress ?? settings.host, address?.port ?? settings.port)
     }
 
-    /// Tells every node about the store's new head; returns at once.
-    package func headChanged() {
+    /// Offers a version that was just stored to every node, unless a newer one was offered; returns at once.
+    package func headChanged(to version: SignedManifest) {
         fleet.loop.execute { [fleet] in
-            fleet.onLoop.headChanged()
+            fleet.onLoop.setHead(version)
         }
     }
 

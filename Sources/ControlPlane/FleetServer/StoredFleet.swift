@@ -58,14 +58,8 @@ package struct StoredFleet: FleetStore, CertificateIssuer {
     }
 
     private func signed(_ version: StoredVersion) async throws -> SignedManifest? {
-        guard let manifest = try await store.manifest(of: version.number) else { return nil }
-        let head = SignedHead(
-            epoch: version.epoch,
-            version: version.number,
-            digest: version.digest,
-            signature: version.signature
-        )
-        return SignedManifest(head: head, manifest: manifest)
+        guard let manifest = try await store.manifest(digest: version.digest) else { return nil }
+        return SignedManifest(version, manifest)
     }
 
     // MARK: Authority
@@ -112,6 +106,19 @@ package struct StoredFleet: FleetStore, CertificateIssuer {
         case .revoked(let name): .revoked(name: name)
         case .unknown(let reason): .unknown(reason: reason)
         }
+    }
+}
+
+extension SignedManifest {
+    /// A stored version with its manifest; `nil` if the manifest is another's.
+    package init?(_ version: StoredVersion, _ manifest: Manifest) {
+        let head = SignedHead(
+            epoch: version.epoch,
+            version: version.number,
+            digest: version.digest,
+            signature: version.signature
+        )
+        self.init(head: head, manifest: manifest)
     }
 }
 

@@ -19,7 +19,7 @@ struct ConfigurationTests {
         let answer: ApplyAnswer = try made.read()
         #expect(answer.version == 1 && answer.changed)
         #expect(answer.changes.map(\.change) == [.added])
-        #expect(scratch.fleet.state.withLock { $0.headChanges } == 1)
+        #expect(scratch.fleet.state.withLock { $0.offered } == [1])
 
         let read = try await scratch.call(.get, "/v1/configuration")
         #expect(read.headers[.eTag] == "\"1\"")
@@ -60,7 +60,7 @@ struct ConfigurationTests {
         #expect(again.status == 200, "\(again.body)")
         let answer: ApplyAnswer = try again.read()
         #expect(answer.version == 1 && !answer.changed && answer.changes.isEmpty)
-        #expect(scratch.fleet.state.withLock { $0.headChanges } == 1)
+        #expect(scratch.fleet.state.withLock { $0.offered } == [1])
     }
 
     @Test("a change that was based on another head is refused with what changed since")
@@ -189,7 +189,7 @@ struct ConfigurationTests {
         #expect(versions.map(\.version) == [3, 2, 1])
         #expect(versions[0].digest == versions[2].digest && versions[0].author == "me")
         #expect(versions[0].parent == 2 && versions[2].parent == nil)
-        #expect(scratch.fleet.state.withLock { $0.headChanges } == 3)
+        #expect(scratch.fleet.state.withLock { $0.offered } == [1, 2, 3])
         let unknown = try await scratch.call(.post, "/v1/rollback", #"{"version":77}"#)
         #expect(unknown.status == 404)
         let late = try await scratch.call(

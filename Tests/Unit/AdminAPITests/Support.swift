@@ -21,7 +21,8 @@ final class ScriptedFleet: AdminFleet {
         var nodes: [NodeStatus] = []
         var rollouts: [UInt64: RolloutStatus] = [:]
         var calls: [String] = []
-        var headChanges = 0
+        /// The versions that the fleet was told of.
+        var offered: [UInt64] = []
         var isBroken = false
     }
 
@@ -67,7 +68,9 @@ final class ScriptedFleet: AdminFleet {
     func retry(_ name: String) async throws { record("retry", name, nil) }
     func revoke(_ name: String, note: ChangeNote) async throws { record("revoke", name, note) }
     func remove(_ name: String, note: ChangeNote) async throws { record("remove", name, note) }
-    func headChanged() { state.withLock { $0.headChanges += 1 } }
+    func headChanged(to version: SignedManifest) {
+        state.withLock { $0.offered.append(version.head.version) }
+    }
 
     private func record(_ word: String, _ name: String, _ note: ChangeNote?) {
         state.withLock { $0.calls.append("\(word) \(name) by \(note?.author ?? "-")") }

@@ -73,6 +73,8 @@ struct VersionTests {
         let outcome = try await store.apply(variant: 3, expected: 1, signer: signer)
         #expect(outcome == .conflict(head: head))
         #expect(try await store.head() == head)
+        let refused = try makeManifest(makeResources(3)).digest
+        #expect(try await store.manifest(digest: refused) == nil)
         let same = try await store.apply(variant: 2, expected: 1, signer: signer)
         #expect(same == .conflict(head: head))
     }
@@ -115,6 +117,7 @@ struct VersionTests {
             )
         }
         #expect(try await store.head() == nil)
+        #expect(try await store.manifest(digest: makeManifest(given).digest) == nil)
         #expect(try await store.blobs([given[0].digest]).isEmpty)
         try await store.apply(variant: 1, signer: signer)
         // Content that is stored need not be given again.
