@@ -42,7 +42,7 @@ actor OfferLibrary {
         let task = Task { () throws -> EncodedOffer? in
             guard let base else { return EncodedOffer(version, base: nil) }
             guard let manifest = try await manifest(base) else { return nil }
-            return await encode(version, manifest)
+            return await encode(version, manifest, try await newContents(version, manifest))
         }
         offers[key] = task
         offerOrder.append(key)
@@ -100,9 +100,27 @@ actor OfferLibrary {
     @concurrent
     private nonisolated func encode(
         _ version: SignedManifest,
-        _ base: Manifest
+        _ base: Manifest,
+        _ contents: [[UInt8]]
     ) async -> EncodedOffer {
-        EncodedOffer(version, base: base)
+        EncodedOffer(version, base: base, contents: contents)
+    }
+
+    /// The contents that the base lacks, if they are few enough to go with a delta.
+    @concurrent
+    private nonisolated func newContents(
+        _ version: SignedManifest,
+        _ base: Manifest
+    ) async throws -> [[UInt8]] {
+        let entries = ManifestDelta(from: base, to: version.manifest).insertions
+        let (countMax, bytesMax) = (
+            FleetProtocol.Limits.deltaContentCountMax, FleetProtocol.Limits.deltaContentBytesMax
+        )
+        guard entries.count <= countMax else { return [] }
+        let digests = Set(entries.map(\.digest)).subtracting(base.entries.lazy.map(\.digest))
+        let contents = try await store.leadingBlobs(Array(digests), bytesMax: bytesMax + 1)
+        let isWhole = contents.count == digests.count
+        return isWhole && contents.reduce(0, { $0 + $1.count }) <= bytesMax ? contents : []
     }
 
     private func keep(_ manifest: Manifest) {

@@ -71,6 +71,8 @@ package final class ControlLink: EventHandler {
     /// Ciphertext that the socket has not taken.
     private var outgoing: [UInt8] = []
     private var outgoingStart = 0
+    /// Whether octets that arrived are being worked on: what they lead to is sent together, when that is done.
+    private var isReceiving = false
     private var end: End?
 
     /// Begins to connect.
@@ -167,6 +169,8 @@ package final class ControlLink: EventHandler {
     }
 
     private func received() {
+        isReceiving = true
+        defer { isReceiving = false }
         do throws(TLSError) {
             try incoming.withReadable { octets throws(TLSError) in try tls.feed(octets) }
             if phase == .handshaking { shakeHands() }
@@ -232,7 +236,7 @@ package final class ControlLink: EventHandler {
         }
         takeCiphertext()
         if backlogBytes > Limits.outgoingBytesMax { return close(.timedOut) }
-        flush()
+        if !isReceiving { flush() }
     }
 
     private func takeCiphertext() {

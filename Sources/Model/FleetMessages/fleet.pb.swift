@@ -739,6 +739,9 @@ package nonisolated struct WireManifestDelta: Sendable {
     set {content = .chunked(newValue)}
   }
 
+  /// The contents that the result has and the base has not, whole, if they are few and small.
+  package var contents: [Data] = []
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Content: Equatable, Sendable {
@@ -1763,7 +1766,7 @@ nonisolated extension WireDeltaOperations: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension WireManifestDelta: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ManifestDelta"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}head\0\u{3}base_digest\0\u{1}operations\0\u{1}chunked\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}head\0\u{3}base_digest\0\u{1}operations\0\u{1}chunked\0\u{1}contents\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1799,6 +1802,7 @@ nonisolated extension WireManifestDelta: SwiftProtobuf.Message, SwiftProtobuf._M
           self.content = .chunked(v)
         }
       }()
+      case 5: try { try decoder.decodeRepeatedBytesField(value: &self.contents) }()
       default: break
       }
     }
@@ -1826,6 +1830,9 @@ nonisolated extension WireManifestDelta: SwiftProtobuf.Message, SwiftProtobuf._M
     }()
     case nil: break
     }
+    if !self.contents.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.contents, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1833,6 +1840,7 @@ nonisolated extension WireManifestDelta: SwiftProtobuf.Message, SwiftProtobuf._M
     if lhs._head != rhs._head {return false}
     if lhs.baseDigest != rhs.baseDigest {return false}
     if lhs.content != rhs.content {return false}
+    if lhs.contents != rhs.contents {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

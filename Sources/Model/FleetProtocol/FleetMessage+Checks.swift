@@ -171,6 +171,9 @@ private struct FieldCheck {
         case .chunked(let reference): try chunked(reference)
         case nil: throw .fieldInvalid(type, field: "content")
         }
+        try count(message.contents.count, "contents", Limits.deltaContentCountMax)
+        let bytes = message.contents.reduce(0) { $0 + $1.count }
+        try count(bytes, "contents", Limits.deltaContentBytesMax)
     }
 
     func chunked(_ reference: WireBlobReference) throws(FleetProtocolError) {

@@ -45,6 +45,11 @@ package enum Limits {
     /// Digests in one WantBlobs; a node that lacks more asks again when these have come.
     package static let wantedDigestCountMax = 8_192
 
+    /// Contents that come along with a delta: what most changes have, with no question asked; more are asked for.
+    package static let deltaContentCountMax = 64
+    /// Octets of the contents that come along with a delta; more are asked for.
+    package static let deltaContentBytesMax = 16 << 10
+
     /// Digests that a node keeps as rejected; the oldest is forgotten, and may then be offered again.
     package static let quarantinedDigestCountMax = 64
 

@@ -111,6 +111,11 @@ extension NodeSession.Steady {
         }
         accept(head)
         if standing.quarantined.contains(head.digest) { return [.offerQuarantined(head)] }
+        for content in message.contents {
+            // What the version does not name is dropped with what else is not wanted.
+            let content = octets(content)
+            carried[Digest(hashing: content)] = content
+        }
         switch message.content {
         case .operations(let list): return try lookUp(head, list, base: base, bases, known)
         case .chunked(let reference):
@@ -233,8 +238,10 @@ extension NodeSession.Steady {
     /// The caller has looked up what it lacks of the version being transferred.
     mutating func lacking(_ missing: [Digest]) -> [Action] {
         guard case .lookingUp(let version) = transfer else { return [] }
-        let wanted = Set(version.manifest.entries.lazy.map(\.digest))
-        carried = carried.filter { wanted.contains($0.key) }
+        if !carried.isEmpty {
+            let wanted = Set(missing)
+            carried = carried.filter { wanted.contains($0.key) }
+        }
         return want(missing.filter { carried[$0] == nil }, for: version)
     }
 

@@ -10,13 +10,25 @@ package struct OfferEncoding: Sendable {
     package let chunks: [[UInt8]]
 
     /// The head whole, or as a delta to `base`; whole too where the delta would be more than a node takes.
-    package init(_ version: SignedManifest, base: Manifest?) {
-        self.init(version, base: base, operationCountMax: Limits.manifestEntryCountMax)
+    ///
+    /// - Parameters:
+    ///   - version: The head.
+    ///   - base: What the nodes serve.
+    ///   - contents: Contents that the base lacks, to go with a delta: at most `Limits.deltaContentCountMax` of
+    ///     `Limits.deltaContentBytesMax` octets.
+    package init(_ version: SignedManifest, base: Manifest?, contents: [[UInt8]] = []) {
+        self.init(version, base: base, contents, operationCountMax: Limits.manifestEntryCountMax)
     }
 
-    init(_ version: SignedManifest, base: Manifest?, operationCountMax: Int) {
+    init(
+        _ version: SignedManifest,
+        base: Manifest?,
+        _ contents: [[UInt8]] = [],
+        operationCountMax: Int
+    ) {
         let (message, octets) =
-            base.flatMap { Self.delta(version, $0, operationCountMax) } ?? Self.whole(version)
+            base.flatMap { Self.delta(version, $0, contents, operationCountMax) }
+            ?? Self.whole(version)
         // The upper half of the numbers is the control plane's, the lower is the nodes'.
         let number = UInt32(truncatingIfNeeded: version.head.version)
         let correlation = 1 << 31 | number & 0x7fff_ffff
@@ -42,10 +54,12 @@ package struct OfferEncoding: Sendable {
     private static func delta(
         _ version: SignedManifest,
         _ base: Manifest,
+        _ contents: [[UInt8]],
         _ operationCountMax: Int
     ) -> (FleetMessage, [UInt8]?)? {
         var message = WireManifestDelta()
         message.head = version.head.message
+        message.contents = contents.map(wireOctets)
         message.baseDigest = wireOctets(base.digest.octets)
         let operations = WireDeltaOperations(ManifestDelta(from: base, to: version.manifest))
         guard operations.operations.count <= operationCountMax else { return nil }

@@ -57,7 +57,8 @@ func sampleMessages() throws -> [(name: String, message: FleetMessage)] {
     let version = try signed(try manifest(routes: 2), version: 42)
     let head = version.head.message
     return try joiningSamples() + helloSamples(holding)
-        + synchronisationSamples(version, head, holding) + reportSamples(holding)
+        + synchronisationSamples(version, head, holding) + deltaSamples(version, head)
+        + reportSamples(holding)
         + [
             ("command", .command(.with { $0.kind = .drain })),
             (
@@ -156,13 +157,28 @@ private func helloSamples(
     ]
 }
 
+private func deltaSamples(
+    _ version: SignedManifest,
+    _ head: WireHead
+) throws -> [(name: String, message: FleetMessage)] {
+    let base = try manifest(routes: 3)
+    var message = WireManifestDelta()
+    message.head = head
+    message.baseDigest = wireOctets(base.digest.octets)
+    message.operations = WireDeltaOperations(ManifestDelta(from: base, to: version.manifest))
+    var full = message
+    full.contents = [wireOctets(Array("{}".utf8)), wireOctets([])]
+    return [
+        ("manifest_delta", .manifestDelta(message)),
+        ("manifest_delta_contents", .manifestDelta(full)),
+    ]
+}
+
 private func synchronisationSamples(
     _ version: SignedManifest,
     _ head: WireHead,
     _ holding: WireHolding
 ) throws -> [(name: String, message: FleetMessage)] {
-    let base = try manifest(routes: 3)
-    let delta = ManifestDelta(from: base, to: version.manifest)
     let digest = holding.digest
     let chunked = WireBlobReference.with {
         $0.digest = digest
@@ -185,16 +201,6 @@ private func synchronisationSamples(
                 .with {
                     $0.head = head
                     $0.chunked = chunked
-                }
-            )
-        ),
-        (
-            "manifest_delta",
-            .manifestDelta(
-                .with {
-                    $0.head = head
-                    $0.baseDigest = wireOctets(base.digest.octets)
-                    $0.operations = WireDeltaOperations(delta)
                 }
             )
         ),

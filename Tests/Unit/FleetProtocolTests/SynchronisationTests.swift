@@ -80,6 +80,27 @@ struct SynchronisationTests {
         #expect(link.nodeEnd == nil && link.controlEnd == nil)
     }
 
+    @Test("Contents that come along with a delta are not asked for, and foreign ones are dropped")
+    func deltaContents() throws {
+        let first = try signed(try manifest(routes: 3), version: 1)
+        let second = try signed(try manifest(routes: 3, changed: 1), version: 2)
+        var link = Link()
+        link.connect()
+        link.commit(first, contents: contents(3))
+        let changed = content(1, isChanged: true)
+        let offer = OfferEncoding(second, base: first.manifest, contents: [[1, 2, 3], changed])
+        link.send(offer.frame)
+        link.run()
+        #expect(link.wanted == [3])
+        #expect(link.sequence.active == second)
+        let third = try signed(try manifest(routes: 3, changed: 2), version: 3)
+        link.contents[Digest(hashing: content(2, isChanged: true))] = content(2, isChanged: true)
+        link.send(OfferEncoding(third, base: second.manifest, contents: [[1, 2, 3]]).frame)
+        link.run()
+        #expect(link.wanted.last == 1 || link.wanted.last == 2)
+        #expect(link.nodeEnd == nil && link.controlEnd == nil)
+    }
+
     @Test("The same content under a newer number is not sent again, and the node says so")
     func renumbered() throws {
         let first = try signed(try manifest(routes: 2), version: 1)

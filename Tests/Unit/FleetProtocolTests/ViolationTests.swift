@@ -273,6 +273,22 @@ struct ViolationTests {
         }
     }
 
+    @Test("A delta brings at most 64 contents, of 16 KiB together")
+    func deltaContents() throws {
+        let sample = try sampleMessages().first { $0.name == "manifest_delta_contents" }?.message
+        guard case .manifestDelta(var delta) = sample else {
+            Issue.record("no sample")
+            return
+        }
+        for sizes in [Array(repeating: 0, count: 65), [16 << 10, 1]] {
+            delta.contents = sizes.map { wireOctets(Array(repeating: 7, count: $0)) }
+            let frame = FleetMessage.manifestDelta(delta).frame()
+            #expect(throws: FleetProtocolError.limitExceeded(.manifestDelta, what: "contents")) {
+                try FleetMessage(frame)
+            }
+        }
+    }
+
     @Test("Silence, a cut within a frame and octets that are no frames end a session once")
     func endings() {
         var link = steadyLink()
