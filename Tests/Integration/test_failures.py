@@ -2,10 +2,11 @@
 
 import socket
 import threading
+import time
 
 import pytest
 
-from weir import Origin, Peer, ReservedPort, get, request, until
+from weir import Origin, Peer, ReservedPort, answering, get, request, until
 
 
 def serve(workspace, endpoint, upstream="", workers=1, listener=""):
@@ -256,6 +257,18 @@ def test_an_idle_connection_is_closed(workspace):
     with Peer.connect(web) as peer:
         assert peer.exchange(request()).status == 200
         assert peer.is_closed()
+
+
+def test_a_client_that_rests_is_not_the_endpoints_fault(workspace):
+    content = b"x" * (16 << 20)
+    origin = workspace.origin(answering(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content))
+    _, web = serve(workspace, origin, ", timeouts: {idle: 100ms}")
+    with Peer.connect(web) as peer:
+        peer.send(request())
+        peer.fill()
+        # Three times as long as the endpoint may be silent: it has said all that it could.
+        time.sleep(0.3)
+        assert peer.read_response().body == content
 
 
 def test_a_body_over_the_limit_is_413(workspace):

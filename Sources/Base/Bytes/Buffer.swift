@@ -9,7 +9,7 @@
 // SAFETY: every access stays within `base ..< base + capacity`, which the invariant
 // `0 <= start <= end <= capacity` and the checks of each method ensure; the block is owned alone.
 @safe
-package struct Buffer: ~Copyable {
+public struct Buffer: ~Copyable {
     @usableFromInline var base: UnsafeMutablePointer<UInt8>?
     @usableFromInline var capacity: Int
     @usableFromInline var start: Int
@@ -17,7 +17,7 @@ package struct Buffer: ~Copyable {
 
     /// Makes an empty buffer without a block.
     @inlinable
-    package init() {
+    public init() {
         // SAFETY: there is no block.
         unsafe base = nil
         capacity = 0
@@ -28,7 +28,7 @@ package struct Buffer: ~Copyable {
     /// Makes an empty buffer with a block of its own, which no pool takes back.
     ///
     /// - Parameter capacity: Its size in octets.
-    package init(capacity: Int) {
+    public init(capacity: Int) {
         // SAFETY: freed in deinit, or by the pool that takes the block over.
         unsafe base = .allocate(capacity: capacity)
         self.capacity = capacity
@@ -64,17 +64,17 @@ package struct Buffer: ~Copyable {
     }
 
     /// Whether a block is lent.
-    @inlinable package var hasBlock: Bool { unsafe base != nil }
+    @inlinable public var hasBlock: Bool { unsafe base != nil }
     /// Octets that can be read.
-    @inlinable package var count: Int { end &- start }  // start <= end
+    @inlinable public var count: Int { end &- start }  // start <= end
     /// Whether there is nothing to read.
-    @inlinable package var isEmpty: Bool { start == end }
+    @inlinable public var isEmpty: Bool { start == end }
     /// Octets that fit behind the readable ones.
-    @inlinable package var writableCount: Int { capacity &- end }  // end <= capacity
+    @inlinable public var writableCount: Int { capacity &- end }  // end <= capacity
     /// Octets that fit before the readable ones.
-    @inlinable package var headroom: Int { start }
+    @inlinable public var headroom: Int { start }
     /// Size of the block, 0 without one.
-    @inlinable package var blockSize: Int { capacity }
+    @inlinable public var blockSize: Int { capacity }
 
     // MARK: Reading
 
@@ -85,7 +85,7 @@ package struct Buffer: ~Copyable {
     /// - Throws: What `body` throws.
     @inlinable
     @inline(__always)
-    package borrowing func withReadable<Result: ~Copyable, Failure: Error>(
+    public borrowing func withReadable<Result: ~Copyable, Failure: Error>(
         _ body: (Span<UInt8>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         // SAFETY: the octets start ..< end are initialized and nobody writes them meanwhile.
@@ -98,7 +98,7 @@ package struct Buffer: ~Copyable {
     ///
     /// - Parameter octetCount: How many, at most `count`.
     @inlinable
-    package mutating func consume(_ octetCount: Int) {
+    public mutating func consume(_ octetCount: Int) {
         precondition(octetCount >= 0 && octetCount <= end &- start, "consume \(octetCount)")
         start &+= octetCount  // at most end
     }
@@ -107,7 +107,7 @@ package struct Buffer: ~Copyable {
     ///
     /// - Parameter headroom: Octets to leave, cut to the block's size.
     @inlinable
-    package mutating func clear(headroom: Int = 0) {
+    public mutating func clear(headroom: Int = 0) {
         start = min(max(headroom, 0), capacity)
         end = start
     }
@@ -121,7 +121,7 @@ package struct Buffer: ~Copyable {
     ///   - body: Fills the front of the memory and returns how many octets it wrote.
     @unsafe
     @inlinable
-    package mutating func fill(
+    public mutating func fill(
         reserve: Int,
         _ body: (UnsafeMutableRawBufferPointer) -> Int
     ) {
@@ -140,7 +140,7 @@ package struct Buffer: ~Copyable {
     /// - Returns: `false`, with nothing copied, when they do not fit.
     @inlinable
     @discardableResult
-    package mutating func append(_ octets: Span<UInt8>) -> Bool {
+    public mutating func append(_ octets: Span<UInt8>) -> Bool {
         // SAFETY: `base` is the start of the block that this buffer owns.
         guard octets.count <= capacity &- end, let base = unsafe base else { return octets.isEmpty }
         let target = unsafe base + end
@@ -161,7 +161,7 @@ package struct Buffer: ~Copyable {
     @inlinable
     @inline(__always)
     @discardableResult
-    package mutating func append(_ text: StaticString) -> Bool {
+    public mutating func append(_ text: StaticString) -> Bool {
         let count = text.utf8CodeUnitCount
         // SAFETY: `base` is the start of the block that this buffer owns.
         guard count <= capacity &- end, let base = unsafe base else { return count == 0 }
@@ -177,7 +177,7 @@ package struct Buffer: ~Copyable {
     /// - Returns: `false` when there is no room.
     @inlinable
     @discardableResult
-    package mutating func append(_ octet: UInt8) -> Bool {
+    public mutating func append(_ octet: UInt8) -> Bool {
         // SAFETY: `base` is the start of the block that this buffer owns.
         guard end < capacity, let base = unsafe base else { return false }
         // SAFETY: end is less than capacity.
@@ -191,7 +191,7 @@ package struct Buffer: ~Copyable {
     /// - Parameter text: At most `writableCount` octets.
     /// - Returns: `false`, with nothing copied, when it does not fit.
     @discardableResult
-    package mutating func append(_ text: String) -> Bool {
+    public mutating func append(_ text: String) -> Bool {
         append(text.utf8.span)
     }
 
@@ -201,7 +201,7 @@ package struct Buffer: ~Copyable {
     /// - Returns: `false`, with nothing copied, when they do not fit.
     @inlinable
     @discardableResult
-    package mutating func append(_ octets: [UInt8]) -> Bool {
+    public mutating func append(_ octets: [UInt8]) -> Bool {
         append(octets.span)
     }
 
@@ -210,7 +210,7 @@ package struct Buffer: ~Copyable {
     /// - Parameter number: The number.
     /// - Returns: `false` when it does not fit.
     @discardableResult
-    package mutating func append(decimal number: UInt64) -> Bool {
+    public mutating func append(decimal number: UInt64) -> Bool {
         appendDigits(number, base: 10)
     }
 
@@ -219,7 +219,7 @@ package struct Buffer: ~Copyable {
     /// - Parameter number: The number.
     /// - Returns: `false` when it does not fit.
     @discardableResult
-    package mutating func append(hexadecimal number: UInt64) -> Bool {
+    public mutating func append(hexadecimal number: UInt64) -> Bool {
         appendDigits(number, base: 16)
     }
 
@@ -228,7 +228,7 @@ package struct Buffer: ~Copyable {
     /// - Parameter number: The number.
     /// - Returns: `false` when they do not fit.
     @discardableResult
-    package mutating func append(sixteenDigits number: UInt64) -> Bool {
+    public mutating func append(sixteenDigits number: UInt64) -> Bool {
         // SAFETY: `base` is the start of the block that this buffer owns.
         guard 16 <= capacity - end, let base = unsafe base else { return false }
         let target = unsafe UnsafeMutableRawPointer(base + end)
@@ -243,6 +243,7 @@ package struct Buffer: ~Copyable {
         return true
     }
 
+    @inline(__always)
     private mutating func appendDigits(_ number: UInt64, base radix: UInt64) -> Bool {
         var digitCount = 1
         var rest = number / radix
@@ -268,7 +269,7 @@ package struct Buffer: ~Copyable {
     /// - Parameter head: At most `headroom` octets.
     /// - Returns: `false`, with nothing copied, when they do not fit.
     @inlinable
-    package mutating func prepend(_ head: borrowing Buffer) -> Bool {
+    public mutating func prepend(_ head: borrowing Buffer) -> Bool {
         // SAFETY: `base` is the start of the block that this buffer owns.
         guard head.count <= start, let base = unsafe base, let source = unsafe head.base else {
             return head.isEmpty
@@ -285,7 +286,7 @@ package struct Buffer: ~Copyable {
     /// - Returns: `false`, with nothing copied, when they do not fit.
     @inlinable
     @discardableResult
-    package mutating func prepend(_ octets: Span<UInt8>) -> Bool {
+    public mutating func prepend(_ octets: Span<UInt8>) -> Bool {
         // SAFETY: `base` is the start of the block that this buffer owns.
         guard octets.count <= start, let base = unsafe base else { return octets.isEmpty }
         let target = unsafe base + (start &- octets.count)
@@ -303,7 +304,7 @@ package struct Buffer: ~Copyable {
     ///
     /// - Parameter text: At most `headroom` octets.
     /// - Returns: `false`, with nothing copied, when it does not fit.
-    package mutating func prepend(_ text: StaticString) -> Bool {
+    public mutating func prepend(_ text: StaticString) -> Bool {
         let count = text.utf8CodeUnitCount
         // SAFETY: `base` is the start of the block; count <= start; the literal lives for ever.
         guard count <= start, let base = unsafe base else { return count == 0 }
@@ -318,7 +319,7 @@ package struct Buffer: ~Copyable {
     ///   - text: At most `writableCount` octets.
     ///   - offset: From the first readable octet.
     /// - Returns: `false`, with nothing copied, when it does not fit.
-    package mutating func insert(_ text: StaticString, at offset: Int) -> Bool {
+    public mutating func insert(_ text: StaticString, at offset: Int) -> Bool {
         precondition(offset >= 0 && offset <= count, "insert at \(offset) of \(count)")
         let added = text.utf8CodeUnitCount
         // SAFETY: `base` is the start of the block; the octets behind move within it, since `added` more
@@ -336,7 +337,7 @@ package struct Buffer: ~Copyable {
     /// - Parameters:
     ///   - range: Offsets from the first readable octet.
     ///   - target: Offset to which the first of them goes; lower than `range.lowerBound`.
-    package mutating func move(_ range: Range<Int>, to target: Int) {
+    public mutating func move(_ range: Range<Int>, to target: Int) {
         precondition(range.lowerBound >= target && target >= 0 && range.upperBound <= count)
         // SAFETY: `base` is the start of the block.
         guard let base = unsafe base else { return }
@@ -350,7 +351,7 @@ package struct Buffer: ~Copyable {
     /// Removes octets from the middle and closes the gap from behind.
     ///
     /// - Parameter range: Offsets from the first readable octet.
-    package mutating func remove(_ range: Range<Int>) {
+    public mutating func remove(_ range: Range<Int>) {
         precondition(range.lowerBound >= 0 && range.upperBound <= count)
         // SAFETY: `base` is the start of the block.
         guard let base = unsafe base else { return }

@@ -6,7 +6,7 @@
 /// - Returns: 0 to 15, or `nil` when it is no HEXDIG.
 @inlinable
 @inline(__always)
-package func hexadecimalDigit(_ octet: UInt8) -> UInt8? {
+public func hexadecimalDigit(_ octet: UInt8) -> UInt8? {
     let digit = octet &- 0x30
     if digit < 10 { return digit }
     let letter = (octet | 0x20) &- 0x61
@@ -18,7 +18,7 @@ package func hexadecimalDigit(_ octet: UInt8) -> UInt8? {
 /// - Parameter value: The low four bits count.
 /// - Returns: `0`–`9` or `A`–`F`.
 @inlinable
-package func hexadecimalUpper(_ value: UInt8) -> UInt8 {
+public func hexadecimalUpper(_ value: UInt8) -> UInt8 {
     let digit = value & 15
     return digit < 10 ? 0x30 + digit : 0x41 + digit - 10
 }
@@ -29,9 +29,17 @@ extension Span where Element == UInt8 {
     /// - Parameter range: A range within these octets.
     /// - Returns: The number, or `nil` when the range is empty, holds another octet, or exceeds Int.
     @inlinable
-    package func decimal(in range: Range<Int>) -> Int? {
+    public func decimal(in range: Range<Int>) -> Int? {
         guard !range.isEmpty else { return nil }
         var value = 0
+        if range.count <= 18 {
+            for index in range {
+                let digit = self[index] &- 0x30
+                guard digit < 10 else { return nil }
+                value = value &* 10 &+ Int(digit)  // 18 digits are below 2^63
+            }
+            return value
+        }
         for index in range {
             let digit = self[index] &- 0x30
             guard digit < 10 else { return nil }
@@ -48,7 +56,7 @@ extension Span where Element == UInt8 {
     /// - Parameter range: A range within these octets.
     /// - Returns: The number, or `nil` when the range is empty, holds another octet, or exceeds Int.
     @inlinable
-    package func hexadecimal(in range: Range<Int>) -> Int? {
+    public func hexadecimal(in range: Range<Int>) -> Int? {
         guard !range.isEmpty else { return nil }
         var value = 0
         for index in range {
@@ -69,7 +77,7 @@ extension MutableSpan where Element == UInt8 {
     /// - Returns: The index after the last digit.
     @inlinable
     @discardableResult
-    package mutating func writeDecimal(_ value: UInt64, at offset: Int) -> Int {
+    public mutating func writeDecimal(_ value: UInt64, at offset: Int) -> Int {
         var digitCount = 1
         var rest = value / 10
         while rest > 0 {
@@ -95,7 +103,7 @@ extension MutableSpan where Element == UInt8 {
     /// - Returns: The index after the last digit.
     @inlinable
     @discardableResult
-    package mutating func writeHexadecimal(_ value: UInt64, at offset: Int) -> Int {
+    public mutating func writeHexadecimal(_ value: UInt64, at offset: Int) -> Int {
         let digitCount = Swift.max(1, (64 - value.leadingZeroBitCount + 3) / 4)
         var index = offset + digitCount
         var rest = value
@@ -113,7 +121,7 @@ extension MutableSpan where Element == UInt8 {
 ///
 /// - Parameter number: Less than 2^32.
 /// - Returns: Eight octets of ASCII as a little-endian word.
-package func hexadecimalDigits(_ number: UInt64) -> UInt64 {
+public func hexadecimalDigits(_ number: UInt64) -> UInt64 {
     // Spread the nibbles, one in each octet, the highest nibble in the lowest octet.
     var word = number.byteSwapped >> 32
     word = (word | word << 16) & 0x0000_FFFF_0000_FFFF

@@ -2,16 +2,15 @@
 ///
 /// Parsers return these instead of spans: a range may outlive the borrow, and the octets may move.
 @frozen
-@usableFromInline
-package struct OctetRange: Equatable, Sendable {
+public struct OctetRange: Equatable, Sendable {
     /// Index of the first octet.
-    @usableFromInline package var offset: UInt32
+    public var offset: UInt32
     /// Number of octets.
-    @usableFromInline package var count: UInt32
+    public var count: UInt32
 
     /// The empty range at 0.
     @inlinable
-    package init() {
+    public init() {
         (offset, count) = (0, 0)
     }
 
@@ -22,24 +21,24 @@ package struct OctetRange: Equatable, Sendable {
     ///   - end: Index after the last one; not below `start` and below 2^32, which is checked.
     @inlinable
     @inline(__always)
-    package init(_ start: Int, _ end: Int) {
+    public init(_ start: Int, _ end: Int) {
         offset = UInt32(start)
         count = UInt32(end - start)
     }
 
     /// Index of the first octet.
     @inlinable
-    package var lowerBound: Int { Int(offset) }
+    public var lowerBound: Int { Int(offset) }
 
     /// Index after the last octet.
     @inlinable
-    package var upperBound: Int { Int(offset) + Int(count) }
+    public var upperBound: Int { Int(offset) + Int(count) }
 
     /// The range as indices of a span.
     @inlinable
-    package var indices: Range<Int> { lowerBound..<upperBound }
+    public var indices: Range<Int> { lowerBound..<upperBound }
 
     /// Whether it holds no octet.
     @inlinable
-    package var isEmpty: Bool { count == 0 }
+    public var isEmpty: Bool { count == 0 }
 }

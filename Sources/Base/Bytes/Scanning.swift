@@ -8,7 +8,7 @@ extension Span where Element == UInt8 {
     /// - Returns: Its index, or `count`.
     /// - Complexity: About one instruction an octet.
     @inlinable
-    package func firstIndexOfControl(from start: Int) -> Int {
+    public func firstIndexOfControl(from start: Int) -> Int {
         precondition(start >= 0 && start <= count, "\(start) of \(count) octets")
         let count = count
         // SAFETY: every unchecked load lies in `start ..< count`, as the loop conditions say, and any
@@ -59,7 +59,7 @@ extension Span where Element == UInt8 {
     ///   - stop: One more octet to stop at.
     /// - Returns: Its index, or `count`.
     @inlinable
-    package func firstIndexOutsideTarget(from start: Int, stop: UInt8) -> Int {
+    public func firstIndexOutsideTarget(from start: Int, stop: UInt8) -> Int {
         precondition(start >= 0 && start <= count, "\(start) of \(count) octets")
         let count = count
         // SAFETY: as above.

@@ -9,7 +9,7 @@
 /// - Returns: The word.
 @inlinable
 @inline(__always)
-package func repeated(_ octet: UInt8) -> UInt64 {
+public func repeated(_ octet: UInt8) -> UInt64 {
     // Wrapping: at most 255 × 0x0101…01, which is all ones.
     UInt64(octet) &* 0x0101_0101_0101_0101
 }
@@ -20,7 +20,7 @@ package func repeated(_ octet: UInt8) -> UInt64 {
 /// - Returns: The word with the top bit of each match set.
 @inlinable
 @inline(__always)
-package func marksOfZero(_ word: UInt64) -> UInt64 {
+public func marksOfZero(_ word: UInt64) -> UInt64 {
     // Wrapping by design: a borrow only disturbs octets above a true match.
     (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080
 }
@@ -33,7 +33,7 @@ package func marksOfZero(_ word: UInt64) -> UInt64 {
 /// - Returns: The word with the top bit of each match set.
 @inlinable
 @inline(__always)
-package func marks(of octet: UInt8, in word: UInt64) -> UInt64 {
+public func marks(of octet: UInt8, in word: UInt64) -> UInt64 {
     marksOfZero(word ^ repeated(octet))
 }
 
@@ -45,7 +45,7 @@ package func marks(of octet: UInt8, in word: UInt64) -> UInt64 {
 /// - Returns: The word with the top bit of each match set.
 @inlinable
 @inline(__always)
-package func marks(below bound: UInt8, in word: UInt64) -> UInt64 {
+public func marks(below bound: UInt8, in word: UInt64) -> UInt64 {
     // Wrapping by design, as in marksOfZero.
     (word &- repeated(bound)) & ~word & 0x8080_8080_8080_8080
 }
@@ -56,7 +56,7 @@ package func marks(below bound: UInt8, in word: UInt64) -> UInt64 {
 /// - Returns: The index of the octet.
 @inlinable
 @inline(__always)
-package func firstMarked(_ marks: UInt64) -> Int {
+public func firstMarked(_ marks: UInt64) -> Int {
     marks.trailingZeroBitCount / 8
 }
 
@@ -66,7 +66,7 @@ package func firstMarked(_ marks: UInt64) -> Int {
 /// - Returns: The word in lower case.
 @inlinable
 @inline(__always)
-package func asciiLowercased(_ word: UInt64) -> UInt64 {
+public func asciiLowercased(_ word: UInt64) -> UInt64 {
     let heptets = word & 0x7f7f_7f7f_7f7f_7f7f
     // Wrapping cannot happen: each octet is at most 0x7f + 0x3f.
     let aboveZ = heptets &+ repeated(0x7f - 0x5a)
@@ -81,7 +81,7 @@ package func asciiLowercased(_ word: UInt64) -> UInt64 {
 /// - Returns: The octet in lower case.
 @inlinable
 @inline(__always)
-package func asciiLowercased(_ octet: UInt8) -> UInt8 {
+public func asciiLowercased(_ octet: UInt8) -> UInt8 {
     octet &- 0x41 < 26 ? octet | 0x20 : octet
 }
 
@@ -92,7 +92,7 @@ extension Span where Element == UInt8 {
     /// - Returns: The octets as a little-endian word.
     @inlinable
     @inline(__always)
-    package func word(at offset: Int) -> UInt64 {
+    public func word(at offset: Int) -> UInt64 {
         // SAFETY: the load checks its bounds and traps outside of them; every pattern of eight
         // octets is a UInt64, and the bytes stay borrowed for the call.
         let word = unsafe self.bytes.unsafeLoadUnaligned(
@@ -110,7 +110,7 @@ extension Span where Element == UInt8 {
     /// - Returns: The octets as a little-endian word.
     @inlinable
     @inline(__always)
-    package func word(at offset: Int, count octetCount: Int) -> UInt64 {
+    public func word(at offset: Int, count octetCount: Int) -> UInt64 {
         if octetCount == 0 { return 0 }
         if offset + 8 <= count {
             let unused = UInt64(truncatingIfNeeded: 64 - 8 * octetCount)
@@ -120,7 +120,7 @@ extension Span where Element == UInt8 {
     }
 
     @usableFromInline
-    package func shortWord(at offset: Int, count octetCount: Int) -> UInt64 {
+    func shortWord(at offset: Int, count octetCount: Int) -> UInt64 {
         var word: UInt64 = 0
         var index = octetCount
         while index > 0 {
@@ -138,7 +138,7 @@ extension Span where Element == UInt8 {
     ///   - end: The first index not looked at; at most `count`.
     /// - Returns: Its index, or `end` when it is not there.
     @inlinable
-    package func firstIndex(of octet: UInt8, from start: Int, to end: Int) -> Int {
+    public func firstIndex(of octet: UInt8, from start: Int, to end: Int) -> Int {
         var index = start
         while index + 8 <= end {
             let found = marks(of: octet, in: word(at: index))
@@ -159,7 +159,7 @@ extension Span where Element == UInt8 {
     ///   - start: The first index looked at.
     /// - Returns: Its index, or `nil` when it is not there.
     @inlinable
-    package func firstIndex(of octet: UInt8, from start: Int = 0) -> Int? {
+    public func firstIndex(of octet: UInt8, from start: Int = 0) -> Int? {
         let index = firstIndex(of: octet, from: start, to: count)
         return index < count ? index : nil
     }
@@ -169,7 +169,7 @@ extension Span where Element == UInt8 {
     /// - Parameter other: The octets to compare with.
     /// - Returns: True when length and octets are equal.
     @inlinable
-    package func equals(_ other: Span<UInt8>) -> Bool {
+    public func equals(_ other: Span<UInt8>) -> Bool {
         guard count == other.count else { return false }
         var index = 0
         while index + 8 <= count {
@@ -188,7 +188,7 @@ extension Span where Element == UInt8 {
     /// - Parameter other: The octets to compare with.
     /// - Returns: True when length and octets are equal, case aside.
     @inlinable
-    package func equalsIgnoringCase(_ other: Span<UInt8>) -> Bool {
+    public func equalsIgnoringCase(_ other: Span<UInt8>) -> Bool {
         guard count == other.count else { return false }
         var index = 0
         while index + 8 <= count {
@@ -210,11 +210,18 @@ extension Span where Element == UInt8 {
     ///   - range: A range within these octets.
     /// - Returns: True when length and octets are equal, case aside.
     @inlinable
-    package func matches(_ literal: StaticString, in range: Range<Int>) -> Bool {
+    public func matches(_ literal: StaticString, in range: Range<Int>) -> Bool {
         guard range.count == literal.utf8CodeUnitCount else { return false }
-        // SAFETY: a StaticString is immortal and holds utf8CodeUnitCount octets; `index` stays below.
+        // SAFETY: a StaticString is immortal and holds utf8CodeUnitCount octets; what is read of it lies
+        // below range.count, which is the same.
         let start = unsafe literal.utf8Start
         var index = 0
+        while index + 8 <= range.count {
+            let expected = unsafe UnsafeRawPointer(start + index).loadUnaligned(as: UInt64.self)
+            let own = asciiLowercased(word(at: range.lowerBound + index))
+            if own != UInt64(littleEndian: expected) { return false }
+            index += 8
+        }
         while index < range.count {
             let expected = unsafe start[index]
             if asciiLowercased(self[range.lowerBound + index]) != expected { return false }
@@ -228,7 +235,18 @@ extension Span where Element == UInt8 {
     /// - Parameter literal: ASCII text in lower case.
     /// - Returns: True when length and octets are equal, case aside.
     @inlinable
-    package func matches(_ literal: StaticString) -> Bool {
+    public func matches(_ literal: StaticString) -> Bool {
         matches(literal, in: 0..<count)
+    }
+}
+
+extension [UInt8] {
+    /// Appends a copy of octets that lie together.
+    ///
+    /// - Parameter octets: What to append.
+    @inlinable
+    public mutating func append(copying octets: Span<UInt8>) {
+        // SAFETY: the pointer is used by the one call, which copies.
+        unsafe octets.withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
     }
 }

@@ -1,4 +1,4 @@
-package import Synchronization
+public import Synchronization
 
 /// A row of numbers that one thread writes and any thread reads.
 ///
@@ -7,13 +7,13 @@ package import Synchronization
 // SAFETY: `cells` is allocated with `count` atomics in init and freed in deinit; every index is
 // checked; atomics may be used from all threads, which is what makes this Sendable.
 @safe
-package final class CounterCells: @unchecked Sendable {
+public final class CounterCells: @unchecked Sendable {
     @usableFromInline let cells: UnsafeMutablePointer<Atomic<UInt64>>
     /// How many numbers there are.
-    package let count: Int
+    public let count: Int
 
     /// Makes `count` numbers, all 0.
-    package init(count: Int) {
+    public init(count: Int) {
         precondition(count >= 0, "a row of \(count) numbers")
         self.count = count
         // SAFETY: every atomic is initialized before anybody sees it.
@@ -36,7 +36,7 @@ package final class CounterCells: @unchecked Sendable {
     ///   - amount: What to add; the sum wraps at 2^64.
     @inlinable
     @inline(__always)
-    package func add(_ index: Int, _ amount: UInt64 = 1) {
+    public func add(_ index: Int, _ amount: UInt64 = 1) {
         precondition(index >= 0 && index < count, "no cell with this index")
         // SAFETY: the index is within the allocation.
         let cell = unsafe cells + index
@@ -55,7 +55,7 @@ package final class CounterCells: @unchecked Sendable {
     ///   - amount: At most the number.
     @inlinable
     @inline(__always)
-    package func subtract(_ index: Int, _ amount: UInt64 = 1) {
+    public func subtract(_ index: Int, _ amount: UInt64 = 1) {
         add(index, 0 &- amount)  // the sum is the difference modulo 2^64
     }
 
@@ -66,7 +66,7 @@ package final class CounterCells: @unchecked Sendable {
     ///   - value: The new number.
     @inlinable
     @inline(__always)
-    package func set(_ index: Int, _ value: UInt64) {
+    public func set(_ index: Int, _ value: UInt64) {
         precondition(index >= 0 && index < count, "no cell with this index")
         // SAFETY: the index is within the allocation.
         unsafe cells[index].store(value, ordering: .relaxed)
@@ -76,7 +76,7 @@ package final class CounterCells: @unchecked Sendable {
     ///
     /// - Parameter index: Less than `count`.
     @inlinable
-    package subscript(index: Int) -> UInt64 {
+    public subscript(index: Int) -> UInt64 {
         precondition(index >= 0 && index < count, "no cell with this index")
         // SAFETY: the index is within the allocation.
         return unsafe cells[index].load(ordering: .relaxed)

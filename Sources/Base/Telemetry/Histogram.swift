@@ -4,16 +4,16 @@
 ///     2^k ≤ value < 2^(k+1), k ≥ 4    16 buckets of equal width
 ///
 /// A value is known to 1/16 of itself, from 1 ns to 584 years, in 976 buckets.
-package enum HistogramBuckets {
+public enum HistogramBuckets {
     /// How many buckets there are.
-    package static let count = 976
+    public static let count = 976
 
     /// The bucket of a value.
     ///
     /// - Parameter value: What was measured.
     /// - Returns: Its bucket, less than `count`.
     @inlinable
-    package static func index(of value: UInt64) -> Int {
+    public static func index(of value: UInt64) -> Int {
         guard value >= 16 else { return Int(value) }
         let shift = 59 - value.leadingZeroBitCount  // 0 ... 59, since value >= 16
         return shift * 16 + Int(truncatingIfNeeded: value >> UInt64(shift))
@@ -23,7 +23,7 @@ package enum HistogramBuckets {
     ///
     /// - Parameter index: Less than `count`.
     /// - Returns: The value.
-    package static func lowerBound(of index: Int) -> UInt64 {
+    public static func lowerBound(of index: Int) -> UInt64 {
         guard index >= 32 else { return UInt64(max(index, 0)) }
         let shift = UInt64(index / 16 - 1)
         return UInt64(index % 16 + 16) << shift
@@ -31,35 +31,35 @@ package enum HistogramBuckets {
 }
 
 /// The content of a histogram at one moment; sparse, so it is small to keep and to send.
-package struct HistogramSnapshot: Equatable, Sendable {
+public struct HistogramSnapshot: Equatable, Sendable {
     /// One bucket that is not empty.
-    package struct Bucket: Equatable, Sendable {
-        package var index: Int
-        package var count: UInt64
+    public struct Bucket: Equatable, Sendable {
+        public var index: Int
+        public var count: UInt64
 
         /// A bucket's place and how many values are in it.
-        package init(index: Int, count: UInt64) {
+        public init(index: Int, count: UInt64) {
             self.index = index
             self.count = count
         }
     }
 
     /// The buckets that are not empty, by rising index.
-    package private(set) var buckets: [Bucket]
+    public private(set) var buckets: [Bucket]
     /// The sum of all values, exactly; it wraps at 2^64.
-    package private(set) var sum: UInt64
+    public private(set) var sum: UInt64
 
     /// Makes a snapshot of buckets with rising indexes.
-    package init(buckets: [Bucket] = [], sum: UInt64 = 0) {
+    public init(buckets: [Bucket] = [], sum: UInt64 = 0) {
         self.buckets = buckets
         self.sum = sum
     }
 
     /// How many values there are.
-    package var count: UInt64 { buckets.reduce(0) { $0 &+ $1.count } }  // 2^64 requests: never
+    public var count: UInt64 { buckets.reduce(0) { $0 &+ $1.count } }  // 2^64 requests: never
 
     /// Adds another histogram's content.
-    package mutating func merge(_ other: HistogramSnapshot) {
+    public mutating func merge(_ other: HistogramSnapshot) {
         var merged: [Bucket] = []
         merged.reserveCapacity(buckets.count + other.buckets.count)
         var rest = other.buckets[...]
@@ -82,7 +82,7 @@ package struct HistogramSnapshot: Equatable, Sendable {
     }
 
     /// What came in since an earlier snapshot of the same histogram.
-    package func since(_ earlier: HistogramSnapshot) -> HistogramSnapshot {
+    public func since(_ earlier: HistogramSnapshot) -> HistogramSnapshot {
         var counts: [Int: UInt64] = [:]
         for bucket in earlier.buckets { counts[bucket.index] = bucket.count }
         let difference = buckets.compactMap { bucket -> Bucket? in
@@ -97,7 +97,7 @@ package struct HistogramSnapshot: Equatable, Sendable {
     ///
     /// - Parameter share: From 0 to 1; 0.99 is the 99th percentile.
     /// - Returns: The middle of the bucket that holds it, or `nil` when there is no value.
-    package func percentile(_ share: Double) -> UInt64? {
+    public func percentile(_ share: Double) -> UInt64? {
         let total = count
         guard total > 0 else { return nil }
         let rank = max(1, UInt64((Double(total) * min(max(share, 0), 1)).rounded(.up)))

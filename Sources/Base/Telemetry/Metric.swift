@@ -1,7 +1,7 @@
 /// A number that a node keeps: a sample of a metric, with its labels.
 ///
 /// `MetricFamily.all` says what each one is called and means.
-package enum Metric: Int, CaseIterable, Sendable {
+public enum Metric: Int, CaseIterable, Sendable {
     case requests1xx
     case requests2xx
     case requests3xx
@@ -36,7 +36,7 @@ package enum Metric: Int, CaseIterable, Sendable {
     /// - Parameter status: A status code from 100 to 599.
     /// - Returns: The counter of its class.
     @inlinable
-    package static func requests(status: Int) -> Metric {
+    public static func requests(status: Int) -> Metric {
         switch status {
         case ..<200: .requests1xx
         case ..<300: .requests2xx
@@ -50,16 +50,16 @@ package enum Metric: Int, CaseIterable, Sendable {
 /// A metric: its name, what it measures, and the samples that belong to it.
 ///
 /// This is the one place where metrics are declared. Rendering, reports and docs/metrics.md follow it.
-package struct MetricFamily: Sendable {
+public struct MetricFamily: Sendable {
     /// Whether values only grow, go both ways, or are a distribution.
-    package enum Kind: String, Sendable {
+    public enum Kind: String, Sendable {
         case counter
         case gauge
         case histogram
     }
 
     /// What the number counts.
-    package enum Unit: String, Sendable {
+    public enum Unit: String, Sendable {
         case none = ""
         case bytes
         /// Kept in nanoseconds and shown in seconds.
@@ -67,20 +67,20 @@ package struct MetricFamily: Sendable {
     }
 
     /// How the values of several workers become one.
-    package enum Merging: Sendable {
+    public enum Merging: Sendable {
         case sum
         case largest
     }
 
-    package let name: String
-    package let kind: Kind
-    package let unit: Unit
-    package let merging: Merging
-    package let help: String
+    public let name: String
+    public let kind: Kind
+    public let unit: Unit
+    public let merging: Merging
+    public let help: String
     /// The label that tells the samples apart; empty when there is but one.
-    package let label: String
+    public let label: String
     /// The samples with their label's value.
-    package let samples: [(value: String, metric: Metric)]
+    public let samples: [(value: String, metric: Metric)]
 
     init(
         _ name: String,
@@ -112,7 +112,7 @@ package struct MetricFamily: Sendable {
 
 extension MetricFamily {
     /// Every metric of a node that has a fixed set of samples, in the order in which they are shown.
-    package static let all: [MetricFamily] =
+    public static let all: [MetricFamily] =
         [
             MetricFamily(
                 "weir_requests_total",
@@ -265,7 +265,7 @@ extension MetricFamily {
     ]
 
     /// The distribution of the time from a request's complete head to its response's last octet.
-    package static let requestDuration = MetricFamily(
+    public static let requestDuration = MetricFamily(
         "weir_request_duration_seconds",
         .histogram,
         unit: .seconds,
@@ -273,7 +273,7 @@ extension MetricFamily {
     )
 
     /// Exchanges that failed, by `ProxyErrorType`.
-    package static let errors = MetricFamily(
+    public static let errors = MetricFamily(
         "weir_errors_total",
         .counter,
         "Exchanges that failed, by error type (RFC 9209 §2.3).",
@@ -282,28 +282,28 @@ extension MetricFamily {
 }
 
 /// Numbers that a node keeps for each named thing of a kind, such as each route.
-package struct LabelledFamily: Sendable {
+public struct LabelledFamily: Sendable {
     /// What the names name.
-    package enum Subject: Int, CaseIterable, Sendable {
+    public enum Subject: Int, CaseIterable, Sendable {
         case route
         case upstream
     }
 
     /// One number of such a thing, by its place in the row.
-    package enum Column: Int, CaseIterable, Sendable {
+    public enum Column: Int, CaseIterable, Sendable {
         case requests
         case errors
         case nanoseconds
     }
 
-    package let name: String
-    package let subject: Subject
-    package let column: Column
-    package let unit: MetricFamily.Unit
-    package let help: String
+    public let name: String
+    public let subject: Subject
+    public let column: Column
+    public let unit: MetricFamily.Unit
+    public let help: String
 
     /// The label's name, which is the subject's.
-    package var label: String {
+    public var label: String {
         switch subject {
         case .route: "route"
         case .upstream: "upstream"
@@ -311,7 +311,7 @@ package struct LabelledFamily: Sendable {
     }
 
     /// Every metric with a sample for each name.
-    package static let all: [LabelledFamily] = Subject.allCases.flatMap { subject in
+    public static let all: [LabelledFamily] = Subject.allCases.flatMap { subject in
         let word =
             switch subject {
             case .route: "route"

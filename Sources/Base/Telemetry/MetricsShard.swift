@@ -1,13 +1,13 @@
-package import Structures
+public import Structures
 
 /// The numbers of one worker: its thread writes them, any thread reads them.
-package final class MetricsShard: Sendable {
+public final class MetricsShard: Sendable {
     @usableFromInline let numbers = CounterCells(count: Metric.allCases.count)
     @usableFromInline let errors = CounterCells(count: ProxyErrorType.allCases.count)
     @usableFromInline let durations = CounterCells(count: HistogramBuckets.count + 1)
 
     /// Makes a shard of zeros.
-    package init() {}
+    public init() {}
 
     /// Adds to a counter or a gauge.
     ///
@@ -18,7 +18,7 @@ package final class MetricsShard: Sendable {
     ///   - amount: What to add.
     @inlinable
     @inline(__always)
-    package func add(_ metric: Metric, _ amount: UInt64 = 1) {
+    public func add(_ metric: Metric, _ amount: UInt64 = 1) {
         numbers.add(metric.rawValue, amount)
     }
 
@@ -31,7 +31,7 @@ package final class MetricsShard: Sendable {
     ///   - amount: What to take, at most what it is.
     @inlinable
     @inline(__always)
-    package func subtract(_ metric: Metric, _ amount: UInt64 = 1) {
+    public func subtract(_ metric: Metric, _ amount: UInt64 = 1) {
         numbers.subtract(metric.rawValue, amount)
     }
 
@@ -42,7 +42,7 @@ package final class MetricsShard: Sendable {
     ///   - value: Its new value; nanoseconds where the unit is seconds.
     @inlinable
     @inline(__always)
-    package func set(_ metric: Metric, _ value: UInt64) {
+    public func set(_ metric: Metric, _ value: UInt64) {
         numbers.set(metric.rawValue, value)
     }
 
@@ -50,7 +50,7 @@ package final class MetricsShard: Sendable {
     ///
     /// - Parameter metric: The number.
     @inlinable
-    package subscript(metric: Metric) -> UInt64 { numbers[metric.rawValue] }
+    public subscript(metric: Metric) -> UInt64 { numbers[metric.rawValue] }
 
     /// Counts a failed exchange.
     ///
@@ -65,14 +65,14 @@ package final class MetricsShard: Sendable {
     ///
     /// - Parameter nanoseconds: From its first octet to the last one of its response.
     @inlinable
-    package func recordDuration(nanoseconds: UInt64) {
+    public func recordDuration(nanoseconds: UInt64) {
         durations.add(HistogramBuckets.index(of: nanoseconds))
         durations.add(HistogramBuckets.count, nanoseconds)
     }
 }
 
 /// The numbers of one named thing, such as a route, on one worker.
-package final class MetricsRow: Sendable {
+public final class MetricsRow: Sendable {
     @usableFromInline let cells = CounterCells(count: LabelledFamily.Column.allCases.count)
 
     init() {}
@@ -85,7 +85,7 @@ package final class MetricsRow: Sendable {
     ///   - nanoseconds: What it took.
     ///   - failed: Whether it ended with a 5xx status or without a response.
     @inlinable
-    package func record(nanoseconds: UInt64, failed: Bool) {
+    public func record(nanoseconds: UInt64, failed: Bool) {
         cells.add(LabelledFamily.Column.requests.rawValue)
         cells.add(LabelledFamily.Column.nanoseconds.rawValue, nanoseconds)
         if failed { cells.add(LabelledFamily.Column.errors.rawValue) }

@@ -1,25 +1,25 @@
 internal import SystemCalls
 
 /// A moment of the monotonic clock, in nanoseconds.
-package struct LoopInstant: Comparable, Hashable, Sendable {
-    package let nanoseconds: UInt64
+public struct LoopInstant: Comparable, Hashable, Sendable {
+    public let nanoseconds: UInt64
 
     /// Wraps `nanoseconds` of the monotonic clock.
     @inlinable
-    package init(nanoseconds: UInt64) {
+    public init(nanoseconds: UInt64) {
         self.nanoseconds = nanoseconds
     }
 
     /// What never comes: no deadline.
-    package static let never = LoopInstant(nanoseconds: .max)
+    public static let never = LoopInstant(nanoseconds: .max)
 
     /// The clock, read now.
-    package static var now: LoopInstant {
+    public static var now: LoopInstant {
         LoopInstant(nanoseconds: monotonicNanoseconds())
     }
 
     @inlinable
-    package static func < (left: LoopInstant, right: LoopInstant) -> Bool {
+    public static func < (left: LoopInstant, right: LoopInstant) -> Bool {
         left.nanoseconds < right.nanoseconds
     }
 
@@ -28,7 +28,7 @@ package struct LoopInstant: Comparable, Hashable, Sendable {
     /// - Parameter nanoseconds: How much later.
     /// - Returns: The later moment.
     @inlinable
-    package func advanced(by nanoseconds: UInt64) -> LoopInstant {
+    public func advanced(by nanoseconds: UInt64) -> LoopInstant {
         let (sum, overflow) = self.nanoseconds.addingReportingOverflow(nanoseconds)
         return overflow ? .never : LoopInstant(nanoseconds: sum)
     }
@@ -38,14 +38,14 @@ package struct LoopInstant: Comparable, Hashable, Sendable {
     /// - Parameter earlier: The other moment.
     /// - Returns: The difference.
     @inlinable
-    package func nanoseconds(since earlier: LoopInstant) -> UInt64 {
+    public func nanoseconds(since earlier: LoopInstant) -> UInt64 {
         nanoseconds > earlier.nanoseconds ? nanoseconds &- earlier.nanoseconds : 0  // was compared
     }
 }
 
 extension Duration {
     /// Whole nanoseconds, at least 0; what is too long for the clock never ends.
-    package var nanoseconds: UInt64 {
+    public var nanoseconds: UInt64 {
         let (seconds, attoseconds) = components
         guard seconds >= 0, attoseconds >= 0 else { return 0 }
         let (product, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)

@@ -61,13 +61,13 @@ final class ClientConnection: EventHandler {
 
     func ready(_ readiness: Readiness) {
         socket.note(readiness)
-        if let exchange { return exchange.clientReady() }
+        if let exchange { return exchange.clientReady(self) }
         if isLingering { return linger() }
         if socket.canRead { beginExchange() }
     }
 
     func resume() {
-        if let exchange { return exchange.resume() }
+        if let exchange { return exchange.resume(self) }
         if !isLingering, !buffer.isEmpty || socket.canRead { beginExchange() }
     }
 

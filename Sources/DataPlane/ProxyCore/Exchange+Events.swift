@@ -13,33 +13,37 @@ extension Exchange {
     // MARK: Events
 
     /// The client's socket can do something.
-    func clientReady() {
-        guard let client else { return }
+    func clientReady(_ client: ClientConnection) {
         if phase == .receiving { return receive(client) }
         if client.socket.isBroken { return abandon() }
-        if client.socket.canWrite { pumpResponse() }
-        if client.socket.canRead { pumpRequest() }
+        if client.socket.canWrite { pumpResponse(client, origin) }
+        if client.socket.canRead, self.client === client, let origin {
+            pumpRequest(client, origin)
+        }
     }
 
     /// The endpoint's socket can do something.
-    func originReady() {
-        guard let origin else { return }
+    func originReady(_ origin: OriginConnection) {
+        guard let client else { return }
         if phase == .connecting {
             if let errno = origin.socket.connectError() {
                 worker.metrics.add(.upstreamConnectFailures)
                 return originFailed(ExchangeError.connect(errno))
             }
             guard origin.socket.canWrite else { return }
-            return forward()
+            return forward(client, origin)
         }
-        if requestSent < requestBody.ready || !requestBody.isComplete { pumpRequest() }
-        pumpResponse()
+        if requestSent < requestBody.ready || !requestBody.isComplete {
+            pumpRequest(client, origin)
+            guard self.origin === origin else { return }
+        }
+        pumpResponse(client, origin)
     }
 
     /// The turn that was left to others comes back.
-    func resume() {
-        pumpRequest()
-        if phase != .idle { pumpResponse() }
+    func resume(_ client: ClientConnection) {
+        if let origin { pumpRequest(client, origin) }
+        if self.client === client { pumpResponse(client, origin) }
     }
 
     /// The client's deadline has passed: the head or content is late, the client does not read, or the
@@ -67,7 +71,11 @@ extension Exchange {
     }
 
     /// The endpoint's deadline has passed.
-    func originDeadlinePassed() {
+    func originDeadlinePassed(_ origin: OriginConnection) {
+        // It has said all that the client can take: that one's own deadline counts.
+        if phase == .delivering, responseBody.ready > 0 || responseBody.isComplete {
+            return origin.setDeadline(after: origin.upstream.limits.idle)
+        }
         switch phase {
         case .connecting:
             worker.metrics.add(.upstreamConnectFailures)

@@ -39,7 +39,7 @@ extension Exchange {
         requestBody.prepended(worker.scratch.count)
         requestSent = 0
         isRequestRetained = true
-        selectEndpoint()
+        selectEndpoint(client)
     }
 
     private func composeRequestHead(
@@ -131,7 +131,7 @@ extension Exchange {
             head.append(authority)
         }
         head.append("\r\nx-request-id: " as StaticString)
-        note.requestID.append(to: &head, note)
+        note.appendRequestID(to: &head)
         head.append(request.version == .http11 ? tables.viaFrom11 : tables.viaFrom10)
     }
 

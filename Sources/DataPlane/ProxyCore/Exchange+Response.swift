@@ -271,7 +271,7 @@ extension Exchange {
             addLocalContent(content)
         }
         phase = .delivering
-        pumpResponse()
+        pumpResponse(client, origin)
     }
 
     /// Puts content behind the head where it fits, so that both leave together; else it follows in pieces.

@@ -180,14 +180,16 @@ final class Exchange {
     // MARK: Select endpoint, connect or reuse
 
     /// The rewritten head stands before the content in the client's buffer: finds someone to send it to.
-    func selectEndpoint() {
+    func selectEndpoint(_ client: ClientConnection) {
         guard let upstream, let endpoint = upstream.choose() else {
             return fail(ExchangeError(.destinationUnavailable, .upstream))
         }
         self.endpoint = endpoint
         if let resting = endpoint.takeIdle() {
             worker.metrics.add(.upstreamConnectionsReused)
-            return attach(resting)
+            origin = resting
+            resting.exchange = self
+            return forward(client, resting)
         }
         connect()
     }
@@ -219,28 +221,22 @@ final class Exchange {
         }
     }
 
-    private func attach(_ resting: OriginConnection) {
-        origin = resting
-        resting.exchange = self
-        forward()
-    }
-
     // MARK: Forward
 
     /// The connection stands: sends the request and waits for the response.
-    func forward() {
+    func forward(_ client: ClientConnection, _ origin: OriginConnection) {
         phase = .forwarding
         response.reset()
         requestSent = 0
-        origin?.setDeadline(after: upstream?.limits.firstByte ?? .max)
-        pumpRequest()
+        origin.setDeadline(after: origin.upstream.limits.firstByte)
+        pumpRequest(client, origin)
     }
 
     /// Moves the request from the client to the endpoint as far as both are ready.
-    func pumpRequest() {
-        guard phase == .forwarding || phase == .delivering, let client, let listener else { return }
+    func pumpRequest(_ client: ClientConnection, _ origin: OriginConnection) {
+        guard phase == .forwarding || phase == .delivering else { return }
         var reads = 0
-        while let origin, phase != .idle {
+        while true {
             if requestSent < requestBody.ready {
                 guard sendRequest(client, origin) else { return }
                 continue
@@ -255,8 +251,8 @@ final class Exchange {
             case .wait, .full: return client.awaitContent()
             case .end: return abandon()
             }
-            guard advanceRequest(client, listener) else { return }
-            origin.setDeadline(after: upstream?.limits.firstByte ?? .max)
+            guard let listener, advanceRequest(client, listener) else { return }
+            origin.setDeadline(after: origin.upstream.limits.firstByte)
         }
     }
 
@@ -290,10 +286,10 @@ final class Exchange {
 
     // MARK: Respond
 
-    /// Moves the response from the endpoint to the client as far as both are ready.
-    func pumpResponse() {
+    /// Moves the response from the endpoint, if it comes from one, to the client as far as both are ready.
+    func pumpResponse(_ client: ClientConnection, _ origin: OriginConnection?) {
         var reads = 0
-        while let client {
+        while true {
             if responseBody.ready > 0 {
                 guard deliver(client) else { return }
                 continue
@@ -303,7 +299,7 @@ final class Exchange {
                 continue
             }
             if phase == .delivering, responseBody.isComplete, localContent.isEmpty {
-                return finish()
+                return finish(client, origin)
             }
             if !localContent.isEmpty {
                 refillLocalContent()
@@ -328,7 +324,7 @@ final class Exchange {
         case .octets(let count):
             worker.metrics.add(.upstreamReceivedBytes, UInt64(count))
             if phase == .forwarding { return decodeResponse(origin) }
-            origin.setDeadline(after: upstream?.limits.idle ?? .max)
+            origin.setDeadline(after: origin.upstream.limits.idle)
             return advanceResponse()
         case .wouldBlock:
             return false
@@ -377,8 +373,10 @@ final class Exchange {
                 hasUndecodedResponse = responseBuffer.count > responseBody.ready
                 if responseBody.ready > 0 { return true }
             } else {
-                origin.setDeadline(after: upstream?.limits.idle ?? .max)
                 writeResponseHead(headBytes: headBytes)
+                if !responseBody.isComplete {
+                    origin.setDeadline(after: origin.upstream.limits.idle)
+                }
             }
         }
         return true
@@ -414,8 +412,7 @@ final class Exchange {
     }
 
     /// The response is with the client: settles what becomes of both connections.
-    private func finish() {
-        guard let client else { return }
+    private func finish(_ client: ClientConnection, _ origin: OriginConnection?) {
         if let origin {
             origin.exchange = nil
             self.origin = nil

@@ -25,16 +25,6 @@ struct LogNote {
         /// A trusted peer's: where it lies in the note.
         case accepted(Range<Int>)
 
-        /// Appends its text to a head.
-        func append(to head: inout Buffer, _ note: borrowing LogNote) {
-            switch self {
-            case .none: break
-            case .made(let high, let low):
-                head.append(sixteenDigits: high)
-                head.append(sixteenDigits: low)
-            case .accepted(let range): head.append(note.octets.span.extracting(range))
-            }
-        }
     }
 
     /// The longest piece that is kept; the log cuts paths there too.
@@ -51,9 +41,19 @@ struct LogNote {
     mutating func add(_ piece: Span<UInt8>) -> Range<Int> {
         let start = octets.count
         let count = min(piece.count, Self.pieceBytesMax)
-        octets.reserveCapacity(start + count)
-        for index in 0..<count { octets.append(piece[index]) }
+        octets.append(copying: piece.extracting(first: count))
         return start..<start + count
+    }
+
+    /// Appends the identifier's text to a head.
+    func appendRequestID(to head: inout Buffer) {
+        switch requestID {
+        case .none: break
+        case .made(let high, let low):
+            head.append(sixteenDigits: high)
+            head.append(sixteenDigits: low)
+        case .accepted(let range): head.append(octets.span.extracting(range))
+        }
     }
 
     /// A copy of a piece.

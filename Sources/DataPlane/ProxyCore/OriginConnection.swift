@@ -47,7 +47,7 @@ final class OriginConnection: EventHandler {
 
     func ready(_ readiness: Readiness) {
         socket.note(readiness)
-        if let exchange { return exchange.originReady() }
+        if let exchange { return exchange.originReady(self) }
         guard readiness.promisesReading else { return }
         // Nothing is awaited: the endpoint closes, or says what nobody asked for.
         endpoint.forget(self)
@@ -55,7 +55,7 @@ final class OriginConnection: EventHandler {
     }
 
     func deadlinePassed() {
-        if let exchange { return exchange.originDeadlinePassed() }
+        if let exchange { return exchange.originDeadlinePassed(self) }
         endpoint.forget(self)
         close()
     }

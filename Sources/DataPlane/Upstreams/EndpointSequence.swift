@@ -3,19 +3,19 @@
 /// Smooth weighted round robin: each step every endpoint gains its weight, the richest one is chosen
 /// and pays the sum. One turn of it is worked out when the configuration is compiled, so that a choice
 /// costs one index, whatever the number of endpoints.
-package struct EndpointSequence: Sendable {
+public struct EndpointSequence: Sendable {
     @usableFromInline let order: [UInt16]
     @usableFromInline var next: Int
 
     /// Steps of a turn kept at most; weights with a longer turn are scaled down to it.
-    package static let stepsMax = 4096
+    public static let stepsMax = 4096
 
     /// Works a turn out.
     ///
     /// - Parameters:
     ///   - weights: One for each endpoint; 0 takes an endpoint out of the turn.
     ///   - offset: Where to begin, so that workers do not all begin with the same endpoint.
-    package init(weights: [Int], startingAt offset: Int = 0) {
+    public init(weights: [Int], startingAt offset: Int = 0) {
         let scaled = Self.scaled(weights)
         let sum = scaled.reduce(0, +)
         var credit = [Int](repeating: 0, count: scaled.count)
@@ -35,13 +35,13 @@ package struct EndpointSequence: Sendable {
     }
 
     /// Whether no endpoint has a weight.
-    package var isEmpty: Bool { order.isEmpty }
+    public var isEmpty: Bool { order.isEmpty }
 
     /// Chooses the next endpoint.
     ///
     /// - Returns: Its index, or `nil` when there is none.
     @inlinable
-    package mutating func choose() -> Int? {
+    public mutating func choose() -> Int? {
         guard next < order.count else { return nil }
         let chosen = Int(order[next])
         next += 1

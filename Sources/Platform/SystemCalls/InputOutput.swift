@@ -31,16 +31,14 @@ private func result(_ body: () -> Int) -> IOResult {
 @unsafe
 package func receive(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer) -> IOResult {
     // SAFETY: the kernel writes at most `buffer.count` octets before the call returns.
-    result { unsafe recv(descriptor, buffer.baseAddress, buffer.count, 0) }
+    result { unsafe weir_receive(descriptor, buffer.baseAddress, buffer.count) }
 }
 
 /// send(2) from `buffer`, without SIGPIPE.
 @unsafe
 package func send(_ descriptor: Int32, _ buffer: UnsafeRawBufferPointer) -> IOResult {
     // SAFETY: the kernel reads at most `buffer.count` octets before the call returns.
-    result {
-        unsafe Glibc.send(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_NOSIGNAL))
-    }
+    result { unsafe weir_send(descriptor, buffer.baseAddress, buffer.count) }
 }
 
 /// sendmsg(2) from two pieces in one call, without SIGPIPE.

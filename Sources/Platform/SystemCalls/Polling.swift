@@ -2,36 +2,36 @@ internal import CLinux
 internal import Glibc
 
 /// What became possible on a descriptor, as epoll(7) reports it.
-package struct Readiness: OptionSet, Sendable {
-    package let rawValue: UInt32
+public struct Readiness: OptionSet, Sendable {
+    public let rawValue: UInt32
 
     /// Wraps the bits `rawValue` of epoll_ctl(2).
     @inlinable
-    package init(rawValue: UInt32) {
+    public init(rawValue: UInt32) {
         self.rawValue = rawValue
     }
 
     /// EPOLLIN: octets, a connection or the end of the stream can be read.
-    @inlinable package static var readable: Readiness { Readiness(rawValue: 0x001) }
+    @inlinable public static var readable: Readiness { Readiness(rawValue: 0x001) }
     /// EPOLLOUT: octets can be written.
-    @inlinable package static var writable: Readiness { Readiness(rawValue: 0x004) }
+    @inlinable public static var writable: Readiness { Readiness(rawValue: 0x004) }
     /// EPOLLERR: an error waits in SO_ERROR.
-    @inlinable package static var error: Readiness { Readiness(rawValue: 0x008) }
+    @inlinable public static var error: Readiness { Readiness(rawValue: 0x008) }
     /// EPOLLHUP: both directions are closed.
-    @inlinable package static var hangUp: Readiness { Readiness(rawValue: 0x010) }
+    @inlinable public static var hangUp: Readiness { Readiness(rawValue: 0x010) }
     /// EPOLLRDHUP: the peer has sent its FIN.
-    @inlinable package static var peerClosed: Readiness { Readiness(rawValue: 0x2000) }
+    @inlinable public static var peerClosed: Readiness { Readiness(rawValue: 0x2000) }
 
     // Bits are tested as numbers: a literal of several makes an array first.
 
     /// Whether a read may bring something: octets, the end, or an error.
-    @inlinable package var promisesReading: Bool { rawValue & 0x2019 != 0 }
+    @inlinable public var promisesReading: Bool { rawValue & 0x2019 != 0 }
     /// Whether a write may do something, failing included.
-    @inlinable package var promisesWriting: Bool { rawValue & 0x001C != 0 }
+    @inlinable public var promisesWriting: Bool { rawValue & 0x001C != 0 }
     /// Whether the peer has sent its FIN, or the connection is gone.
-    @inlinable package var endIsNear: Bool { rawValue & 0x2018 != 0 }
+    @inlinable public var endIsNear: Bool { rawValue & 0x2018 != 0 }
     /// Whether both directions are gone, or an error waits.
-    @inlinable package var isBroken: Bool { rawValue & 0x0018 != 0 }
+    @inlinable public var isBroken: Bool { rawValue & 0x0018 != 0 }
 }
 
 /// An epoll(7) instance and the array that it fills.

@@ -1,7 +1,6 @@
 /// How the end of a message's content is found (RFC 9112 §6.3).
 @frozen
-@usableFromInline
-package enum BodyFraming: Equatable, Sendable {
+public enum BodyFraming: Equatable, Sendable {
     /// There is no content: the message ends with its head.
     case none
     /// Content-Length: this many octets follow; may be 0.
@@ -14,7 +13,7 @@ package enum BodyFraming: Equatable, Sendable {
     case tunnel
 
     /// Whether no octet of content can follow.
-    package var isEmpty: Bool {
+    public var isEmpty: Bool {
         switch self {
         case .none: true
         case .length(let count): count == 0
@@ -25,8 +24,7 @@ package enum BodyFraming: Equatable, Sendable {
 
 /// The protocol version in a start-line; a minor version above 1 is treated as 1 (RFC 9110 §2.5).
 @frozen
-@usableFromInline
-package enum HTTPVersion: UInt8, Sendable {
+public enum HTTPVersion: UInt8, Sendable {
     /// HTTP/1.0
     case http10
     /// HTTP/1.1
@@ -35,8 +33,7 @@ package enum HTTPVersion: UInt8, Sendable {
 
 /// The form of a request target (RFC 9112 §3.2).
 @frozen
-@usableFromInline
-package enum RequestTargetForm: UInt8, Sendable {
+public enum RequestTargetForm: UInt8, Sendable {
     /// `/path?query`
     case origin
     /// `http://authority/path?query`
@@ -49,27 +46,26 @@ package enum RequestTargetForm: UInt8, Sendable {
 
 /// The connection options that have a meaning here (RFC 9110 §7.6.1).
 @frozen
-@usableFromInline
-package struct ConnectionOptions: OptionSet, Sendable {
+public struct ConnectionOptions: OptionSet, Sendable {
     /// One bit for each option.
-    @usableFromInline package let rawValue: UInt8
+    public let rawValue: UInt8
 
     /// Makes a set of options.
     ///
     /// - Parameter rawValue: One bit for each option.
     @inlinable
-    package init(rawValue: UInt8) {
+    public init(rawValue: UInt8) {
         self.rawValue = rawValue
     }
 
     /// The option `close`.
-    @inlinable package static var close: ConnectionOptions { ConnectionOptions(rawValue: 1) }
+    @inlinable public static var close: ConnectionOptions { ConnectionOptions(rawValue: 1) }
     /// The option `keep-alive`.
-    @inlinable package static var keepAlive: ConnectionOptions { ConnectionOptions(rawValue: 2) }
+    @inlinable public static var keepAlive: ConnectionOptions { ConnectionOptions(rawValue: 2) }
     /// The option `upgrade`.
-    @inlinable package static var upgrade: ConnectionOptions { ConnectionOptions(rawValue: 4) }
+    @inlinable public static var upgrade: ConnectionOptions { ConnectionOptions(rawValue: 4) }
     /// The option `te`.
-    @inlinable package static var te: ConnectionOptions { ConnectionOptions(rawValue: 8) }
+    @inlinable public static var te: ConnectionOptions { ConnectionOptions(rawValue: 8) }
     /// Any other: a field name.
-    @inlinable package static var other: ConnectionOptions { ConnectionOptions(rawValue: 16) }
+    @inlinable public static var other: ConnectionOptions { ConnectionOptions(rawValue: 16) }
 }

@@ -96,6 +96,11 @@ package struct Facts: Sendable {
         _ octets: Span<UInt8>,
         _ value: Range<Int>
     ) throws(HTTP1Error) {
+        // Most peers say one word.
+        if octets.matches("keep-alive", in: value) {
+            connection.insert(.keepAlive)
+            return
+        }
         var list = ElementList(value)
         while let element = list.next(octets) {
             if element.isEmpty { continue }

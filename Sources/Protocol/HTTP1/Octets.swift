@@ -12,6 +12,9 @@ let semicolon: UInt8 = 0x3b
 let questionMark: UInt8 = 0x3f
 let delete: UInt8 = 0x7f
 
+/// `HTTP/1.1` as a word, its first octet in the lowest place.
+let http11Word: UInt64 = 0x312e_312f_5054_5448
+
 /// Whether the octet is SP or HTAB, the white space of RFC 9110 §5.6.3.
 @inline(__always)
 func isBlank(_ octet: UInt8) -> Bool {

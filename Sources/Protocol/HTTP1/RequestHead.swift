@@ -209,8 +209,7 @@ package struct RequestHead: ~Copyable {
         if cursor + 10 <= octets.count, octets[cursor + 8] == carriageReturn,
             octets[cursor + 9] == lineFeed
         {
-            // "HTTP/1.1", its first octet in the lowest place.
-            if octets.word(at: cursor) == 0x312e_312f_5054_5448 {
+            if octets.word(at: cursor) == http11Word {
                 version = .http11
                 cursor += 10
                 return true

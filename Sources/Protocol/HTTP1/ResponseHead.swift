@@ -104,9 +104,13 @@ package struct ResponseHead: ~Copyable {
                 _ = try parseVersion(octets, at: 0)
                 return false
             }
-            guard let digits = try parseVersion(octets, at: 0) else { return false }
-            guard digits.major == 1 else { throw .versionUnsupported }
-            version = digits.minor == 0 ? .http10 : .http11
+            if octets.word(at: 0) == http11Word {
+                version = .http11
+            } else {
+                guard let digits = try parseVersion(octets, at: 0) else { return false }
+                guard digits.major == 1 else { throw .versionUnsupported }
+                version = digits.minor == 0 ? .http10 : .http11
+            }
             guard octets[8] == space else { throw .statusLineInvalid }
             guard let code = octets.decimal(in: 9..<12) else { throw .statusCodeInvalid }
             guard code >= 100, code <= 599 else { throw .statusCodeInvalid }
@@ -124,18 +128,17 @@ package struct ResponseHead: ~Copyable {
     }
 
     private mutating func decodeReason(_ octets: Span<UInt8>) throws(HTTP1Error) -> Bool {
-        var index = cursor
-        while index < octets.count, octets[index] != carriageReturn {
-            let octet = octets[index]
-            guard octet >= space && octet != delete || octet == horizontalTab else {
-                throw octet == lineFeed ? .bareLineFeed : .statusLineInvalid
-            }
-            index += 1
-            guard index - reason.lowerBound <= HTTP1Limits.reasonPhraseBytesMax else {
-                throw .statusLineInvalid
-            }
+        var index = octets.firstIndexOfControl(from: cursor)
+        while index < octets.count, octets[index] == horizontalTab {
+            index = octets.firstIndexOfControl(from: index + 1)
+        }
+        guard index - reason.lowerBound <= HTTP1Limits.reasonPhraseBytesMax else {
+            throw .statusLineInvalid
         }
         cursor = index
+        guard index == octets.count || octets[index] == carriageReturn else {
+            throw octets[index] == lineFeed ? .bareLineFeed : .statusLineInvalid
+        }
         guard index + 1 < octets.count else { return false }
         guard octets[index + 1] == lineFeed else { throw .bareCarriageReturn }
         reason = OctetRange(reason.lowerBound, index)

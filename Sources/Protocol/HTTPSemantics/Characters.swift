@@ -3,8 +3,7 @@
 
 /// A set of ASCII octets.
 @frozen
-@usableFromInline
-package struct OctetSet: Sendable {
+public struct OctetSet: Sendable {
     @usableFromInline let low: UInt64
     @usableFromInline let high: UInt64
 
@@ -16,7 +15,7 @@ package struct OctetSet: Sendable {
     /// Makes the set of the octets of `text`.
     ///
     /// - Parameter text: ASCII characters; others are left out.
-    package init(_ text: String) {
+    public init(_ text: String) {
         var words: (low: UInt64, high: UInt64) = (0, 0)
         for octet in text.utf8 where octet < 128 {
             let bit: UInt64 = 1 << UInt64(octet & 63)
@@ -31,7 +30,7 @@ package struct OctetSet: Sendable {
     /// - Returns: True when it does.
     @inlinable
     @inline(__always)
-    package func contains(_ octet: UInt8) -> Bool {
+    public func contains(_ octet: UInt8) -> Bool {
         let word = octet & 64 == 0 ? low : high
         return (word >> UInt64(octet & 63)) & 1 != 0 && octet < 128
     }
@@ -43,7 +42,7 @@ package struct OctetSet: Sendable {
     ///   - range: Indices within `octets`.
     /// - Returns: Its index, or the end of the range.
     @inlinable
-    package func firstIndexOutside(_ octets: Span<UInt8>, _ range: Range<Int>) -> Int {
+    public func firstIndexOutside(_ octets: Span<UInt8>, _ range: Range<Int>) -> Int {
         var index = range.lowerBound
         while index < range.upperBound, contains(octets[index]) { index += 1 }
         return index
@@ -56,19 +55,19 @@ extension OctetSet {
 
     /// `tchar`: what a token is made of (RFC 9110 §5.6.2): `!#$%&'*+-.^_`|~`, digits and letters.
     @inlinable
-    package static var token: OctetSet {
+    public static var token: OctetSet {
         OctetSet(low: 0x03ff_6cfa_0000_0000, high: 0x57ff_ffff_c7ff_fffe)
     }
 
     /// `unreserved` (RFC 3986 §2.3): letters, digits, `-._~`.
     @inlinable
-    package static var unreserved: OctetSet {
+    public static var unreserved: OctetSet {
         OctetSet(low: 0x03ff_6000_0000_0000, high: 0x47ff_fffe_87ff_fffe)
     }
 
     /// `pchar` and `/` (RFC 3986 §3.3) but `%`: what stands for itself in a path.
     @inlinable
-    package static var path: OctetSet {
+    public static var path: OctetSet {
         OctetSet(low: 0x2fff_ffd2_0000_0000, high: 0x47ff_fffe_87ff_ffff)
     }
 
@@ -77,7 +76,7 @@ extension OctetSet {
     /// `unreserved` but `~`. Stricter than `reg-name` of RFC 3986 §3.2.2, which allows
     /// `!$&'()*+,;=` and percent-encoding: two readers split those differently.
     @inlinable
-    package static var hostName: OctetSet {
+    public static var hostName: OctetSet {
         OctetSet(low: 0x03ff_6000_0000_0000, high: 0x07ff_fffe_87ff_fffe)
     }
 }

@@ -8,8 +8,7 @@ import Bytes
 /// The first cases are those that decide on framing and on the connection, so that a parser asks
 /// `isFraming` with one comparison.
 @frozen
-@usableFromInline
-package enum FieldName: UInt8, Sendable, CaseIterable {
+public enum FieldName: UInt8, Sendable, CaseIterable {
     /// A name that is not in this list.
     case other = 0
     /// `host`
@@ -233,24 +232,24 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
 
     /// Whether the field has a part in framing or in the life of the connection.
     @inlinable
-    package var isFraming: Bool {
+    public var isFraming: Bool {
         rawValue &- 1 < 10
     }
 
     /// Whether the field's value takes part in framing: a parser has to look at it.
     @inlinable
-    package var decidesFraming: Bool {
+    public var decidesFraming: Bool {
         rawValue &- 1 < 5
     }
 
     /// Whether the field ends at this connection whatever Connection says (RFC 9110 §7.6.1).
     @inlinable
-    package var isHopByHop: Bool {
+    public var isHopByHop: Bool {
         rawValue &- 4 < 7
     }
 
     /// The name in lower case; empty for `other`.
-    package var text: StaticString {
+    public var text: StaticString {
         switch self {
         case .other: ""
         case .host: "host"
@@ -372,7 +371,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     ///   - range: The name's octets.
     /// - Returns: The name, or `other`.
     /// - Complexity: A few comparisons of words; allocates nothing.
-    package static func find(in octets: Span<UInt8>, _ range: Range<Int>) -> FieldName {
+    public static func find(in octets: Span<UInt8>, _ range: Range<Int>) -> FieldName {
         let start = range.lowerBound
         let count = range.count
         guard count > 0, range.upperBound <= octets.count else { return .other }
@@ -391,7 +390,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     ///
     /// - Parameter octets: The name.
     /// - Returns: The name, or `other`.
-    package static func find(_ octets: Span<UInt8>) -> FieldName {
+    public static func find(_ octets: Span<UInt8>) -> FieldName {
         find(in: octets, 0..<octets.count)
     }
 
@@ -399,7 +398,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     ///
     /// - Parameter word: The name in lower case, its first octet in the lowest place, zeros above.
     /// - Returns: The name, or `other`.
-    package static func find(short word: UInt64) -> FieldName {
+    public static func find(short word: UInt64) -> FieldName {
         switch word {
         case 0x74736f68: .host
         case 0x746365707865: .expect
@@ -442,7 +441,7 @@ package enum FieldName: UInt8, Sendable, CaseIterable {
     ///   - first: The first eight of them in lower case.
     ///   - last: The last eight.
     /// - Returns: The name, or `other`.
-    package static func find(count: Int, _ first: UInt64, _ last: UInt64) -> FieldName {
+    public static func find(count: Int, _ first: UInt64, _ last: UInt64) -> FieldName {
         switch count {
         case 8: find(short: first)
         case 9:

@@ -2,8 +2,7 @@ import Bytes
 
 /// A request method (RFC 9110 §9, RFC 5789); names are case-sensitive.
 @frozen
-@usableFromInline
-package enum Method: UInt8, Sendable, CaseIterable {
+public enum Method: UInt8, Sendable, CaseIterable {
     /// A method that the proxy has no rule for; it is forwarded as it was spelt.
     case other = 0
     /// `GET`
@@ -26,7 +25,7 @@ package enum Method: UInt8, Sendable, CaseIterable {
     case patch
 
     /// The method's name; empty for `other`.
-    package var text: StaticString {
+    public var text: StaticString {
         switch self {
         case .other: ""
         case .get: "GET"
@@ -43,7 +42,7 @@ package enum Method: UInt8, Sendable, CaseIterable {
 
     /// Whether the method is essentially read-only (RFC 9110 §9.2.1).
     @inlinable
-    package var isSafe: Bool {
+    public var isSafe: Bool {
         switch self {
         case .get, .head, .options, .trace: true
         default: false
@@ -52,7 +51,7 @@ package enum Method: UInt8, Sendable, CaseIterable {
 
     /// Whether sending the request twice intends what sending it once does (RFC 9110 §9.2.2).
     @inlinable
-    package var isIdempotent: Bool {
+    public var isIdempotent: Bool {
         isSafe || self == .put || self == .delete
     }
 
@@ -62,7 +61,7 @@ package enum Method: UInt8, Sendable, CaseIterable {
     ///   - octets: Octets that hold the method.
     ///   - range: The method's octets, within `octets`.
     /// - Returns: The method, or `other`.
-    package static func find(in octets: Span<UInt8>, _ range: Range<Int>) -> Method {
+    public static func find(in octets: Span<UInt8>, _ range: Range<Int>) -> Method {
         guard range.count <= 8, !range.isEmpty else { return .other }
         // "GET" and so on, the first letter in the lowest octet.
         switch octets.word(at: range.lowerBound, count: range.count) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <sys/types.h>
 
 /// An Internet address: `family` is 4 or 6; numbers are in host order; an IPv4 address is the low 32 bits of `low`.
 struct weir_address {
@@ -34,6 +35,12 @@ int weir_poller_remove(int poller, int descriptor);
 
 /// epoll_wait(2).
 int weir_poller_wait(int poller, struct weir_event *events, int capacity, int milliseconds);
+
+/// recv(2) without flags.
+ssize_t weir_receive(int descriptor, void *octets, size_t count);
+
+/// send(2) without SIGPIPE.
+ssize_t weir_send(int descriptor, const void *octets, size_t count);
 
 /// eventfd(2), non-blocking and close-on-exec.
 int weir_wake_up(void);
