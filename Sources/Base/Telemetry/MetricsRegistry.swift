@@ -53,8 +53,7 @@ package final class MetricsRegistry: Sendable {
         for worker in rows {
             for subject in LabelledFamily.Subject.allCases {
                 for (name, row) in worker[subject.rawValue] {
-                    let values = (0..<row.cells.count).map { row.cells[$0] }
-                    snapshot.add(values, to: name, of: subject)
+                    snapshot.add(row.values, to: name, of: subject)
                 }
             }
         }

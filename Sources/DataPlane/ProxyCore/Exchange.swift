@@ -32,8 +32,8 @@ final class Exchange {
     var tables: WorkerTables?
     /// The listener's part of it.
     var listener: ListenerTable?
-    /// The route that was taken.
-    var route: RouteEntry?
+    /// The index of the route that was taken.
+    var route: Int?
     /// The upstream and the endpoint that the route led to.
     var upstream: UpstreamPool?
     var endpoint: EndpointPool?
@@ -160,13 +160,13 @@ final class Exchange {
             listener.match(request, octets, path: isPathNormalised ? nil : normalisedPath)
         }
         guard let found else { return answer(status: 404, headBytes: headBytes) }
-        let route = tables.routes[found]
-        self.route = route
-        if route.totalNanoseconds < .max {
-            totalDeadline = started.advanced(by: route.totalNanoseconds)
+        route = found
+        let totalNanoseconds = tables.routes[found].totalNanoseconds
+        if totalNanoseconds < .max {
+            totalDeadline = started.advanced(by: totalNanoseconds)
             client.setDeadline(totalDeadline)
         }
-        switch route.action {
+        switch tables.routes[found].action {
         case .upstream(let index):
             upstream = tables.pools[index]
             writeRequestHead(headBytes: headBytes, client, listener, tables)
@@ -446,9 +446,18 @@ final class Exchange {
         metrics.recordDuration(nanoseconds: nanoseconds)
         if let error { metrics.countError(error.kind) }
         let hasFailed = status >= 500 || isCut
-        route?.row?.record(nanoseconds: nanoseconds, failed: hasFailed)
         upstream?.row?.record(nanoseconds: nanoseconds, failed: hasFailed)
-        tables?.accessLog?.append(self, nanoseconds: nanoseconds)
+        guard let tables else { return }
+        if let route {
+            tables.routes[route].row?.record(nanoseconds: nanoseconds, failed: hasFailed)
+        }
+        tables.accessLog?.append(self, nanoseconds: nanoseconds)
+    }
+
+    /// The octets of the route's name; none before one was taken.
+    var routeLabel: [UInt8] {
+        guard let tables, let route else { return [] }
+        return tables.routeLabels[route]
     }
 
     /// Makes the exchange ready for another request and gives it back.

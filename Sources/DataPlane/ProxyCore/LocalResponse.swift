@@ -78,7 +78,7 @@ extension Exchange {
                 append(octets, request.path.indices, to: &result)
             }
         case .query: append(octets, request.query.indices, to: &result)
-        case .route: result += route?.label ?? []
+        case .route: result += routeLabel
         }
     }
 

@@ -123,7 +123,7 @@ extension AccessRecorder {
         exchange.note.append(
             record,
             client: client.peerText,
-            route: exchange.route?.label ?? [],
+            route: exchange.routeLabel,
             upstream: exchange.upstream?.label ?? [],
             endpoint: exchange.endpoint?.label ?? [],
             to: self

@@ -11,13 +11,15 @@ struct HostIndex: Sendable {
         var kind: Kind
         /// The name or, of a wildcard, what follows its `*.`, within `text`.
         var name: OctetRange
+        /// The hash of the name.
         var hash: UInt64
         /// The longest wildcard that also holds, or 0; -1 for any host.
-        var parent = -1
+        var parent: Int32 = -1
         /// The first route without a path condition, or -1.
-        var anyPath = -1
-        /// Segments of the longest prefix.
-        var depthMax = -1
+        var anyPath: Int32 = -1
+        /// Segments of the shortest and of the longest prefix.
+        var depthMin = Int32.max
+        var depthMax: Int32 = -1
     }
 
     private var nodes = [Node(kind: .any, name: OctetRange(), hash: 0)]
@@ -50,58 +52,75 @@ struct HostIndex: Sendable {
                 hash: hash
             )
         )
-        let known = nodes
         if isExact {
-            exact.insert(node, hash) { known[$0].hash }
+            exact.insert(node, hash) { nodes[$0].hash }
         } else {
-            wildcards.insert(node, hash) { known[$0].hash }
+            wildcards.insert(node, hash) { nodes[$0].hash }
         }
         return node
     }
 
     /// Notes a prefix of `depth` segments.
     mutating func noteDepth(_ depth: Int, of node: Int) {
-        nodes[node].depthMax = max(nodes[node].depthMax, depth)
+        nodes[node].depthMin = min(nodes[node].depthMin, Int32(clamping: depth))
+        nodes[node].depthMax = max(nodes[node].depthMax, Int32(clamping: depth))
     }
 
     /// Notes a route without a path condition; the first one stays.
     mutating func noteAnyPath(_ route: Int, of node: Int) {
-        if nodes[node].anyPath < 0 { nodes[node].anyPath = route }
+        if nodes[node].anyPath < 0 { nodes[node].anyPath = Int32(route) }
     }
 
     /// Finds every node's parent, when all patterns are in.
     mutating func linkParents() {
         let names = text
         for node in nodes.indices.dropFirst() {
-            nodes[node].parent = findWildcard(names.span, nodes[node].name.indices)
+            let parent = findWildcard(names.span, nodes[node].name.indices).number
+            nodes[node].parent = Int32(parent)
         }
     }
 
     // MARK: Looking up
 
+    /// A node that was found, with the hash of its name.
+    ///
+    /// The hash is that of the request's own octets: a search for its path can begin before the processor has the
+    /// node from memory.
+    struct Found {
+        let number: Int
+        let hash: UInt64
+        static let any = Found(number: 0, hash: 0)
+    }
+
     /// The most specific node that holds for a host.
-    func find(_ host: Span<UInt8>) -> Int {
+    func find(_ host: Span<UInt8>) -> Found {
         var end = host.count
         if end > 0, host[end - 1] == 0x2e { end -= 1 }
-        guard end > 0 else { return 0 }
-        if let node = find(exact, host, 0..<end, Self.hash(host, 0..<end)) { return node }
+        guard end > 0 else { return .any }
+        let hash = Self.hash(host, 0..<end)
+        if let node = find(exact, host, 0..<end, hash) { return Found(number: node, hash: hash) }
         return findWildcard(host, 0..<end)
     }
 
     /// The less specific node that also holds.
-    func parent(of node: Int) -> Int? {
-        let parent = nodes[node].parent
-        return parent < 0 ? nil : parent
+    func parent(of node: Int) -> Found? {
+        let parent = Int(nodes[node].parent)
+        return parent < 0 ? nil : Found(number: parent, hash: nodes[parent].hash)
     }
+
+    /// The hash of a node's name.
+    func hash(of node: Int) -> UInt64 { nodes[node].hash }
 
     /// The first route without a path condition.
     func anyPath(of node: Int) -> Int? {
         let route = nodes[node].anyPath
-        return route < 0 ? nil : route
+        return route < 0 ? nil : Int(route)
     }
 
-    /// Segments of the longest prefix, or -1 when there is none.
-    func depthMax(of node: Int) -> Int { nodes[node].depthMax }
+    /// Segments of the shortest and of the longest prefix; the latter is -1 when there is none.
+    func depths(of node: Int) -> (min: Int, max: Int) {
+        (Int(nodes[node].depthMin), Int(nodes[node].depthMax))
+    }
 
     /// The pattern of a node.
     func pattern(of node: Int) -> HostPattern? {
@@ -113,16 +132,19 @@ struct HostIndex: Sendable {
         }
     }
 
-    /// The longest wildcard that holds for a host, or 0: one whose name follows a dot in it.
-    private func findWildcard(_ host: Span<UInt8>, _ range: Range<Int>) -> Int {
-        guard !wildcards.isEmpty, host[range.lowerBound] != 0x5b else { return 0 }
+    /// The longest wildcard that holds for a host, or any host: one whose name follows a dot in it.
+    private func findWildcard(_ host: Span<UInt8>, _ range: Range<Int>) -> Found {
+        guard !wildcards.isEmpty, host[range.lowerBound] != 0x5b else { return .any }
         var index = range.lowerBound
         while true {
             let dot = host.firstIndex(of: 0x2e, from: index, to: range.upperBound)
-            guard dot + 1 < range.upperBound else { return 0 }
+            guard dot + 1 < range.upperBound else { return .any }
             index = dot + 1
             let suffix = index..<range.upperBound
-            if let node = find(wildcards, host, suffix, Self.hash(host, suffix)) { return node }
+            let hash = Self.hash(host, suffix)
+            if let node = find(wildcards, host, suffix, hash) {
+                return Found(number: node, hash: hash)
+            }
         }
     }
 

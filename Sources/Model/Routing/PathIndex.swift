@@ -7,14 +7,15 @@ import FleetModel
 struct PathIndex: Sendable {
     private struct Node {
         var host: Int32
-        var isExact: Bool
+        var route: Int32
         /// The pattern within `text`; of a prefix without a slash at its end, so `/` is empty.
         var path: OctetRange
-        var hash: UInt64
-        var route: Int
+        var isExact: Bool
     }
 
     private var nodes: [Node] = []
+    /// The hash of each; only building needs them.
+    private var hashes: [UInt64] = []
     private var text: [UInt8] = []
     private var exact = HashIndex()
     private var prefixes = HashIndex()
@@ -26,16 +27,21 @@ struct PathIndex: Sendable {
     /// - Parameters:
     ///   - path: The pattern, starting with a slash.
     ///   - isExact: Whether the whole path must be equal.
-    ///   - host: The host's node.
+    ///   - host: The host's node and hash.
     ///   - route: The route's number.
     /// - Returns: Number of segments of a prefix.
     @discardableResult
-    mutating func insert(_ path: String, isExact: Bool, host: Int, route: Int) -> Int {
+    mutating func insert(
+        _ path: String,
+        isExact: Bool,
+        host: HostIndex.Found,
+        route: Int
+    ) -> Int {
         let octets = path.utf8.span
         var end = octets.count
         if !isExact, end > 0, octets[end - 1] == 0x2f { end -= 1 }
         let pattern = octets.extracting(0..<end)
-        var hash = Self.seed(host: host)
+        var hash = Self.seed(host)
         var depth = 0
         var index = 0
         while index < end {
@@ -44,25 +50,30 @@ struct PathIndex: Sendable {
             depth += 1
             index = next
         }
-        if find(isExact ? exact : prefixes, pattern, hash, host) != nil { return depth }
+        if find(isExact ? exact : prefixes, pattern, hash, host.number) != nil { return depth }
         let start = text.count
         for index in pattern.indices { text.append(pattern[index]) }
         let node = nodes.count
         nodes.append(
             Node(
-                host: Int32(host),
-                isExact: isExact,
+                host: Int32(host.number),
+                route: Int32(route),
                 path: OctetRange(start, text.count),
-                hash: hash,
-                route: route
+                isExact: isExact
             )
         )
+        hashes.append(hash)
         if isExact {
-            exact.insert(node, hash) { nodes[$0].hash }
+            exact.insert(node, hash) { hashes[$0] }
         } else {
-            prefixes.insert(node, hash) { nodes[$0].hash }
+            prefixes.insert(node, hash) { hashes[$0] }
         }
         return depth
+    }
+
+    /// Gives back what only building needed, when all patterns are in.
+    mutating func finish() {
+        hashes = []
     }
 
     // MARK: Looking up
@@ -71,13 +82,17 @@ struct PathIndex: Sendable {
     ///
     /// - Parameters:
     ///   - path: A normalised path.
-    ///   - host: The host's node.
-    ///   - depthMax: Segments of the host's longest prefix; -1 without one.
+    ///   - host: The host's node and hash.
+    ///   - depths: Segments of the host's shortest and longest prefix; others are not looked for.
     /// - Returns: The node, or -1.
-    func find(_ path: Span<UInt8>, host: Int, depthMax: Int) -> Int {
+    func find(
+        _ path: Span<UInt8>,
+        host: HostIndex.Found,
+        depths: (min: Int, max: Int)
+    ) -> Int {
         var best = -1
-        var hash = Self.seed(host: host)
-        if depthMax >= 0, let node = find(prefixes, path.extracting(0..<0), hash, host) {
+        var hash = Self.seed(host)
+        if depths.min == 0, let node = find(prefixes, path.extracting(0..<0), hash, host.number) {
             best = node
         }
         var depth = 0
@@ -88,18 +103,25 @@ struct PathIndex: Sendable {
             hash = Self.mix(path, index + 1..<next, into: hash)
             depth += 1
             index = next
-            if depth > depthMax {
+            if depth > depths.max {
                 if exact.isEmpty { return best }
-            } else if let node = find(prefixes, path.extracting(0..<next), hash, host) {
+            } else if depth >= depths.min,
+                let node = find(
+                    prefixes,
+                    path.extracting(0..<next),
+                    hash,
+                    host.number
+                )
+            {
                 best = node
             }
         }
         guard !exact.isEmpty else { return best }
-        return find(exact, path, hash, host) ?? best
+        return find(exact, path, hash, host.number) ?? best
     }
 
     /// The route of a node.
-    func route(of node: Int) -> Int { nodes[node].route }
+    func route(of node: Int) -> Int { Int(nodes[node].route) }
 
     /// The pattern of a node.
     func pattern(of node: Int) -> PathPattern {
@@ -124,8 +146,8 @@ struct PathIndex: Sendable {
     }
 
     @inline(__always)
-    private static func seed(host: Int) -> UInt64 {
-        HashIndex.mix(UInt64(host), into: 0x5eed)
+    private static func seed(_ host: HostIndex.Found) -> UInt64 {
+        HashIndex.mix(host.hash, into: 0x5eed)
     }
 
     /// Takes one segment into a hash.

@@ -40,11 +40,12 @@ package final class RouteTable: Sendable {
         for (number, route) in routes {
             for host in route.hosts.map({ $0.map(Optional.some) }) ?? [nil] {
                 let node = hosts.insert(host)
+                let found = HostIndex.Found(number: node, hash: hosts.hash(of: node))
                 switch route.path {
                 case .exact(let path):
-                    paths.insert(path, isExact: true, host: node, route: number)
+                    paths.insert(path, isExact: true, host: found, route: number)
                 case .prefix(let path):
-                    let depth = paths.insert(path, isExact: false, host: node, route: number)
+                    let depth = paths.insert(path, isExact: false, host: found, route: number)
                     hosts.noteDepth(depth, of: node)
                 case nil:
                     hosts.noteAnyPath(number, of: node)
@@ -52,6 +53,7 @@ package final class RouteTable: Sendable {
             }
         }
         hosts.linkParents()
+        paths.finish()
         self.hosts = hosts
         self.paths = paths
     }
@@ -67,10 +69,10 @@ package final class RouteTable: Sendable {
     package func match(host: Span<UInt8>, path: Span<UInt8>) -> Int? {
         var node = hosts.find(host)
         while true {
-            let found = paths.find(path, host: node, depthMax: hosts.depthMax(of: node))
+            let found = paths.find(path, host: node, depths: hosts.depths(of: node.number))
             if found >= 0 { return paths.route(of: found) }
-            if let route = hosts.anyPath(of: node) { return route }
-            guard let parent = hosts.parent(of: node) else { return nil }
+            if let route = hosts.anyPath(of: node.number) { return route }
+            guard let parent = hosts.parent(of: node.number) else { return nil }
             node = parent
         }
     }
@@ -84,18 +86,18 @@ package final class RouteTable: Sendable {
     package func explain(host: Span<UInt8>, path: Span<UInt8>) -> RouteMatch? {
         var node = hosts.find(host)
         while true {
-            let found = paths.find(path, host: node, depthMax: hosts.depthMax(of: node))
+            let found = paths.find(path, host: node, depths: hosts.depths(of: node.number))
             if found >= 0 {
                 return RouteMatch(
                     route: paths.route(of: found),
-                    host: hosts.pattern(of: node),
+                    host: hosts.pattern(of: node.number),
                     path: paths.pattern(of: found)
                 )
             }
-            if let route = hosts.anyPath(of: node) {
-                return RouteMatch(route: route, host: hosts.pattern(of: node), path: nil)
+            if let route = hosts.anyPath(of: node.number) {
+                return RouteMatch(route: route, host: hosts.pattern(of: node.number), path: nil)
             }
-            guard let parent = hosts.parent(of: node) else { return nil }
+            guard let parent = hosts.parent(of: node.number) else { return nil }
             node = parent
         }
     }
