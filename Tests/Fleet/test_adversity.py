@@ -1,10 +1,15 @@
 """What the fleet does when things break: crashes, taken ports, bad tokens, damaged files."""
 
 import contextlib
+import http.client
 import json
+import os
+import random
 import shutil
 import signal
+import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -56,6 +61,62 @@ def test_acknowledged_versions_survive_kill_9(workspace, fleet):
         fleet.start_control()
         assert fleet.ctl("versions", "-o", "json").json[0]["version"] == acknowledged
     assert acknowledged == 15
+
+
+class Writer:
+    """Applies one configuration after the other through the admin API, until the server is gone."""
+
+    def __init__(self, fleet):
+        self.fleet = fleet
+        self.context = ssl.create_default_context(cafile=fleet.folder / "ca.pem")
+        self.headers = {"Authorization": f"Bearer {(fleet.folder / 'admin.token').read_text().strip()}"}
+        # The number of the newest version that was acknowledged, and the content that was sent after it.
+        self.acknowledged = self.sent = 0
+
+    def connect(self):
+        return http.client.HTTPSConnection(*self.fleet.admin_address, context=self.context, timeout=20)
+
+    def run(self):
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection = self.connect()
+            while True:
+                self.sent = self.acknowledged + 1
+                route = {"name": "all", "respond": {"status": 200, "body": f"content {self.sent}"}}
+                connection.request("PUT", "/v1/configuration", json.dumps({"configuration": {"routes": [route]}}),
+                                   self.headers)
+                answer = connection.getresponse()
+                body = json.loads(answer.read())
+                assert answer.status == 201, body
+                self.acknowledged = body["version"]
+
+    def head(self):
+        """The number and the content of the head."""
+        connection = self.connect()
+        connection.request("GET", "/v1/configuration", headers=self.headers)
+        body = json.loads(connection.getresponse().read())
+        return body["version"], body["configuration"]["routes"][0]["respond"]["body"]
+
+
+def test_the_store_survives_kill_9_within_commits(workspace, fleet):
+    """WEIR_KILLS sets how often."""
+    rounds = int(os.environ.get("WEIR_KILLS", "50"))
+    writer = Writer(fleet)
+    chance = random.Random(9112)
+    for _ in range(rounds):
+        before = writer.acknowledged
+        thread = threading.Thread(target=writer.run)
+        thread.start()
+        until(lambda: writer.acknowledged > before, "a version was acknowledged")
+        # Not synchronisation: the moment is what differs from round to round.
+        time.sleep(chance.uniform(0, 0.03))
+        fleet.control.kill()
+        thread.join()
+        fleet.start_control()
+        number, content = writer.head()
+        assert number in (writer.acknowledged, writer.sent), (number, writer.acknowledged, writer.sent)
+        assert content == f"content {number}"
+        writer.acknowledged = number
+    assert writer.acknowledged >= rounds
 
 
 def test_a_taken_port_is_rejected_by_name_and_recovers_by_itself(workspace, fleet):
