@@ -21,7 +21,9 @@ final class Workbench: Sendable {
         self.home = home
         self.loop = loop
         mailbox = loop.value.mailbox
-        thread = try Thread.start(name: "workbench") { loop.value.run() }
+        thread = try Thread.start(name: "workbench", niceness: Limits.workbenchNiceness) {
+            loop.value.run()
+        }
     }
 
     /// Runs `job` on the thread.

@@ -10,6 +10,9 @@ enum Limits {
     /// How long a full descriptor table keeps a listening socket from accepting: long enough for
     /// connections to end, short enough to go unnoticed.
     static let acceptPauseNanoseconds: UInt64 = 50_000_000
+    /// How far the activator stands back for a processor: tables of a version are built beside the workers, and what
+    /// serves requests comes first.
+    static let activatorNiceness: Int32 = 5
     /// Reads in one direction of one exchange in one tick; then others get their turn.
     static let readsPerTick = 16
     /// The queue of connections that the kernel has established and nobody has accepted.

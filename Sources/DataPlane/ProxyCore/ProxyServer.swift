@@ -76,7 +76,10 @@ package final class ProxyServer: Sendable {
             threads.value.threads.append(thread)
         }
         let (activator, loop) = (activator, controlLoop)
-        let thread = try Thread.start(name: "activator") {
+        let thread = try Thread.start(
+            name: "activator",
+            niceness: Limits.activatorNiceness
+        ) {
             activator.value.start()
             loop.value.run()
         }

@@ -16,6 +16,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -244,6 +245,8 @@ int weir_send_datagram(const char *path, const char *text) {
 long weir_random(void *target, long octets) { return getrandom(target, (size_t)octets, 0); }
 
 int weir_name_thread(const char *name) { return pthread_setname_np(pthread_self(), name); }
+
+int weir_stand_back(int niceness) { return setpriority(PRIO_PROCESS, 0, niceness); }
 
 const char *weir_error_name(int number) { return strerrorname_np(number); }
 

@@ -11,22 +11,34 @@ package final class Thread: Sendable {
 
     private final class Start {
         let name: String
+        let niceness: Int32
         let body: @Sendable () -> Void
 
-        init(name: String, body: @escaping @Sendable () -> Void) {
+        init(name: String, niceness: Int32, body: @escaping @Sendable () -> Void) {
             self.name = name
+            self.niceness = niceness
             self.body = body
         }
     }
 
-    /// Starts a thread called `name` (15 octets are kept) that runs `body`.
+    /// Starts a thread that runs `body`.
+    ///
+    /// - Parameters:
+    ///   - name: 15 octets are kept.
+    ///   - niceness: How far it stands back behind other threads for a processor, 0 to 19.
+    ///   - body: Ends the thread with itself.
+    /// - Returns: The thread, to wait for.
+    /// - Throws: `SystemCallError` when there can be no further thread.
     package static func start(
         name: String,
+        niceness: Int32 = 0,
         _ body: @escaping @Sendable () -> Void
     ) throws(SystemCallError) -> Thread {
         var handle = pthread_t()
         // SAFETY: the retain that is made here is taken over by the new thread, or released below.
-        let start = unsafe Unmanaged.passRetained(Start(name: name, body: body))
+        let start = unsafe Unmanaged.passRetained(
+            Start(name: name, niceness: niceness, body: body)
+        )
         let code = unsafe pthread_create(
             &handle,
             nil,
@@ -35,6 +47,8 @@ package final class Thread: Sendable {
                     let start =
                         unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
                     _ = unsafe weir_name_thread(String(start.name.prefix(15)))
+                    // Of a thread, on Linux; it works as well, if later, without.
+                    if start.niceness > 0 { _ = weir_stand_back(start.niceness) }
                     start.body()
                 }
                 return nil

@@ -106,6 +106,9 @@ long weir_random(void *target, long octets);
 /// pthread_setname_np(3) for the calling thread; `name` has at most 15 octets.
 int weir_name_thread(const char *name);
 
+/// setpriority(2) of the calling thread, which on Linux has a niceness of its own.
+int weir_stand_back(int niceness);
+
 /// The symbolic name of an error number ("EAGAIN"), a static string, or NULL.
 const char *weir_error_name(int number);
 
