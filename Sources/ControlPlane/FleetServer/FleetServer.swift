@@ -75,6 +75,15 @@ package final class FleetServer: Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: Limits.writeBufferWaterMark)
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(
+                    minimum: 1_024,
+                    initial: 2_048,
+                    maximum: Limits.readBytesMax
+                )
+            )
             .childChannelInitializer { [fleet] channel in
                 channel.eventLoop.makeCompletedFuture {
                     try Self.initialise(channel, fleet.onLoop, tls)

@@ -36,6 +36,12 @@ enum Limits {
     /// Offers wait while a connection is not writable, so only small frames can get it there.
     static let outstandingBytesMax = 4 << 20
 
+    /// Octets read from a connection before others get their turn.
+    ///
+    /// TLS keeps a buffer as large as what was ever read at once, for each connection: requests for the contents of
+    /// 10,000 routes left 300 KiB with each of 1,000 nodes.
+    static let readBytesMax = 16 << 10
+
     /// Octets waiting in the channel at which it stops, and again begins, to be writable.
     static let writeBufferWaterMark = ChannelOptions.Types.WriteBufferWaterMark(
         low: 64 << 10,
