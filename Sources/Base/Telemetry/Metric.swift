@@ -18,6 +18,7 @@ public enum Metric: Int, CaseIterable, Sendable {
     case upstreamConnectionsReused
     case upstreamConnectFailures
     case upstreamRetries
+    case tunnelsOpen
     case upstreamReceivedBytes
     case upstreamSentBytes
     case accessLogDropped
@@ -180,6 +181,12 @@ extension MetricFamily {
                 .counter,
                 "Requests that were sent to an endpoint once more.",
                 [("", .upstreamRetries)]
+            ),
+            MetricFamily(
+                "weir_tunnels",
+                .gauge,
+                "Exchanges that have switched protocols, such as to WebSocket, and go on.",
+                [("", .tunnelsOpen)]
             ),
             MetricFamily(
                 "weir_upstream_received_bytes_total",

@@ -168,7 +168,9 @@ final class ClientConnection: EventHandler {
 
     /// Content is awaited: it must not stall.
     func awaitContent() {
-        guard let exchange, !exchange.requestBody.isComplete else { return }
+        guard let exchange, exchange.phase != .tunnelling, !exchange.requestBody.isComplete else {
+            return
+        }
         let stall = worker.loop.now.advanced(by: Limits.stallNanoseconds)
         setDeadline(min(stall, exchange.totalDeadline))
         isAwaited = true

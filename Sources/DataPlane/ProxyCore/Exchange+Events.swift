@@ -15,7 +15,10 @@ extension Exchange {
     /// The client's socket can do something.
     func clientReady(_ client: ClientConnection) {
         if phase == .receiving { return receive(client) }
-        if client.socket.isBroken { return abandon() }
+        // A tunnel's client may have ended, and so have we, with octets of it still to be read.
+        if client.socket.isBroken, phase != .tunnelling || client.socket.hasFailed {
+            return abandon()
+        }
         if client.socket.canWrite { pumpResponse(client, origin) }
         if client.socket.canRead, self.client === client, let origin {
             pumpRequest(client, origin)
@@ -57,7 +60,8 @@ extension Exchange {
         case .receiving: answerToTimeout(client)
         case .forwarding where !requestBody.isComplete:
             fail(ExchangeError(.connectionReadTimeout, .downstream))
-        case .delivering: fail(ExchangeError(.connectionWriteTimeout, .downstream))
+        case .delivering, .tunnelling:
+            fail(ExchangeError(.connectionWriteTimeout, .downstream))
         default: abandon()
         }
     }
@@ -73,9 +77,11 @@ extension Exchange {
     /// The endpoint's deadline has passed.
     func originDeadlinePassed(_ origin: OriginConnection) {
         // It has said all that the client can take: that one's own deadline counts.
-        if phase == .delivering, responseBody.ready > 0 || responseBody.isComplete {
+        let isRelaying = phase == .delivering || phase == .tunnelling
+        if isRelaying, responseBody.ready > 0 || phase == .delivering && responseBody.isComplete {
             return origin.setDeadline(after: origin.upstream.limits.idle)
         }
+        if phase == .tunnelling { return endTunnel() }
         switch phase {
         case .connecting:
             worker.metrics.add(.upstreamConnectFailures)
@@ -133,7 +139,7 @@ extension Exchange {
             origin.close()
         }
         if error == nil { error = failure }
-        guard phase != .delivering, !hasPartialInterim else {
+        guard phase != .delivering, phase != .tunnelling, !hasPartialInterim else {
             log(isCut: true)
             end()
             return client.close(isReset: true)
@@ -148,14 +154,15 @@ extension Exchange {
 
     /// Whether an interim response may have left in part, so that nothing else can follow it.
     private var hasPartialInterim: Bool {
-        phase != .delivering && responseBody.ready > 0 && sentBytes > 0
+        phase == .forwarding && responseBody.ready > 0 && sentBytes > 0
     }
 
     /// The endpoint has closed its side.
     ///
     /// - Returns: Whether the response may end so.
     func responseEnded() -> Bool {
-        if phase == .delivering, responseBody.close(&responseBuffer) { return true }
+        let isRelaying = phase == .delivering || phase == .tunnelling
+        if isRelaying, responseBody.close(&responseBuffer) { return true }
         let hasBegun = phase == .delivering || !responseBuffer.isEmpty
         originFailed(
             hasBegun
@@ -186,7 +193,8 @@ extension Exchange {
             failRequestContent(status: error.requestStatus)
             return false
         }
-        guard requestBody.contentBytes <= UInt64(listener.bodyBytesMax) else {
+        guard phase == .tunnelling || requestBody.contentBytes <= UInt64(listener.bodyBytesMax)
+        else {
             isClientPersistent = false
             failRequestContent(status: 413)
             return false

@@ -69,6 +69,7 @@ extension Exchange {
         if request.framing == .chunked {
             head.append("transfer-encoding: chunked\r\n" as StaticString)
         }
+        appendUpgrade(octets, to: &head)
         appendForwarding(octets, client, tables, isTrusted: isTrusted, to: &head)
         head.append("\r\n" as StaticString)
     }

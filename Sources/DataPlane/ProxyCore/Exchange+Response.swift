@@ -84,6 +84,31 @@ extension Exchange {
         head.append("\r\n" as StaticString)
     }
 
+    /// The head of a 101, which keeps no Date and names the protocol that the endpoint chose.
+    func composeSwitchingHead(
+        _ octets: Span<UInt8>,
+        _ upgrade: HTTP1.FieldLine,
+        headBytes: Int,
+        _ tables: WorkerTables,
+        into head: inout Buffer
+    ) {
+        appendStatusLine(octets, to: &head)
+        let lines = response.fields.lines
+        for index in 0..<lines.count where reachesClient(lines[index], octets, tables) {
+            append(lines[index], octets, to: &head)
+        }
+        head.append("connection: upgrade\r\n" as StaticString)
+        append(upgrade, octets, to: &head)
+        head.append("\r\n" as StaticString)
+    }
+
+    private func append(_ line: HTTP1.FieldLine, _ octets: Span<UInt8>, to head: inout Buffer) {
+        head.append(octets.extracting(line.nameRange))
+        head.append(": " as StaticString)
+        head.append(octets.extracting(line.valueRange))
+        head.append("\r\n" as StaticString)
+    }
+
     private func appendStatusLine(_ octets: Span<UInt8>, to head: inout Buffer) {
         head.append("HTTP/1.1 " as StaticString)
         head.append(decimal: UInt64(response.status))
@@ -190,10 +215,7 @@ extension Exchange {
             appendStatusLine(octets, to: &worker.scratch)
             let lines = response.fields.lines
             for index in 0..<lines.count where reachesClient(lines[index], octets, tables) {
-                worker.scratch.append(octets.extracting(lines[index].nameRange))
-                worker.scratch.append(": " as StaticString)
-                worker.scratch.append(octets.extracting(lines[index].valueRange))
-                worker.scratch.append("\r\n" as StaticString)
+                append(lines[index], octets, to: &worker.scratch)
             }
             worker.scratch.append("\r\n" as StaticString)
         }

@@ -15,6 +15,8 @@ internal import Upstreams
 ///     receive ─▶ route ─┬─▶ select endpoint ─▶ connect or reuse ─▶ forward ─▶ respond ─▶ deliver ─▶ log
 ///                       └─▶ answer (redirect, fixed response, error) ────────────────────▶ deliver ─▶ log
 ///
+/// A response that switches protocols opens a tunnel in place of `respond` and what follows (Exchange+Tunnel.swift).
+///
 /// Each phase is one method, in this order, and hands the work to a leaf: the parser, the route table, the
 /// pool, the relays that frame content, the writers of heads. Octets go through one buffer in each
 /// direction, the client's for the request and `responseBuffer` for the response: what is read is
@@ -55,6 +57,8 @@ final class Exchange {
     var isRequestRetained = true
     /// Whether the request was sent again already.
     var isRetried = false
+    /// Whether the endpoint was asked to switch protocols.
+    var isUpgradeAsked = false
     /// Whether the client's connection stays open after the response.
     var isClientPersistent = false
     /// The path that counts: normalised, where the request's own is not.
@@ -81,6 +85,8 @@ final class Exchange {
         case forwarding
         /// The final response's head is in the buffer or with the client.
         case delivering
+        /// The protocol was switched: octets go both ways as they are.
+        case tunnelling
     }
 
     init(worker: Worker) {
@@ -234,7 +240,8 @@ final class Exchange {
 
     /// Moves the request from the client to the endpoint as far as both are ready.
     func pumpRequest(_ client: ClientConnection, _ origin: OriginConnection) {
-        guard phase == .forwarding || phase == .delivering else { return }
+        guard phase == .forwarding || phase == .delivering || phase == .tunnelling else { return }
+        defer { restTunnel(client) }
         var reads = 0
         while true {
             if requestSent < requestBody.ready {
@@ -249,10 +256,11 @@ final class Exchange {
             switch client.fill() {
             case .octets: client.madeProgress(totalDeadline)
             case .wait, .full: return client.awaitContent()
-            case .end: return abandon()
+            case .end: return requestEnded(client, origin)
             }
             guard let listener, advanceRequest(client, listener) else { return }
-            origin.setDeadline(after: origin.upstream.limits.firstByte)
+            let limits = origin.upstream.limits
+            origin.setDeadline(after: phase == .tunnelling ? limits.idle : limits.firstByte)
         }
     }
 
@@ -269,7 +277,7 @@ final class Exchange {
             return requestSent == requestBody.ready
         case .failed(let errno):
             // The endpoint may have answered before it closed: what can be read says more.
-            if origin.socket.canRead, phase == .delivering || !responseBuffer.isEmpty {
+            if origin.socket.canRead, phase != .forwarding || !responseBuffer.isEmpty {
                 return false
             }
             originFailed(
@@ -301,13 +309,15 @@ final class Exchange {
             if phase == .delivering, responseBody.isComplete, localContent.isEmpty {
                 return finish(client, origin)
             }
+            if phase == .tunnelling {
+                restTunnel(client)
+                if responseBody.isComplete { return tunnelResponseEnded(client) }
+            }
             if !localContent.isEmpty {
                 refillLocalContent()
                 continue
             }
-            guard let origin, phase == .forwarding || phase == .delivering,
-                origin.socket.canRead
-            else { return }
+            guard let origin, phase != .connecting, origin.socket.canRead else { return }
             reads += 1
             if reads > Limits.readsPerTick { return client.continueLater() }
             guard receiveResponse(origin) else { return }
@@ -363,10 +373,7 @@ final class Exchange {
                 return false
             }
             guard let headBytes else { return true }
-            if response.status == 101 {
-                originFailed(ExchangeError(.httpUpgradeFailed, .upstream))
-                return false
-            }
+            if response.status == 101 { return beginTunnel(origin, headBytes: headBytes) }
             if response.isInterim {
                 relayInterim(headBytes: headBytes)
                 // What follows it waits until it has left, and is looked at before more is read.
@@ -462,6 +469,7 @@ final class Exchange {
 
     /// Makes the exchange ready for another request and gives it back.
     func end() {
+        if phase == .tunnelling { worker.metrics.subtract(.tunnelsOpen) }
         phase = .idle
         worker.pool.reclaim(&responseBuffer)
         client?.exchange = nil
@@ -480,6 +488,7 @@ final class Exchange {
         hasUndecodedResponse = false
         isRequestRetained = true
         isRetried = false
+        isUpgradeAsked = false
         isPathNormalised = true
         totalDeadline = .never
         status = 0

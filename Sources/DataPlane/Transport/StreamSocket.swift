@@ -16,6 +16,8 @@ package struct StreamSocket: ~Copyable {
     package private(set) var canWrite: Bool
     /// Whether both directions are gone, or an error waits.
     package private(set) var isBroken = false
+    /// Whether an error waits, such as that the peer has reset the connection.
+    package private(set) var hasFailed = false
     /// Whether the end of what the peer sends has been read.
     package private(set) var hasEnded = false
     private var endIsNear = false
@@ -66,7 +68,10 @@ package struct StreamSocket: ~Copyable {
         if readiness.promisesReading { canRead = true }
         if readiness.promisesWriting { canWrite = true }
         if readiness.endIsNear { endIsNear = true }
-        if readiness.isBroken { isBroken = true }
+        if readiness.isBroken {
+            isBroken = true
+            if readiness.contains(.error) { hasFailed = true }
+        }
     }
 
     /// Reads once into the free memory of `buffer`.

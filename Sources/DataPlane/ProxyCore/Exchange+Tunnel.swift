@@ -1,0 +1,132 @@
+internal import Bytes
+internal import EventLoop
+internal import HTTP1
+internal import HTTPSemantics
+internal import Telemetry
+internal import Transport
+internal import Upstreams
+
+/// What becomes of an exchange that switches protocols (RFC 9110 §7.8): WebSocket and others.
+///
+///     forwarding ──101──▶ tunnelling ──both sides have ended, or it rests too long──▶ closed
+///
+/// Octets go both ways as they are, through the same two buffers. The end of one side's octets is passed on as the
+/// end of ours (FIN), and the other side goes on.
+extension Exchange {
+    /// Writes the fields that ask the endpoint for another protocol, if the client asks for one.
+    ///
+    /// `h2c` is left out: who speaks HTTP/2 in clear text begins with it (RFC 9113 §3.1 withdrew the upgrade).
+    func appendUpgrade(_ octets: Span<UInt8>, to head: inout Buffer) {
+        isUpgradeAsked = false
+        guard request.version == .http11, request.fields.facts.connection.contains(.upgrade) else {
+            return
+        }
+        let lines = request.fields.lines
+        for index in 0..<lines.count where lines[index].name == .upgrade {
+            var list = ElementList(lines[index].valueRange)
+            while let protocolName = list.next(octets) {
+                guard isProtocol(octets, protocolName) else { continue }
+                head.append(
+                    isUpgradeAsked ? ", " : "connection: upgrade\r\nupgrade: " as StaticString
+                )
+                head.append(octets.extracting(protocolName))
+                isUpgradeAsked = true
+            }
+        }
+        if isUpgradeAsked { head.append("\r\n" as StaticString) }
+    }
+
+    /// `protocol-name ["/" protocol-version]`, one that can go on.
+    private func isProtocol(_ octets: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        guard !range.isEmpty, !octets.matches("h2c", in: range) else { return false }
+        let slash = octets.firstIndex(
+            of: UInt8(ascii: "/"),
+            from: range.lowerBound,
+            to: range.upperBound
+        )
+        let name = range.lowerBound..<slash
+        let version = min(slash + 1, range.upperBound)..<range.upperBound
+        return !name.isEmpty && OctetSet.token.firstIndexOutside(octets, name) == name.upperBound
+            && OctetSet.token.firstIndexOutside(octets, version) == version.upperBound
+    }
+
+    /// The endpoint has switched protocols: relays its 101 and opens the tunnel.
+    ///
+    /// - Returns: Whether there is something to go on with.
+    func beginTunnel(_ origin: OriginConnection, headBytes: Int) -> Bool {
+        guard let client, let tables, isUpgradeAsked, requestBody.isComplete,
+            requestSent == requestBody.ready,
+            response.fields.facts.connection.contains(.upgrade),
+            let upgrade = upgradeLine
+        else {
+            originFailed(ExchangeError(.httpUpgradeFailed, .upstream))
+            return false
+        }
+        worker.scratch.clear()
+        responseBuffer.withReadable { octets in
+            composeSwitchingHead(
+                octets,
+                upgrade,
+                headBytes: headBytes,
+                tables,
+                into: &worker.scratch
+            )
+        }
+        responseBuffer.consume(headBytes)
+        dropSentRequest(client)
+        status = 101
+        phase = .tunnelling
+        isClientPersistent = false
+        totalDeadline = .never
+        client.clearDeadline()
+        requestBody = BodyRelay(.untilClose, isChunkedOut: false)
+        responseBody = BodyRelay(.untilClose, isChunkedOut: false)
+        guard let listener, advanceRequest(client, listener), advanceResponse() else {
+            return false
+        }
+        worker.prependScratch(to: &responseBuffer)
+        responseHeadBytes += worker.scratch.count
+        responseBody.prepended(worker.scratch.count)
+        origin.setDeadline(after: origin.upstream.limits.idle)
+        worker.metrics.add(.tunnelsOpen)
+        pumpRequest(client, origin)
+        return self.origin === origin
+    }
+
+    private var upgradeLine: FieldLine? {
+        response.fields.lines.first { $0.name == .upgrade && $0.valueCount > 0 }
+    }
+
+    /// The client has sent its last octets, which the endpoint has.
+    func requestEnded(_ client: ClientConnection, _ origin: OriginConnection) {
+        guard phase == .tunnelling, requestBody.close(&client.buffer) else { return abandon() }
+        origin.socket.finishWriting()
+        if responseBody.isComplete, responseBody.ready == 0 { endTunnel() }
+    }
+
+    /// The endpoint has sent its last octets, which the client has.
+    func tunnelResponseEnded(_ client: ClientConnection) {
+        client.socket.finishWriting()
+        if requestBody.isComplete, requestSent == requestBody.ready { endTunnel() }
+    }
+
+    /// Both sides have ended, or nothing has moved for too long: closes both connections.
+    func endTunnel() {
+        guard let client else { return }
+        if let origin {
+            origin.exchange = nil
+            self.origin = nil
+            origin.close()
+        }
+        log(isCut: false)
+        end()
+        client.close(isReset: false)
+    }
+
+    /// Gives back the blocks of a tunnel in which nothing is on its way.
+    func restTunnel(_ client: ClientConnection) {
+        guard phase == .tunnelling else { return }
+        if client.buffer.isEmpty { worker.pool.reclaim(&client.buffer) }
+        if responseBuffer.isEmpty { worker.pool.reclaim(&responseBuffer) }
+    }
+}
