@@ -229,8 +229,8 @@ def test_hop_by_hop_fields_stop_here_in_both_directions(workspace):
         if name not in ("connection", "te"):
             assert name not in head, name
             assert name not in seen or name == "upgrade", name
-    # Another protocol is asked for anew, and nothing else is named as of this connection alone.
-    assert (seen.get("connection"), seen.get("upgrade")) == ("upgrade", "weather/1")
+    # Another protocol and trailers are asked for anew; nothing else is named as of this connection alone.
+    assert (seen.get("connection"), seen.get("upgrade")) == ("te, upgrade", "weather/1")
     assert (seen.get("x-end"), head.get("x-end")) == ("2", "2")
 
 
@@ -347,3 +347,22 @@ def test_many_connections_at_once(workspace):
         peer.send(request(target=f"/{index}"))
     for index, peer in enumerate(peers):
         assert peer.read_response().json["target"] == f"/{index}"
+
+
+def test_trailer_fields_go_on_both_ways(workspace):
+    response = (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 2\r\n"
+                b"Server: hidden\r\nContent-Length: 9\r\nLocation: http://127.0.0.1:1/\r\n\r\n")
+    origin = workspace.keep(Origin(answering(response)))
+    _, web = serve(workspace, origin)
+    with Peer.connect(web) as peer:
+        for _ in range(2):
+            peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nConnection: TE\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n\r\n"
+                      b"3\r\nabc\r\n0\r\nX-Check: 7\r\nX-Forwarded-For: 6.6.6.6\r\nHost: evil\r\nX-Request-ID: mine\r\n\r\n")
+            head = peer.read_response()
+            assert (head.status, head.body, dict(head.trailers)) == (200, b"ok", {"x-sum": "2"})
+    for seen in origin.requests:
+        assert (seen.body, dict(seen.trailers)) == (b"abc", {"x-check": "7"})
+        assert (seen.get("te"), seen.get("connection")) == ("trailers", "te")
+    with Peer.connect(web) as peer:
+        peer.send(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")
+        assert peer.read_to_end().endswith(b"\r\n\r\nok"), "HTTP/1.0 has neither chunks nor trailers"

@@ -332,6 +332,27 @@ public struct Buffer: ~Copyable {
         return true
     }
 
+    /// Copies octets between those that are here, moving those behind them.
+    ///
+    /// - Parameters:
+    ///   - octets: At most `writableCount` of them, not of this buffer.
+    ///   - offset: From the first readable octet.
+    /// - Returns: `false`, with nothing copied, when they do not fit.
+    package mutating func insert(_ octets: Span<UInt8>, at offset: Int) -> Bool {
+        precondition(offset >= 0 && offset <= count, "insert at \(offset) of \(count)")
+        let added = octets.count
+        // SAFETY: `base` is the start of the block; the octets behind move within it, since `added` more
+        // fit; update(from:) allows the overlap; a span of others cannot overlap memory that we own alone.
+        guard added <= capacity - end, let base = unsafe base else { return added == 0 }
+        let place = unsafe base + start + offset
+        unsafe (place + added).update(from: place, count: count - offset)
+        unsafe octets.withUnsafeBufferPointer { source in
+            if let first = source.baseAddress { unsafe place.update(from: first, count: added) }
+        }
+        end += added
+        return true
+    }
+
     /// Moves readable octets to another place in the readable part.
     ///
     /// - Parameters:

@@ -8,8 +8,11 @@ internal import HTTP1
 ///     to send:            | 8 CRLF | content content | CRLF 0 CRLF CRLF | next message |
 ///
 /// The first `ready` octets of the buffer may be sent; what follows them belongs to the next message, or
-/// has not been looked at. Chunk extensions and trailers are dropped. It holds no octets.
-struct BodyRelay {
+/// has not been looked at. Chunk extensions are dropped; trailer fields go on where the message leaves chunked, but
+/// for those that may not stand there (RFC 9110 §6.5.1) and those that the caller leaves out. It holds no octets.
+///
+///     chunked ──last chunk──▶ trailers ──empty line──▶ complete
+struct BodyRelay: ~Copyable {
     /// Octets at the front of the buffer that may be sent.
     private(set) var ready = 0
     /// Whether the message ends with the octets that are ready.
@@ -24,8 +27,12 @@ struct BodyRelay {
         case nothing
         case length(Int)
         case chunked(ChunkedDecoder)
+        /// The last chunk has come; the trailer section begins at the front of the buffer, or behind what is ready.
+        case trailers
         case untilClose
     }
+
+    private var trailers = TrailerSection()
 
     /// The relay of a message without content.
     init() {}
@@ -52,10 +59,12 @@ struct BodyRelay {
     ///   - buffer: `Limits.headroom` octets are free before its first content, and
     ///     `Limits.tailReserve` behind.
     ///   - limits: Bounds of trailers.
+    ///   - keepsTrailer: Whether a field of the trailer section goes on, if it may stand there.
     /// - Throws: `HTTP1Error` when the chunked coding is broken.
     mutating func advance(
         _ buffer: inout Buffer,
-        limits: HTTP1Limits
+        limits: HTTP1Limits,
+        keepsTrailer: (FieldLine, Span<UInt8>) -> Bool
     ) throws(HTTP1Error) {
         precondition(ready == 0, "\(ready) octets have not been sent")
         guard !isComplete, !buffer.isEmpty else { return }
@@ -72,8 +81,15 @@ struct BodyRelay {
             frame(&buffer, contentBytes: buffer.count)
         case .chunked(var decoder):
             let count = try gather(&decoder, &buffer, limits)
-            source = .chunked(decoder)
             contentBytes += UInt64(count)
+            guard decoder.isAtTrailers else {
+                source = .chunked(decoder)
+                return
+            }
+            source = .trailers
+            try relayTrailers(&buffer, limits, keepsTrailer)
+        case .trailers:
+            try relayTrailers(&buffer, limits, keepsTrailer)
         }
     }
 
@@ -131,7 +147,18 @@ struct BodyRelay {
                 }
                 count += range.count
             case .lastChunk:
-                continue
+                // Most messages have no trailer fields.
+                let isEmpty = buffer.withReadable { octets in
+                    octets.count >= index + 2 && octets[index] == 0x0D && octets[index + 1] == 0x0A
+                }
+                guard isEmpty else {
+                    seesMore = false
+                    continue
+                }
+                decoder.finishTrailers()
+                index += 2
+                isComplete = true
+                seesMore = false
             case .end:
                 isComplete = true
                 seesMore = false
@@ -149,6 +176,36 @@ struct BodyRelay {
         buffer.consume(first)
         frame(&buffer, contentBytes: count)
         return count
+    }
+
+    /// Reads the trailer section behind what is ready and, when it is whole, puts in its place what goes on of it.
+    private mutating func relayTrailers(
+        _ buffer: inout Buffer,
+        _ limits: HTTP1Limits,
+        _ keeps: (FieldLine, Span<UInt8>) -> Bool
+    ) throws(HTTP1Error) {
+        let start = ready
+        var kept: [UInt8] = [0x30, 0x0D, 0x0A]  // the last chunk
+        let length = try buffer.withReadable { octets throws(HTTP1Error) -> Int? in
+            let section = octets.extracting(start...)
+            guard let length = try trailers.decode(section, limits: limits) else { return nil }
+            let lines = trailers.fields.lines
+            for index in 0..<lines.count {
+                let line = lines[index]
+                guard !line.isHopByHop, keeps(line, section) else { continue }
+                let next = index + 1 < lines.count ? Int(lines[index + 1].nameOffset) : length - 2
+                kept.append(copying: section.extracting(Int(line.nameOffset)..<next))
+            }
+            return length
+        }
+        guard let length else { return }
+        isComplete = true
+        buffer.remove(start..<start + length)
+        guard isChunkedOut else { return }
+        kept += [0x0D, 0x0A]
+        let fits = buffer.insert(kept.span, at: start)
+        precondition(fits, "no room for the trailer section")
+        ready += kept.count
     }
 
     /// Puts chunk framing around the content at the front of the buffer, if it leaves chunked.

@@ -186,7 +186,10 @@ extension Exchange {
     /// Frames what has come of the request's content; `false` when it is broken or too much.
     func advanceRequest(_ client: ClientConnection, _ listener: ListenerTable) -> Bool {
         do throws(HTTP1Error) {
-            try requestBody.advance(&client.buffer, limits: listener.limits)
+            let isTrusted = client.isTrusted
+            try requestBody.advance(&client.buffer, limits: listener.limits) { line, _ in
+                reachesEndpoint(line, isTrusted: isTrusted)
+            }
         } catch {
             self.error = ExchangeError(.httpRequestError, .downstream)
             isClientPersistent = false
@@ -219,10 +222,19 @@ extension Exchange {
         answer(status: status, headBytes: client.buffer.count)
     }
 
+    /// Whether a trailer field of the endpoint goes on to the client: as a field line does, but never rewritten.
+    private func keepsTrailer(_ line: HTTP1.FieldLine, _ octets: Span<UInt8>) -> Bool {
+        guard let tables else { return false }
+        return reachesClient(line, octets, tables) && !concernsNames(line.name, tables)
+    }
+
     /// Frames what has come of the response's content; `false` when it is broken.
     func advanceResponse() -> Bool {
         do throws(HTTP1Error) {
-            try responseBody.advance(&responseBuffer, limits: Worker.responseLimits)
+            try responseBody.advance(
+                &responseBuffer,
+                limits: Worker.responseLimits
+            ) { line, octets in keepsTrailer(line, octets) }
             return true
         } catch {
             originFailed(ExchangeError(.httpResponseTransferCoding, .upstream))

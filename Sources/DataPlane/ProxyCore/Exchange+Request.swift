@@ -69,7 +69,7 @@ extension Exchange {
         if request.framing == .chunked {
             head.append("transfer-encoding: chunked\r\n" as StaticString)
         }
-        appendUpgrade(octets, to: &head)
+        appendConnectionOptions(octets, to: &head)
         appendForwarding(octets, client, tables, isTrusted: isTrusted, to: &head)
         head.append("\r\n" as StaticString)
     }
@@ -97,7 +97,7 @@ extension Exchange {
     ///
     /// What only a proxy may say is dropped unless the peer is a trusted one.
     @inline(__always)
-    private func reachesEndpoint(_ line: FieldLine, isTrusted: Bool) -> Bool {
+    func reachesEndpoint(_ line: FieldLine, isTrusted: Bool) -> Bool {
         if line.isHopByHop { return false }
         switch line.name {
         case .host, .transferEncoding: return false

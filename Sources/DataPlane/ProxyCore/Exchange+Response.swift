@@ -119,7 +119,7 @@ extension Exchange {
 
     /// Whether a field line goes on to the client as it is.
     @inline(__always)
-    private func reachesClient(
+    func reachesClient(
         _ line: HTTP1.FieldLine,
         _ octets: Span<UInt8>,
         _ tables: WorkerTables
@@ -130,7 +130,7 @@ extension Exchange {
     }
 
     @inline(__always)
-    private func concernsNames(_ name: FieldName, _ tables: WorkerTables) -> Bool {
+    func concernsNames(_ name: FieldName, _ tables: WorkerTables) -> Bool {
         tables.publicNames?.concerns(name) ?? false
     }
 
@@ -309,7 +309,7 @@ extension Exchange {
     /// then an answer has gone out.
     private func dropContent(_ client: ClientConnection, _ listener: ListenerTable) -> Bool {
         do throws(HTTP1Error) {
-            try requestBody.advance(&client.buffer, limits: listener.limits)
+            try requestBody.advance(&client.buffer, limits: listener.limits) { _, _ in false }
         } catch {
             refuse(error)
             return false

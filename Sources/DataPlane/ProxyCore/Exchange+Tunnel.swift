@@ -13,27 +13,52 @@ internal import Upstreams
 /// Octets go both ways as they are, through the same two buffers. The end of one side's octets is passed on as the
 /// end of ours (FIN), and the other side goes on.
 extension Exchange {
-    /// Writes the fields that ask the endpoint for another protocol, if the client asks for one.
+    /// Writes what the endpoint is asked for on this connection alone: another protocol, and trailer fields.
     ///
     /// `h2c` is left out: who speaks HTTP/2 in clear text begins with it (RFC 9113 §3.1 withdrew the upgrade).
-    func appendUpgrade(_ octets: Span<UInt8>, to head: inout Buffer) {
+    func appendConnectionOptions(_ octets: Span<UInt8>, to head: inout Buffer) {
         isUpgradeAsked = false
-        guard request.version == .http11, request.fields.facts.connection.contains(.upgrade) else {
-            return
-        }
+        let options = request.fields.facts.connection
+        guard request.version == .http11, options.contains(.upgrade) || options.contains(.te)
+        else { return }
+        if options.contains(.upgrade) { appendProtocols(octets, to: &head) }
+        appendConnection(takesTrailers: options.contains(.te) && takesTrailers(octets), to: &head)
+    }
+
+    private func appendProtocols(_ octets: Span<UInt8>, to head: inout Buffer) {
         let lines = request.fields.lines
         for index in 0..<lines.count where lines[index].name == .upgrade {
             var list = ElementList(lines[index].valueRange)
-            while let protocolName = list.next(octets) {
-                guard isProtocol(octets, protocolName) else { continue }
-                head.append(
-                    isUpgradeAsked ? ", " : "connection: upgrade\r\nupgrade: " as StaticString
-                )
-                head.append(octets.extracting(protocolName))
+            while let element = list.next(octets) {
+                guard isProtocol(octets, element) else { continue }
+                head.append(isUpgradeAsked ? ", " : "upgrade: " as StaticString)
+                head.append(octets.extracting(element))
                 isUpgradeAsked = true
             }
         }
         if isUpgradeAsked { head.append("\r\n" as StaticString) }
+    }
+
+    /// Whether the client says that it takes trailer fields (RFC 9110 §10.1.4).
+    private func takesTrailers(_ octets: Span<UInt8>) -> Bool {
+        let lines = request.fields.lines
+        for index in 0..<lines.count where lines[index].name == .te {
+            var list = ElementList(lines[index].valueRange)
+            while let element = list.next(octets) {
+                if octets.matches("trailers", in: element) { return true }
+            }
+        }
+        return false
+    }
+
+    private func appendConnection(takesTrailers: Bool, to head: inout Buffer) {
+        switch (isUpgradeAsked, takesTrailers) {
+        case (false, false): return
+        case (true, false): head.append("connection: upgrade\r\n" as StaticString)
+        case (false, true): head.append("te: trailers\r\nconnection: te\r\n" as StaticString)
+        case (true, true):
+            head.append("te: trailers\r\nconnection: te, upgrade\r\n" as StaticString)
+        }
     }
 
     /// `protocol-name ["/" protocol-version]`, one that can go on.

@@ -27,6 +27,9 @@ package struct ChunkedDecoder: Sendable {
     /// Whether a chunk extension has been seen: a relay that does not re-encode must then stop.
     package var sawExtension: Bool { extensionBytes > 0 }
 
+    /// Whether the last chunk has passed, and nothing of the trailer section.
+    package var isAtTrailers: Bool { state == .trailer && trailerBytes == 0 }
+
     private var state = State.sizeFirst
     private var headerBytes = 0
     private var extensionBytes = 0

@@ -1,5 +1,6 @@
 import Bytes
 import HTTP1
+import HTTPSemantics
 @testable import ProxyCore
 import Testing
 
@@ -35,7 +36,7 @@ struct BodyRelayTests {
             if buffer.isEmpty { buffer.clear(headroom: 1024) }
             let fits = buffer.append(piece)
             try #require(fits)
-            try relay.advance(&buffer, limits: HTTP1Limits())
+            try relay.advance(&buffer, limits: HTTP1Limits()) { line, _ in line.name != .server }
             takeReady()
         }
         if closes {
@@ -82,6 +83,30 @@ struct BodyRelayTests {
             let plain = try relay(split(message, at: place), .chunked, isChunkedOut: false)
             #expect(plain.sent == Array("hello, world".utf8))
             #expect(plain.left == Array("NEXT".utf8))
+        }
+    }
+
+    @Test("RFC 9112 §7.1.2: trailer fields go on in place, but for those that may not stand there")
+    func relaysTrailers() throws {
+        let message = Array(
+            """
+            2\r\nhi\r\n00;x=y\r\nX-Sum:  1a \r\nContent-Length: 7\r\nServer: s\r\nGrpc-Status:0\r\n\r\nNEXT
+            """.utf8
+        )
+        let trailers = "0\r\nX-Sum:  1a \r\nGrpc-Status:0\r\n\r\n"
+        for place in 0...message.count {
+            let chunked = try relay(split(message, at: place), .chunked, isChunkedOut: true)
+            let text = String(decoding: chunked.sent, as: UTF8.self)
+            #expect(text.hasSuffix(trailers), "split at \(place): \(text)")
+            #expect(try unchunk(chunked.sent) == Array("hi".utf8))
+            #expect(chunked.isComplete && chunked.left == Array("NEXT".utf8))
+            let plain = try relay(split(message, at: place), .chunked, isChunkedOut: false)
+            #expect(plain.sent == Array("hi".utf8) && plain.left == Array("NEXT".utf8))
+        }
+        for bad in ["X 1", "X : 1", " X: 1", "X: 1\n", "X: \0"] {
+            #expect(throws: HTTP1Error.self) {
+                try relay([Array("0\r\n\(bad)\r\n\r\n".utf8)], .chunked, isChunkedOut: true)
+            }
         }
     }
 
