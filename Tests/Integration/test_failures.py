@@ -1,5 +1,6 @@
 """What a client gets when its request is wrong or the origin fails."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -280,3 +281,35 @@ def test_a_body_over_the_limit_is_413(workspace):
         peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n800\r\n" + b"x" * 2048 + b"\r\n0\r\n\r\n")
         assert peer.read_response().status == 413
     assert get(web).status == 200
+
+
+def test_content_that_comes_too_slowly_is_408(workspace):
+    origin = workspace.origin()
+    _, web = serve(workspace, origin, listener=", timeouts: {minimumBodyRate: 1000000}")
+    with Peer.connect(web) as slow, Peer.connect(web) as quick:
+        slow.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nx")
+        before = time.monotonic()
+        head = slow.read_response()
+        assert head.status == 408 and time.monotonic() - before > 4
+        assert slow.is_closed()
+        assert quick.exchange(request("POST", body=b"x" * 1000)).status == 200
+
+
+def test_a_client_has_as_many_connections_as_it_may(workspace):
+    _, web = serve(workspace, workspace.origin(), workers=2, listener=", limits: {connectionsPerClient: 3}")
+    first = [workspace.keep(Peer.connect(web)) for _ in range(3)]
+    for peer in first:
+        assert peer.exchange(request()).status == 200
+    with Peer.connect(web) as refused:
+        assert refused.is_closed()
+    with Peer(socket.create_connection(web, timeout=10, source_address=("127.0.0.2", 0))) as other:
+        assert other.exchange(request()).status == 200, "another client has a limit of its own"
+    first[0].close()
+
+    def admitted():
+        with contextlib.suppress(ConnectionError), Peer.connect(web) as peer:
+            peer.send(request())
+            head = peer.read_head()
+            return head is not None and head.status == 200
+
+    until(admitted, "the place of the connection that closed is free")

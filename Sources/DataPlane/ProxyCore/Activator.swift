@@ -36,6 +36,7 @@ final class Activator: EventHandler {
         let configured: NetworkAddress
         let actual: SocketAddress
         let count: ConnectionCount
+        let clients = ClientCounts()
     }
 
     /// How often names of endpoints are looked up again.
@@ -127,6 +128,7 @@ final class Activator: EventHandler {
                 Worker.NewPort(
                     name: listener.name,
                     count: listener.bound.count,
+                    clients: listener.bound.clients,
                     descriptor: listener.descriptors[index]
                 )
             }

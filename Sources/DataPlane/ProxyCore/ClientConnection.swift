@@ -22,6 +22,7 @@ final class ClientConnection: EventHandler {
     /// The exchange that it carries.
     var exchange: Exchange?
     var requestCount = 0
+    private let share: ListeningPort.ClientShare
     /// The peer's address as fields and logs show it; made for the first request.
     private(set) var peerText: [UInt8] = []
     /// The fields that tell the endpoint of the client, up to the host in Forwarded; made with `peerText`.
@@ -33,11 +34,13 @@ final class ClientConnection: EventHandler {
     init(
         worker: Worker,
         port: ListeningPort,
+        _ share: ListeningPort.ClientShare,
         _ descriptor: consuming FileDescriptor,
         _ peer: SocketAddress
     ) {
         self.worker = worker
         self.port = port
+        self.share = share
         self.peer = peer
         socket = StreamSocket(owning: descriptor, isConnected: true)
     }
@@ -166,35 +169,71 @@ final class ClientConnection: EventHandler {
 
     private var isAwaitingHead = false
 
-    /// Content is awaited: it must not stall.
+    /// Content is awaited: it must not stall, and all of it must come fast enough.
+    ///
+    /// Only time in which the client could send counts: that in which the endpoint takes nothing does not.
     func awaitContent() {
         guard let exchange, exchange.phase != .tunnelling, !exchange.requestBody.isComplete else {
             return
         }
-        let stall = worker.loop.now.advanced(by: Limits.stallNanoseconds)
-        setDeadline(min(stall, exchange.totalDeadline))
-        isAwaited = true
+        guard contentDeadline == .never else { return }
+        let now = worker.loop.now
+        contentDeadline = now.advanced(by: min(Limits.stallNanoseconds, contentTime(exchange)))
+        contentAwaitedSince = now
+        arm(exchange.totalDeadline)
     }
 
-    private var isAwaited = false
+    /// The time that the client still has for content that it has not sent.
+    private func contentTime(_ exchange: Exchange) -> UInt64 {
+        let perOctet = port.table.contentOctetNanoseconds
+        guard perOctet > 0 else { return .max }
+        let (earned, overflows) =
+            exchange.requestBody.contentBytes.multipliedReportingOverflow(by: perOctet)
+        let allowed = overflows ? .max : earned
+        let (sum, overflowsToo) = allowed.addingReportingOverflow(Limits.contentGraceNanoseconds)
+        let total = overflowsToo ? .max : sum
+        return total > contentAwaitedNanoseconds ? total - contentAwaitedNanoseconds : 0
+    }
 
-    /// The client has done what was awaited: only the exchange's own limit is left.
-    @inline(__always)
-    func madeProgress(_ totalDeadline: LoopInstant) {
-        guard isAwaited else { return }
-        isAwaited = false
-        setDeadline(totalDeadline)
+    private var contentDeadline = LoopInstant.never
+    private var contentAwaitedSince = LoopInstant.never
+    /// How long content of this request has been awaited, so far.
+    private var contentAwaitedNanoseconds: UInt64 = 0
+    private var writingDeadline = LoopInstant.never
+
+    /// Octets of content have come.
+    func contentCame(_ totalDeadline: LoopInstant) {
+        guard contentDeadline != .never else { return }
+        contentDeadline = .never
+        // Less than the time since the node was started: no overflow.
+        contentAwaitedNanoseconds += worker.loop.now.nanoseconds(since: contentAwaitedSince)
+        arm(totalDeadline)
     }
 
     /// The client does not take octets: it must not stall.
     func awaitWriting(_ totalDeadline: LoopInstant) {
-        let stall = worker.loop.now.advanced(by: Limits.stallNanoseconds)
-        setDeadline(min(stall, totalDeadline))
-        isAwaited = true
+        writingDeadline = worker.loop.now.advanced(by: Limits.stallNanoseconds)
+        arm(totalDeadline)
     }
 
+    /// The client has taken what there was.
+    @inline(__always)
+    func octetsTaken(_ totalDeadline: LoopInstant) {
+        guard writingDeadline != .never else { return }
+        writingDeadline = .never
+        arm(totalDeadline)
+    }
+
+    private func arm(_ totalDeadline: LoopInstant) {
+        setDeadline(min(contentDeadline, writingDeadline, totalDeadline))
+    }
+
+    /// Forgets what was awaited, as a request begins.
     func clearDeadline() {
         isAwaitingHead = false
+        contentDeadline = .never
+        contentAwaitedNanoseconds = 0
+        writingDeadline = .never
         setDeadline(.never)
     }
 
@@ -246,7 +285,7 @@ final class ClientConnection: EventHandler {
         registration = .none
         worker.pool.reclaim(&buffer)
         socket.close()
-        port.connectionClosed()
+        port.connectionClosed(share)
         worker.clientClosed()
     }
 }

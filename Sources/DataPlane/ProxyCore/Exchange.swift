@@ -254,7 +254,7 @@ final class Exchange {
             if reads > Limits.readsPerTick { return client.continueLater() }
             dropSentRequest(client)
             switch client.fill() {
-            case .octets: client.madeProgress(totalDeadline)
+            case .octets: client.contentCame(totalDeadline)
             case .wait, .full: return client.awaitContent()
             case .end: return requestEnded(client, origin)
             }
@@ -410,7 +410,7 @@ final class Exchange {
                 client.awaitWriting(totalDeadline)
                 return false
             }
-            client.madeProgress(totalDeadline)
+            client.octetsTaken(totalDeadline)
             return true
         case .failed:
             abandon()

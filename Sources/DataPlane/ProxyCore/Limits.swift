@@ -19,6 +19,8 @@ enum Limits {
     static let listenBacklog: Int32 = 4096
     /// How long a peer may neither take nor give an octet in the middle of a message.
     static let stallNanoseconds: UInt64 = 60_000_000_000
+    /// How long content of a request may be awaited before its rate counts (`timeouts.minimumBodyRate`).
+    static let contentGraceNanoseconds: UInt64 = 5_000_000_000
     /// How long octets of a client are read and dropped after a response that it did not wait for, so
     /// that a reset does not overtake the response (RFC 9112 §9.6).
     static let lingerNanoseconds: UInt64 = 2_000_000_000

@@ -20,6 +20,8 @@ final class ListeningPort: EventHandler {
     private(set) var table: ListenerTable
     /// Open connections of the listener over all workers.
     private let count: ConnectionCount
+    /// The same by client.
+    private let clients: ClientCounts
     private var socket: FileDescriptor?
     private var registration = Registration.none
     private(set) var isClosing = false
@@ -31,6 +33,7 @@ final class ListeningPort: EventHandler {
         tables: WorkerTables,
         table: ListenerTable,
         count: ConnectionCount,
+        clients: ClientCounts,
         socket: consuming FileDescriptor
     ) {
         self.worker = worker
@@ -38,6 +41,7 @@ final class ListeningPort: EventHandler {
         self.tables = tables
         self.table = table
         self.count = count
+        self.clients = clients
         self.socket = consume socket
     }
 
@@ -94,20 +98,41 @@ final class ListeningPort: EventHandler {
             worker.metrics.add(.connectionsRefused)
             return
         }
-        let client = ClientConnection(worker: worker, port: self, descriptor, peer)
+        guard let share = countClient(peer) else {
+            count.remove()
+            worker.metrics.add(.connectionsRefused)
+            return
+        }
+        let client = ClientConnection(worker: worker, port: self, share, descriptor, peer)
         worker.clientOpened()
         do throws(SystemCallError) {
             try client.open()
         } catch {
             worker.metrics.add(.connectionsRefused)
-            connectionClosed()
+            connectionClosed(share)
             worker.clientClosed()
         }
     }
 
+    /// What a connection takes of its client's limit.
+    enum ClientShare {
+        /// No limit was set when it was accepted.
+        case none
+        case one(ClientCounts.Client)
+    }
+
+    /// Counts the client's connection; `nil` if it has as many as it may.
+    private func countClient(_ peer: SocketAddress) -> ClientShare? {
+        guard let limit = table.connectionsPerClientMax else { return ClientShare.none }
+        let (high, low) = peer.mapped
+        let client = ClientCounts.Client(high: high, low: low)
+        return clients.add(client, limit: limit) ? .one(client) : nil
+    }
+
     /// A connection that this port accepted has closed.
-    func connectionClosed() {
+    func connectionClosed(_ share: ClientShare) {
         count.remove()
+        if case .one(let client) = share { clients.remove(client) }
     }
 
     /// Without descriptors, a ready socket would keep the loop busy for nothing: leaves the loop for a moment.

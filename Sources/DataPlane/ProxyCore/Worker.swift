@@ -108,6 +108,7 @@ final class Worker: EventHandler {
     struct NewPort {
         let name: String
         let count: ConnectionCount
+        let clients: ClientCounts
         let descriptor: Int32
     }
 
@@ -153,6 +154,7 @@ final class Worker: EventHandler {
             tables: tables,
             table: table,
             count: new.count,
+            clients: new.clients,
             socket: socket
         )
         do throws(SystemCallError) {

@@ -96,6 +96,10 @@ final class ListenerTable {
     let requestsMax: Int
     let bodyBytesMax: Int
     let connectionsMax: Int
+    /// `nil` is no limit.
+    let connectionsPerClientMax: Int?
+    /// Nanoseconds that an octet of a request's content may take after the first 5 s; 0 is no limit.
+    let contentOctetNanoseconds: UInt64
     private let routes: RouteTable
     private let trusted: [AddressRange]
 
@@ -111,6 +115,9 @@ final class ListenerTable {
         requestsMax = listener.limits.requestsPerConnection ?? .max
         bodyBytesMax = listener.limits.bodyBytes ?? .max
         connectionsMax = listener.limits.connections
+        connectionsPerClientMax = listener.limits.connectionsPerClient
+        contentOctetNanoseconds =
+            listener.timeouts.minimumBodyRate.map { max(1, 1_000_000_000 / UInt64($0)) } ?? 0
         self.routes = RouteTable(routes: routes, listener: listener.name)
         trusted = listener.trustedProxies.map(AddressRange.init)
     }

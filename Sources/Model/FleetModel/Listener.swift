@@ -25,6 +25,8 @@ package enum ListenerProtocol: String, Hashable, Sendable {
 package struct ListenerLimits: Hashable, Sendable {
     /// Open connections per node.
     package let connections: Int
+    /// Open connections per client address and node.
+    package let connectionsPerClient: Int?
     /// Octets of a request's field section; 431 above.
     package let fieldSectionBytes: Int
     /// Field lines of a request; 431 above.
@@ -41,6 +43,8 @@ package struct ListenerLimits: Hashable, Sendable {
 package struct ListenerTimeouts: Hashable, Sendable {
     /// From the first octet of a request to the end of its field section.
     package let header: Duration
+    /// Octets per second of a request's content that a client must come to, after 5 s; `nil` is no limit.
+    package let minimumBodyRate: Int?
     /// Between two requests of one connection.
     package let idle: Duration
 }

@@ -67,8 +67,7 @@ extension Settings {
             "connectionsPerClient",
             .countOrNone,
             .defaultsTo("0"),
-            "Open connections per client address; 0 is no limit",
-            .unbuilt(accepting: ["0"])
+            "Open connections per client address (of IPv6: per /64) and node; 0 is no limit"
         ),
         Setting(
             "fieldSectionBytes",
@@ -116,8 +115,7 @@ extension Settings {
             "minimumBodyRate",
             .countOrNone,
             .defaultsTo("240"),
-            "Octets per second of a request's content after 5 s; 0 is no limit",
-            .unbuilt(accepting: ["0"])
+            "Octets per second of a request's content after 5 s; 0 is no limit"
         ),
         Setting("idle", .timeout, .defaultsTo("75s"), "Between two requests of a connection"),
     ])

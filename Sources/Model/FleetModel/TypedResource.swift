@@ -38,6 +38,7 @@ extension Listener {
             },
             limits: ListenerLimits(
                 connections: limits.integer("connections"),
+                connectionsPerClient: limits.limit("connectionsPerClient"),
                 fieldSectionBytes: limits.size("fieldSectionBytes"),
                 fieldLines: limits.integer("fieldLines"),
                 requestTargetBytes: limits.size("requestTargetBytes"),
@@ -46,6 +47,7 @@ extension Listener {
             ),
             timeouts: ListenerTimeouts(
                 header: timeouts.duration("header"),
+                minimumBodyRate: timeouts.limit("minimumBodyRate"),
                 idle: timeouts.duration("idle")
             )
         )

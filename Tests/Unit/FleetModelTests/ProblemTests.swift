@@ -55,9 +55,7 @@ struct ProblemTests {
         "fields that the build does not carry out are refused by name",
         arguments: [
             (#""tls":{}"#, "tls"), (#""redirectToHTTPS":8443"#, "redirectToHTTPS"),
-            (#""limits":{"connectionsPerClient":5}"#, "limits.connectionsPerClient"),
             (#""limits":{"streamsPerConnection":128}"#, "limits.streamsPerConnection"),
-            (#""timeouts":{"minimumBodyRate":240}"#, "timeouts.minimumBodyRate"),
             (#""upstream":"x""#, "upstream"), (#""serverNames":{}"#, "serverNames"),
         ]
     )
