@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from weir import BIN, is_listening, until
+from weir import BIN, is_listening, run_proxyctl, until
 
 TREE = {"upstreams": [{"name": "a", "endpoints": [{"address": "127.0.0.1:9001"}]}]}
 
@@ -183,3 +183,12 @@ def test_systemd_is_told_when_it_is_ready_and_when_it_stops(workspace):
         program.signal(signal.SIGTERM)
         assert notify.recv(100) == b"STOPPING=1"
         assert program.process.wait(15) == 0
+
+
+@pytest.mark.parametrize("text", ["secret-one\nsecret-two\n", "secret\x01one\n", "\n"])
+def test_a_token_file_that_holds_no_token_is_named_and_not_shown(workspace, control, text):
+    (control.folder / "bad.token").write_text(text)
+    contexts = control.folder / "bad.yaml"
+    contexts.write_text((control.folder / "proxyctl.yaml").read_text().replace("admin.token", "bad.token"))
+    result = run_proxyctl("--config", contexts, "status", code=1)
+    assert "bad.token" in result.err and "secret" not in result.err + result.out

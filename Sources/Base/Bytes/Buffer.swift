@@ -103,6 +103,19 @@ public struct Buffer: ~Copyable {
         start &+= octetCount  // at most end
     }
 
+    /// Moves the readable octets to the front of the block, so that there is more room behind them.
+    ///
+    /// - Parameter headroom: Octets to leave free in front; nothing happens if no more are free there.
+    package mutating func compact(headroom: Int) {
+        // SAFETY: `base` is the start of the block.
+        guard start > headroom, let base = unsafe base else { return }
+        let length = count
+        // SAFETY: both places are within the block; update(from:) allows the overlap.
+        unsafe (base + headroom).update(from: base + start, count: length)
+        start = headroom
+        end = headroom + length
+    }
+
     /// Drops everything, and leaves `headroom` octets free in front.
     ///
     /// - Parameter headroom: Octets to leave, cut to the block's size.

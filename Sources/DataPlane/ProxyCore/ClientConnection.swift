@@ -111,9 +111,9 @@ final class ClientConnection: EventHandler {
     /// The exchange has ended, and its octets are gone from the buffer.
     func exchangeEnded(persists: Bool) {
         guard persists else { return beginLingering() }
+        setDeadline(worker.loop.now.advanced(by: port.table.idleNanoseconds))
         if !buffer.isEmpty || socket.canRead { return continueLater() }
         worker.pool.reclaim(&buffer)
-        setDeadline(worker.loop.now.advanced(by: port.table.idleNanoseconds))
     }
 
     // MARK: Reading
@@ -151,9 +151,8 @@ final class ClientConnection: EventHandler {
             } else {
                 buffer.clear(headroom: Limits.headroom)
             }
-        } else if buffer.writableCount <= Limits.tailReserve {
-            guard let size = worker.nextSize(after: buffer.blockSize) else { return false }
-            worker.pool.grow(&buffer, to: size, headroom: Limits.headroom)
+        } else {
+            return worker.makeTail(&buffer)
         }
         return true
     }

@@ -140,9 +140,12 @@ extension Exchange {
         }
         if error == nil { error = failure }
         guard phase != .delivering, phase != .tunnelling, !hasPartialInterim else {
+            let isEndVisible = phase != .tunnelling && isEndVisible
             log(isCut: true)
             end()
-            return client.close(isReset: true)
+            // A reset takes what is still on its way to the client along: only where its absence would not show.
+            return isEndVisible
+                ? client.exchangeEnded(persists: false) : client.close(isReset: true)
         }
         worker.pool.reclaim(&responseBuffer)
         responseBody = BodyRelay()
@@ -263,10 +266,7 @@ extension Exchange {
             }
             return true
         }
-        if responseBuffer.writableCount > Limits.tailReserve { return true }
-        guard let size = worker.nextSize(after: responseBuffer.blockSize) else { return false }
-        worker.pool.grow(&responseBuffer, to: size, headroom: Limits.headroom)
-        return true
+        return worker.makeTail(&responseBuffer)
     }
 
     /// Whether so much content is on its way that larger reads pay.

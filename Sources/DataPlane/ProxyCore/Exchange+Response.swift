@@ -34,8 +34,9 @@ extension Exchange {
         }
         responseBuffer.consume(headBytes)
         responseBody = BodyRelay(framing, isChunkedOut: isChunkedOut)
-        phase = .delivering
+        // Before the phase changes: where content is broken and nothing has left, the client can be told.
         guard advanceResponse() else { return }
+        phase = .delivering
         worker.prependScratch(to: &responseBuffer)
         responseHeadBytes += worker.scratch.count
         responseBody.prepended(worker.scratch.count)
@@ -44,9 +45,9 @@ extension Exchange {
     /// The connection to the client ends with this response when its end cannot be seen otherwise, when
     /// the request is not complete yet, or when the node wants to be rid of it.
     private func settlePersistence(_ framing: BodyFraming, isChunkedOut: Bool) {
-        let endsVisibly = isChunkedOut || framing != .chunked && framing != .untilClose
+        isEndVisible = isChunkedOut || framing != .chunked && framing != .untilClose
         isClientPersistent =
-            isClientPersistent && endsVisibly && requestBody.isComplete
+            isClientPersistent && isEndVisible && requestBody.isComplete
             && client?.mayPersist == true
     }
 
@@ -63,7 +64,7 @@ extension Exchange {
         var runStart = -1
         for index in 0..<lines.count {
             let line = lines[index]
-            if line.name == .date { hasDate = true }
+            if line.name == .date, !line.isHopByHop { hasDate = true }
             if reachesClient(line, octets, tables), !concernsNames(line.name, tables) {
                 if runStart < 0 { runStart = Int(line.nameOffset) }
                 continue
@@ -125,6 +126,10 @@ extension Exchange {
         _ tables: WorkerTables
     ) -> Bool {
         if line.isHopByHop || line.name == .transferEncoding { return false }
+        // RFC 9110 §8.6: where there can be no content, it has no length.
+        if line.name == .contentLength, response.status < 200 || response.status == 204 {
+            return false
+        }
         if line.name == .server { return tables.keepsServer }
         return !tables.hiddenFields.contains(octets, line.nameRange)
     }

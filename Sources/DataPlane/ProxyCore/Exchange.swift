@@ -59,6 +59,10 @@ final class Exchange {
     var isRetried = false
     /// Whether the endpoint was asked to switch protocols.
     var isUpgradeAsked = false
+    /// Whether the client can see where the response ends without the end of the connection.
+    var isEndVisible = true
+    /// Whether the endpoint has the whole request.
+    var isRequestSent = false
     /// Whether the client's connection stays open after the response.
     var isClientPersistent = false
     /// The path that counts: normalised, where the request's own is not.
@@ -234,7 +238,11 @@ final class Exchange {
         phase = .forwarding
         response.reset()
         requestSent = 0
-        origin.setDeadline(after: origin.upstream.limits.firstByte)
+        isRequestSent = false
+        // Nobody has asked it anything: what it says is no answer to this request.
+        if origin.socket.canRead, origin.socket.hasOctets() {
+            return originFailed(ExchangeError(.httpProtocolError, .upstream))
+        }
         pumpRequest(client, origin)
     }
 
@@ -248,8 +256,12 @@ final class Exchange {
                 guard sendRequest(client, origin) else { return }
                 continue
             }
-            if requestBody.isComplete { return }
-            guard client.socket.canRead else { return client.awaitContent() }
+            if requestBody.isComplete { return requestIsSent(origin) }
+            guard client.socket.canRead else {
+                // It is not the endpoint that is waited for.
+                if phase == .forwarding { origin.setDeadline(after: .max) }
+                return client.awaitContent()
+            }
             reads += 1
             if reads > Limits.readsPerTick { return client.continueLater() }
             dropSentRequest(client)
@@ -259,14 +271,23 @@ final class Exchange {
             case .end: return requestEnded(client, origin)
             }
             guard let listener, advanceRequest(client, listener) else { return }
-            let limits = origin.upstream.limits
-            origin.setDeadline(after: phase == .tunnelling ? limits.idle : limits.firstByte)
+            if phase == .tunnelling { origin.setDeadline(after: origin.upstream.limits.idle) }
         }
+    }
+
+    /// The endpoint has the whole request: from now on its answer is awaited.
+    private func requestIsSent(_ origin: OriginConnection) {
+        guard phase == .forwarding, !isRequestSent else { return }
+        isRequestSent = true
+        origin.setDeadline(after: origin.upstream.limits.firstByte)
     }
 
     /// Writes once to the endpoint; `false` when it takes no more for now.
     private func sendRequest(_ client: ClientConnection, _ origin: OriginConnection) -> Bool {
-        guard origin.socket.canWrite else { return false }
+        guard origin.socket.canWrite else {
+            if phase == .forwarding { origin.setDeadline(after: origin.upstream.limits.idle) }
+            return false
+        }
         let outcome = client.buffer.withReadable { octets in
             origin.socket.send(octets.extracting(requestSent..<requestBody.ready))
         }
@@ -274,20 +295,13 @@ final class Exchange {
         case .octets(let count):
             requestSent += count
             worker.metrics.add(.upstreamSentBytes, UInt64(count))
-            return requestSent == requestBody.ready
-        case .failed(let errno):
-            // The endpoint may have answered before it closed: what can be read says more.
-            if origin.socket.canRead, phase != .forwarding || !responseBuffer.isEmpty {
-                return false
-            }
-            originFailed(
-                ExchangeError(
-                    .connectionTerminated,
-                    .upstream,
-                    retry: .ifConnectionReused,
-                    errno: errno
-                )
-            )
+            if requestSent == requestBody.ready { return true }
+            if phase == .forwarding { origin.setDeadline(after: origin.upstream.limits.idle) }
+            return false
+        case .failed:
+            // It may have answered before it closed: what can be read says whether, and if not, that it failed.
+            origin.socket.expectEnd()
+            client.continueLater()
             return false
         }
     }
@@ -437,7 +451,7 @@ final class Exchange {
         response.isPersistent && phase == .delivering && error == nil && requestBody.isComplete
             && requestSent == requestBody.ready && responseBuffer.isEmpty
             && response.framing(answering: request.method) != .untilClose
-            && !origin.socket.canRead && !worker.isDraining
+            && !worker.isDraining && !(origin.socket.canRead && origin.socket.isReadable())
     }
 
     // MARK: Log
@@ -488,6 +502,7 @@ final class Exchange {
         hasUndecodedResponse = false
         isRequestRetained = true
         isRetried = false
+        isEndVisible = true
         isUpgradeAsked = false
         isPathNormalised = true
         totalDeadline = .never

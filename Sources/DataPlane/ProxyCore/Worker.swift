@@ -252,9 +252,21 @@ final class Worker: EventHandler {
 
     // MARK: Heads
 
-    /// The size of block that follows `size` while a head is received, or `nil` after the largest.
-    func nextSize(after size: Int) -> BlockSize? {
-        BlockSize.allCases.first { $0.rawValue > size && $0 <= .huge }
+    /// Makes room behind what `buffer` holds, if there is hardly any.
+    ///
+    /// What was passed on leaves room in front: octets move there, unless they are many and the block can still grow.
+    ///
+    /// - Returns: `false` when the buffer holds as much as a head may have.
+    func makeTail(_ buffer: inout Buffer) -> Bool {
+        if buffer.writableCount > Limits.tailReserve { return true }
+        let larger = BlockSize.allCases.first { $0.rawValue > buffer.blockSize && $0 <= .huge }
+        let isMostlyFree = buffer.headroom - Limits.headroom >= buffer.count
+        guard let larger, !isMostlyFree else {
+            buffer.compact(headroom: Limits.headroom)
+            return buffer.writableCount > Limits.tailReserve
+        }
+        pool.grow(&buffer, to: larger, headroom: Limits.headroom)
+        return true
     }
 
     /// Puts the head in `scratch` before what `buffer` holds.

@@ -127,6 +127,25 @@ package struct StreamSocket: ~Copyable {
         }
     }
 
+    /// Looks whether a read would bring octets, the end or an error; where it would not, `canRead` is false.
+    ///
+    /// A read that was as long as asked leaves that open.
+    package mutating func isReadable() -> Bool {
+        if case .wouldBlock = peek(number) { canRead = false }
+        return canRead
+    }
+
+    /// Looks whether a read would bring octets.
+    package borrowing func hasOctets() -> Bool {
+        if case .count(let count) = peek(number) { count > 0 } else { false }
+    }
+
+    /// A write has failed: nothing more is written, and what a read brings, if only the end, is to be seen.
+    package mutating func expectEnd() {
+        canWrite = false
+        canRead = true
+    }
+
     /// The error of a connect(2) that has come to its end, or `nil` when the connection stands.
     ///
     /// - Returns: The error.

@@ -5,7 +5,8 @@
 enum Paths {
     static func prefix(_ text: String) throws(Complaint) -> String {
         var path = try normalised(text)
-        while path.hasSuffix("/") && path.utf8.count > 1 { path.removeLast() }
+        // In `/a//` it ends an empty segment, and makes a difference.
+        if path.hasSuffix("/") && !path.hasSuffix("//") && path.utf8.count > 1 { path.removeLast() }
         return path
     }
 

@@ -127,7 +127,7 @@ struct PathIndex: Sendable {
     func pattern(of node: Int) -> PathPattern {
         let path = String(decoding: text[nodes[node].path.indices], as: UTF8.self)
         if nodes[node].isExact { return .exact(path) }
-        return .prefix(path.isEmpty ? "/" : path)
+        return .prefix(path.isEmpty || path.hasSuffix("/") ? path + "/" : path)
     }
 
     @inline(__always)

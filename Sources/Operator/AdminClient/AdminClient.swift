@@ -75,15 +75,23 @@ package struct AdminClient: Sendable {
 
     private static func token(of context: AdminContext, file: ContextsFile) throws -> String {
         switch context.token {
-        case .text(let text): return text
+        case .text(let text): return try checked(text, "the token of the context '\(context.name)'")
         case .file(let name):
             let path = file.resolved(name)
             guard let octets = FileManager.default.contents(atPath: path) else {
                 throw ContextsFile.Fault("\(path): cannot be read")
             }
             let text = String(decoding: octets, as: UTF8.self)
-            return text.trimmingCharacters(in: .whitespacesAndNewlines)
+            return try checked(text.trimmingCharacters(in: .whitespacesAndNewlines), path)
         }
+    }
+
+    /// A token that can stand in a field; the message does not show it.
+    private static func checked(_ token: String, _ place: String) throws -> String {
+        guard !token.isEmpty, token.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw ContextsFile.Fault("\(place): not a token: one word of visible ASCII is expected")
+        }
+        return token
     }
 }
 

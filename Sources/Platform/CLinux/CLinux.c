@@ -49,6 +49,11 @@ ssize_t weir_receive(int descriptor, void *octets, size_t count) {
     return syscall(SYS_recvfrom, descriptor, octets, count, 0, NULL, NULL);
 }
 
+ssize_t weir_peek(int descriptor) {
+    char octet;
+    return recv(descriptor, &octet, 1, MSG_PEEK);
+}
+
 ssize_t weir_send(int descriptor, const void *octets, size_t count) {
     return syscall(SYS_sendto, descriptor, octets, count, MSG_NOSIGNAL, NULL, 0);
 }

@@ -34,6 +34,11 @@ package func receive(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPoi
     result { unsafe weir_receive(descriptor, buffer.baseAddress, buffer.count) }
 }
 
+/// recv(2) of one octet that stays where it is.
+package func peek(_ descriptor: Int32) -> IOResult {
+    result { weir_peek(descriptor) }
+}
+
 /// send(2) from `buffer`, without SIGPIPE.
 @unsafe
 package func send(_ descriptor: Int32, _ buffer: UnsafeRawBufferPointer) -> IOResult {

@@ -39,6 +39,9 @@ int weir_poller_wait(int poller, struct weir_event *events, int capacity, int mi
 /// recv(2) without flags.
 ssize_t weir_receive(int descriptor, void *octets, size_t count);
 
+/// recv(2) of one octet with MSG_PEEK.
+ssize_t weir_peek(int descriptor);
+
 /// send(2) without SIGPIPE.
 ssize_t weir_send(int descriptor, const void *octets, size_t count);
 

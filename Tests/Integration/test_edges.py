@@ -1,0 +1,177 @@
+"""What happens at the edges of an exchange: of blocks, of time, and of connections that end too early."""
+
+import contextlib
+import threading
+import time
+
+import pytest
+
+from weir import Origin, Peer, ReservedPort, answering, request, until
+
+
+def serve(workspace, origin, upstream="", listener="", routes="[{name: all, upstream: main}]"):
+    port = workspace.keep(ReservedPort())
+    node = workspace.node(f"""
+listeners: [{{name: web, address: {port}{listener}}}]
+upstreams: [{{name: main, endpoints: [{{address: {origin}}}]{upstream}}}]
+routes: {routes}
+""", workers=1)
+    return node, port.address
+
+
+def ok(length):
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length + b"x" * length
+
+
+def test_a_long_pipeline_is_answered_whole(workspace):
+    _, web = serve(workspace, workspace.origin(), routes="[{name: all, respond: {status: 200, body: ok}}]")
+    one = request(fields=["X-Filler: " + "f" * 200])
+    count = 3000
+    with Peer.connect(web) as peer:
+        threading.Thread(target=peer.send, args=[one * count]).start()
+        for _ in range(count):
+            assert peer.read_response().status == 200
+
+
+def test_many_interim_responses_come_through(workspace):
+    count = 3000
+    interim = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\nX-Filler: 0123456789\r\n\r\n"
+    _, web = serve(workspace, workspace.keep(Origin(answering(interim * count + ok(2)))))
+    with Peer.connect(web) as peer:
+        head = peer.exchange(request())
+        assert (head.status, len(head.interim)) == (200, count)
+
+
+@pytest.mark.parametrize("size", [3055, 3056, 3057])
+def test_a_request_that_fills_its_block_leaves_the_idle_limit(workspace, size):
+    _, web = serve(workspace, workspace.origin(), listener=", timeouts: {idle: 300ms}",
+                   routes="[{name: all, respond: {status: 200, body: ok}}]")
+    bare = len(request(fields=["X-Filler: "]))
+    with Peer.connect(web) as peer:
+        assert peer.exchange(request(fields=["X-Filler: " + "f" * (size - bare)])).status == 200
+        assert peer.is_closed()
+
+
+def test_a_response_that_fills_its_block_leaves_the_connection_of_use(workspace):
+    # A block of 16 KiB but for what is left free in front and behind.
+    origin = workspace.keep(Origin(answering(ok(15_344 - len(ok(0)) - 4))))
+    _, web = serve(workspace, origin)
+    with Peer.connect(web) as peer:
+        for _ in range(10):
+            assert peer.exchange(request()).status == 200
+    assert origin.connections == 1
+
+
+def test_an_early_answer_of_an_origin_that_then_closes_is_delivered(workspace):
+    def script(peer, origin):
+        peer.read_head()
+        peer.send(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig")
+        # Closing with the content unread resets the connection.
+
+    _, web = serve(workspace, workspace.keep(Origin(script)))
+    for _ in range(30):
+        with Peer.connect(web) as peer:
+            with contextlib.suppress(OSError):
+                peer.send(request("POST", body=b"x" * 1_000_000))
+            head = peer.read_response()
+            assert (head.status, head.body) == (413, b"big")
+
+
+def test_the_time_to_the_first_octet_begins_with_the_end_of_the_request(workspace):
+    _, web = serve(workspace, workspace.origin(), ", timeouts: {firstByte: 200ms}")
+    with Peer.connect(web) as peer:
+        peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
+        # Twice as long as the endpoint may take, which has nothing to answer yet.
+        time.sleep(0.4)
+        peer.send(b"cd")
+        assert peer.read_response().status == 200
+
+
+def test_an_endpoint_that_is_slow_to_read_is_not_slow_to_answer(workspace):
+    begin = threading.Event()
+
+    def script(peer, origin):
+        head = peer.read_head()
+        begin.wait(20)
+        peer.read_body(head)
+        peer.send(ok(2))
+
+    workspace.closing.callback(begin.set)
+    _, web = serve(workspace, workspace.keep(Origin(script)), ", timeouts: {firstByte: 200ms, idle: 10s}")
+    with Peer.connect(web) as peer:
+        sender = threading.Thread(target=peer.send, args=[request("POST", body=b"x" * (20 << 20))])
+        sender.start()
+        time.sleep(0.5)
+        begin.set()
+        assert peer.read_response().status == 200
+        sender.join()
+
+
+def test_a_response_that_is_cut_takes_none_before_it_along(workspace):
+    whole, cut = ok(400_000), b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"
+
+    def script(peer, origin):
+        while (head := peer.read_head()) is not None:
+            peer.send(whole if head.target == "/whole" else cut)
+            if head.target == "/cut":
+                return
+
+    _, web = serve(workspace, workspace.keep(Origin(script)))
+    with Peer.connect(web) as peer:
+        peer.send(request(target="/whole") + request(target="/cut"))
+        time.sleep(0.2)  # The kernel holds what the client does not read.
+        assert len(peer.read_response().body) == 400_000
+        rest = peer.read_to_end()
+        assert rest.endswith(b"\r\n\r\nhalf"), "less than was announced"
+
+
+def test_a_broken_chunk_right_behind_the_head_is_502(workspace):
+    broken = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+    _, web = serve(workspace, workspace.keep(Origin(answering(broken))))
+    with Peer.connect(web) as peer:
+        assert peer.exchange(request()).status == 502
+
+
+def test_what_an_endpoint_says_unasked_is_no_answer(workspace):
+    said = threading.Event()
+
+    def script(peer, origin):
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly")
+        said.set()
+        while (head := peer.read_head()) is not None:
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(head.target), head.target.encode()))
+
+    _, web = serve(workspace, workspace.keep(Origin(script)))
+    with Peer.connect(web) as peer:
+        for index in range(5):
+            head = peer.exchange(request(target=f"/{index}"))
+            assert head.status == 502 or head.body != f"/{index - 1}".encode(), "the answer to the one before"
+    assert said.is_set()
+
+
+def test_no_content_has_no_length_and_a_nominated_date_is_replaced(workspace):
+    answers = [b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n",
+               b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: date\r\nDate: Sat, 01 Jan 2000 00:00:00 GMT\r\n\r\n"]
+
+    def script(peer, origin):
+        for answer in answers:
+            peer.read_head()
+            peer.send(answer)
+
+    _, web = serve(workspace, workspace.keep(Origin(script)))
+    with Peer.connect(web) as peer:
+        head = peer.exchange(request())
+        assert head.status == 204 and "content-length" not in head
+        head = peer.exchange(request())
+        assert "date" in head and "2000" not in head.get("date")
+
+
+def test_a_prefix_of_two_slashes_is_not_one(workspace):
+    _, web = serve(workspace, workspace.origin(), routes="""
+  - {name: empty, match: {path: {prefix: //}}, respond: {status: 200, body: empty segment}}
+  - {name: deeper, match: {path: {prefix: /a//}}, respond: {status: 200, body: deeper}}
+  - {name: root, match: {path: {prefix: /}}, respond: {status: 200, body: root}}""")
+    with Peer.connect(web) as peer:
+        for target, body in [("/x", b"root"), ("//x", b"empty segment"), ("//", b"empty segment"),
+                             ("/a/x", b"root"), ("/a//x", b"deeper"), ("/a//", b"deeper")]:
+            assert peer.exchange(request(target=target)).body == body, target
