@@ -12,7 +12,7 @@ internal import HTTP1
 /// for those that may not stand there (RFC 9110 §6.5.1) and those that the caller leaves out. It holds no octets.
 ///
 ///     chunked ──last chunk──▶ trailers ──empty line──▶ complete
-struct BodyRelay: ~Copyable {
+struct BodyRelay {
     /// Octets at the front of the buffer that may be sent.
     private(set) var ready = 0
     /// Whether the message ends with the octets that are ready.
@@ -32,7 +32,13 @@ struct BodyRelay: ~Copyable {
         case untilClose
     }
 
-    private var trailers = TrailerSection()
+    /// Made for messages that have trailer fields, which few have.
+    private var trailers: Trailers?
+
+    /// A trailer section that is being read; apart, so that a relay is small.
+    private final class Trailers {
+        var section = TrailerSection()
+    }
 
     /// The relay of a message without content.
     init() {}
@@ -122,6 +128,22 @@ struct BodyRelay: ~Copyable {
         ready -= octetCount
     }
 
+    /// Octets of content that are still to come, as long as they leave as they come; 0 where that is not known.
+    var plainBytesLeft: Int {
+        if case .length(let left) = source { left } else { 0 }
+    }
+
+    /// Octets of content went by without passing through the buffer.
+    ///
+    /// - Parameter octetCount: At most `plainBytesLeft`.
+    mutating func passed(_ octetCount: Int) {
+        guard case .length(let left) = source else { return }
+        precondition(octetCount <= left, "passed \(octetCount) of \(left)")
+        source = .length(left - octetCount)
+        isComplete = left == octetCount
+        contentBytes += UInt64(octetCount)
+    }
+
     // MARK: Chunks
 
     /// Moves the content of all chunks together and frames it anew.
@@ -185,11 +207,14 @@ struct BodyRelay: ~Copyable {
         _ keeps: (FieldLine, Span<UInt8>) -> Bool
     ) throws(HTTP1Error) {
         let start = ready
+        let trailers = trailers ?? Trailers()
         var kept: [UInt8] = [0x30, 0x0D, 0x0A]  // the last chunk
         let length = try buffer.withReadable { octets throws(HTTP1Error) -> Int? in
             let section = octets.extracting(start...)
-            guard let length = try trailers.decode(section, limits: limits) else { return nil }
-            let lines = trailers.fields.lines
+            guard let length = try trailers.section.decode(section, limits: limits) else {
+                return nil
+            }
+            let lines = trailers.section.fields.lines
             for index in 0..<lines.count {
                 let line = lines[index]
                 guard !line.isHopByHop, keeps(line, section) else { continue }
@@ -198,7 +223,10 @@ struct BodyRelay: ~Copyable {
             }
             return length
         }
-        guard let length else { return }
+        guard let length else {
+            self.trailers = trailers
+            return
+        }
         isComplete = true
         buffer.remove(start..<start + length)
         guard isChunkedOut else { return }

@@ -78,7 +78,10 @@ extension Exchange {
     func originDeadlinePassed(_ origin: OriginConnection) {
         // It has said all that the client can take: that one's own deadline counts.
         let isRelaying = phase == .delivering || phase == .tunnelling
-        if isRelaying, responseBody.ready > 0 || phase == .delivering && responseBody.isComplete {
+        if isRelaying,
+            responseBody.ready > 0 || pipe != nil && pipe?.count != 0
+                || phase == .delivering && responseBody.isComplete
+        {
             return origin.setDeadline(after: origin.upstream.limits.idle)
         }
         if phase == .tunnelling { return endTunnel() }

@@ -51,6 +51,10 @@ final class Exchange {
     var hasUndecodedResponse = false
     /// Octets of a local response's content that are not in the buffer yet.
     var localContent: ArraySlice<UInt8> = []
+    /// Where long content is on its way, while there is such.
+    var pipe: SplicePipe?
+    /// Whether no pipe was to be had for this response.
+    var isSpliceRefused = false
     /// Of the octets ready in the client's buffer, those that the endpoint has.
     var requestSent = 0
     /// Whether the client's buffer holds the request from its first octet.
@@ -320,7 +324,7 @@ final class Exchange {
                 guard decodeResponse(origin) else { return }
                 continue
             }
-            if phase == .delivering, responseBody.isComplete, localContent.isEmpty {
+            if phase == .delivering, responseBody.isComplete, localContent.isEmpty, pipe == nil {
                 return finish(client, origin)
             }
             if phase == .tunnelling {
@@ -331,7 +335,14 @@ final class Exchange {
                 refillLocalContent()
                 continue
             }
-            guard let origin, phase != .connecting, origin.socket.canRead else { return }
+            guard let origin, phase != .connecting else { return }
+            if splicesResponse {
+                reads += 1
+                if reads > Limits.readsPerTick { return client.continueLater() }
+                guard spliceResponse(client, origin) else { return }
+                continue
+            }
+            guard origin.socket.canRead else { return }
             reads += 1
             if reads > Limits.readsPerTick { return client.continueLater() }
             guard receiveResponse(origin) else { return }
@@ -496,6 +507,9 @@ final class Exchange {
         upstream = nil
         endpoint = nil
         localContent = []
+        if let pipe { worker.givePipe(pipe) }
+        pipe = nil
+        isSpliceRefused = false
         requestBody = BodyRelay()
         responseBody = BodyRelay()
         requestSent = 0

@@ -10,6 +10,12 @@ enum Limits {
     /// How long a full descriptor table keeps a listening socket from accepting: long enough for
     /// connections to end, short enough to go unnoticed.
     static let acceptPauseNanoseconds: UInt64 = 50_000_000
+    /// Content that is still to come from which on it goes through a pipe: below, copying costs less than the calls.
+    static let spliceBytesMin = 64 * 1024
+    /// What a pipe is asked to hold; 16 of them are the system's usual limit for one user without privileges.
+    static let pipeBytes = 256 * 1024
+    /// Pipes that are kept for other exchanges, two descriptors each, until they have not been needed for a second.
+    static let sparedPipes = 32
     /// How far the activator stands back for a processor: tables of a version are built beside the workers, and what
     /// serves requests comes first.
     static let activatorNiceness: Int32 = 5

@@ -26,6 +26,9 @@ final class Worker: EventHandler {
     private var ports: [String: ListeningPort] = [:]
     private var closingPorts: [ListeningPort] = []
     private var spares: [Exchange] = []
+    private var pipes: [SplicePipe] = []
+    /// The fewest pipes that lay there since the last look: so many were not needed.
+    private var pipesUnused = 0
     private var registration = Registration.none
     /// Makes identifiers of requests.
     var requestIDs = RequestIDSource()
@@ -81,6 +84,7 @@ final class Worker: EventHandler {
         ports = [:]
         closingPorts = []
         spares = []
+        pipes = []
         tables = nil
         onDrained = nil
     }
@@ -94,11 +98,13 @@ final class Worker: EventHandler {
         keepHouse()
     }
 
-    /// Once a second: hands the log on and shows how busy the loop was.
+    /// Once a second: hands the log on, shows how busy the loop was, and lets go of what is not needed.
     private func keepHouse() {
         tables?.accessLog?.flush()
         metrics.set(.loopLag, loop.takeLongestTick())
         for pool in pools.values { pool.makeRoom() }
+        pipes.removeFirst(min(pipesUnused, pipes.count))
+        pipesUnused = pipes.count
         loop.setDeadline(of: registration, at: loop.now.advanced(by: 1_000_000_000))
     }
 
@@ -248,6 +254,26 @@ final class Worker: EventHandler {
     /// Takes back an exchange that has ended.
     func spare(_ exchange: Exchange) {
         if spares.count < Limits.sparedExchanges { spares.append(exchange) }
+    }
+
+    // MARK: Pipes
+
+    /// An empty pipe, or `nil` when descriptors have run out.
+    func takePipe() -> SplicePipe? {
+        if let kept = pipes.popLast() {
+            pipesUnused = min(pipesUnused, pipes.count)
+            return kept
+        }
+        do throws(SystemCallError) {
+            return SplicePipe(try Pipe(bytes: Int32(Limits.pipeBytes)))
+        } catch {
+            return nil
+        }
+    }
+
+    /// Takes a pipe back; one that holds octets is closed with them.
+    func givePipe(_ pipe: SplicePipe) {
+        if pipe.count == 0, pipes.count < Limits.sparedPipes { pipes.append(pipe) }
     }
 
     // MARK: Heads

@@ -127,6 +127,47 @@ package struct StreamSocket: ~Copyable {
         }
     }
 
+    /// Moves octets into a pipe without reading them.
+    ///
+    /// - Parameters:
+    ///   - pipe: An empty one, so that only the socket can have nothing more.
+    ///   - count: At most how many; at least 1.
+    /// - Returns: What came.
+    package mutating func splice(into pipe: borrowing Pipe, count: Int) -> Received {
+        switch pipe.fill(from: number, count: count) {
+        case .count(0):
+            hasEnded = true
+            canRead = false
+            return .end
+        case .count(let moved): return .octets(moved)
+        case .wouldBlock:
+            canRead = false
+            return .wouldBlock
+        case .failed(let errno):
+            hasEnded = true
+            canRead = false
+            return .failed(errno)
+        }
+    }
+
+    /// Moves octets out of a pipe.
+    ///
+    /// - Parameters:
+    ///   - pipe: A pipe.
+    ///   - count: How many it holds.
+    /// - Returns: How many moved; fewer when the socket is full.
+    package mutating func splice(from pipe: borrowing Pipe, count: Int) -> Sent {
+        switch pipe.drain(to: number, count: count) {
+        case .count(let moved):
+            if moved < count { canWrite = false }
+            return .octets(moved)
+        case .wouldBlock:
+            canWrite = false
+            return .octets(0)
+        case .failed(let errno): return .failed(errno)
+        }
+    }
+
     /// Looks whether a read would bring octets, the end or an error; where it would not, `canRead` is false.
     ///
     /// A read that was as long as asked leaves that open.

@@ -54,6 +54,17 @@ ssize_t weir_peek(int descriptor) {
     return recv(descriptor, &octet, 1, MSG_PEEK);
 }
 
+int weir_pipe(int ends[2], int bytes) {
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) return -1;
+    // A smaller pipe carries the same, in more calls.
+    (void)fcntl(ends[1], F_SETPIPE_SZ, bytes);
+    return 0;
+}
+
+ssize_t weir_splice(int from, int to, size_t count) {
+    return syscall(SYS_splice, from, NULL, to, NULL, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+}
+
 ssize_t weir_send(int descriptor, const void *octets, size_t count) {
     return syscall(SYS_sendto, descriptor, octets, count, MSG_NOSIGNAL, NULL, 0);
 }

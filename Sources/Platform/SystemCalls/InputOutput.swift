@@ -15,7 +15,7 @@ package enum IOResult: Equatable, Sendable {
 
 /// Turns a call's return value into an `IOResult`, repeating it while it is interrupted.
 @inline(__always)
-private func result(_ body: () -> Int) -> IOResult {
+func result(_ body: () -> Int) -> IOResult {
     while true {
         let count = body()
         if count >= 0 { return .count(count) }

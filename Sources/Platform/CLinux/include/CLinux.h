@@ -42,6 +42,12 @@ ssize_t weir_receive(int descriptor, void *octets, size_t count);
 /// recv(2) of one octet with MSG_PEEK.
 ssize_t weir_peek(int descriptor);
 
+/// pipe2(2), non-blocking and close-on-exec: the reading end and the writing end of a pipe for about `bytes` octets.
+int weir_pipe(int ends[2], int bytes);
+
+/// splice(2) of up to `count` octets, one of the descriptors being a pipe's.
+ssize_t weir_splice(int from, int to, size_t count);
+
 /// send(2) without SIGPIPE.
 ssize_t weir_send(int descriptor, const void *octets, size_t count);
 
