@@ -74,7 +74,7 @@ let coverage: [SwiftSetting] =
 /// instructions of a request; debug builds, and so all tests and sanitizers, keep them. See
 /// docs/decisions/0009-exclusivity-is-checked-in-tests.md.
 let loopConfined: Set<String> = [
-    "Bytes", "Structures", "HTTP1", "EventLoop", "Transport", "Upstreams", "ProxyCore",
+    "Bytes", "Structures", "HTTP1", "HTTP2", "EventLoop", "Transport", "Upstreams", "ProxyCore",
 ]
 
 let unchecked: [SwiftSetting] = [
@@ -173,6 +173,7 @@ let base = [
 let protocols = [
     Part("Sources/Protocol", "HTTPSemantics", ["Bytes"]),
     Part("Sources/Protocol", "HTTP1", ["Bytes", "HTTPSemantics"]),
+    Part("Sources/Protocol", "HTTP2", ["Bytes", "HTTPSemantics"]),
 ]
 let model = [
     Part("Sources/Model", "FleetModel", ["Cryptography"]),
@@ -328,6 +329,7 @@ let tests = [
     test("TelemetryTests", ["Telemetry", "SystemCalls", "Bytes", "Structures"]),
     test("HTTPSemanticsTests", ["HTTPSemantics", "Bytes"]),
     test("HTTP1Tests", ["HTTP1", "HTTPSemantics", "Bytes"]),
+    test("HTTP2Tests", ["HTTP2", "HTTPSemantics", "Bytes"]),
     test("FleetModelTests", ["FleetModel", "Cryptography"]),
     test("RoutingTests", ["Routing", "FleetModel", "HTTPSemantics", "Bytes"]),
     test("SnapshotCompilerTests", ["SnapshotCompiler", "Routing", "FleetModel", "Cryptography"]),
@@ -395,9 +397,8 @@ let fuzzers = [
         "Tests/Fuzz",
         "fuzz-decoders",
         [
-            "CFuzz", "SystemCalls", "Bytes", "HTTPSemantics", "HTTP1", "FleetModel",
-            "SnapshotCompiler",
-            "FleetProtocol",
+            "CFuzz", "SystemCalls", "Bytes", "HTTPSemantics", "HTTP1", "HTTP2", "FleetModel",
+            "SnapshotCompiler", "FleetProtocol",
         ],
         kind: .fuzzer
     ),

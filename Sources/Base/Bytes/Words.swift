@@ -249,4 +249,25 @@ extension [UInt8] {
         // SAFETY: the pointer is used by the one call, which copies.
         unsafe octets.withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
     }
+    /// Writes a copy of octets that lie together over those from `offset` on.
+    ///
+    /// - Parameters:
+    ///   - offset: Where the first one goes; `offset + octets.count` is at most `count`, which is checked.
+    ///   - octets: What to write.
+    @inlinable
+    public mutating func replace(at offset: Int, copying octets: Span<UInt8>) {
+        precondition(
+            offset >= 0 && octets.count <= count - offset,
+            "\(octets.count) octets at \(offset) of \(count)"
+        )
+        // SAFETY: the room was checked; the array is accessed alone, so that nothing of it is borrowed as
+        // `octets`, and the pointers are used by the one call.
+        unsafe octets.withUnsafeBufferPointer { source in
+            unsafe withUnsafeMutableBufferPointer { target in
+                if let first = source.baseAddress, let base = target.baseAddress {
+                    unsafe (base + offset).update(from: first, count: source.count)
+                }
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@ import Bytes
 import FleetModel
 import FleetProtocol
 import HTTP1
+import HTTP2
 import HTTPSemantics
 import SnapshotCompiler
 
@@ -23,6 +24,12 @@ enum FuzzTarget: String, CaseIterable {
     case snapshot
     /// A JSON document as a configuration: what is accepted is read back from its canonical form.
     case configuration
+    /// Field blocks of one HTTP/2 connection, each behind an octet with its length: what they say is encoded and
+    /// decoded to the same.
+    case hpack
+    /// Frames of a peer to either end of an HTTP/2 connection: the same reading whether they come at once or in two
+    /// pieces, and no trap whatever the caller does.
+    case http2
 
     /// Feeds the octets.
     func run(_ octets: [UInt8]) {
@@ -34,6 +41,8 @@ enum FuzzTarget: String, CaseIterable {
         case .frames: Self.frames(octets)
         case .snapshot: Self.snapshot(octets)
         case .configuration: Self.configuration(octets)
+        case .hpack: HPACKConnection.run(octets)
+        case .http2: HTTP2Ends.run(octets)
         }
     }
 
