@@ -47,7 +47,6 @@ final class ClientConnection: EventHandler {
 
     /// Joins the loop.
     func open() throws(SystemCallError) {
-        setNoDelay(socket.number)
         registration = try worker.loop.register(self, descriptor: socket.number)
         setDeadline(worker.loop.now.advanced(by: port.table.idleNanoseconds))
     }
@@ -109,8 +108,16 @@ final class ClientConnection: EventHandler {
     }
 
     /// The exchange has ended, and its octets are gone from the buffer.
-    func exchangeEnded(persists: Bool) {
-        guard persists else { return beginLingering() }
+    ///
+    /// - Parameters:
+    ///   - persists: Whether the connection may carry another one.
+    ///   - isLast: Whether the client has said that it sends no other request.
+    func exchangeEnded(persists: Bool, isLast: Bool = false) {
+        guard persists else {
+            // Nothing more comes that could make the kernel reset the connection, and the response with it.
+            let isQuiet = isLast && buffer.isEmpty && !(socket.canRead && socket.isReadable())
+            return isQuiet ? close(isReset: false) : beginLingering()
+        }
         setDeadline(worker.loop.now.advanced(by: port.table.idleNanoseconds))
         if !buffer.isEmpty || socket.canRead { return continueLater() }
         worker.pool.reclaim(&buffer)

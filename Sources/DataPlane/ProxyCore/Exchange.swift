@@ -453,8 +453,9 @@ final class Exchange {
         log(isCut: false)
         let persists = isClientPersistent && requestBody.isComplete && error?.side != .downstream
         if requestSent > 0 || requestBody.ready > 0 { client.buffer.consume(requestBody.ready) }
+        let isLast = !request.isPersistent && requestBody.isComplete && error == nil
         end()
-        client.exchangeEnded(persists: persists)
+        client.exchangeEnded(persists: persists, isLast: isLast)
     }
 
     /// Whether nothing of this exchange is left on the connection (RFC 9112 §9.3).

@@ -55,6 +55,8 @@ final class ListeningPort: EventHandler {
     func open() throws(SystemCallError) {
         guard let number = socket?.number else { return }
         registration = try worker.loop.registerLevelTriggered(self, descriptor: number)
+        // What is accepted inherits it.
+        setNoDelay(number)
         try listen(number, backlog: Limits.listenBacklog)
     }
 
