@@ -132,23 +132,6 @@ def test_a_broken_chunk_right_behind_the_head_is_502(workspace):
         assert peer.exchange(request()).status == 502
 
 
-def test_what_an_endpoint_says_unasked_is_no_answer(workspace):
-    said = threading.Event()
-
-    def script(peer, origin):
-        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly")
-        said.set()
-        while (head := peer.read_head()) is not None:
-            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(head.target), head.target.encode()))
-
-    _, web = serve(workspace, workspace.keep(Origin(script)))
-    with Peer.connect(web) as peer:
-        for index in range(5):
-            head = peer.exchange(request(target=f"/{index}"))
-            assert head.status == 502 or head.body != f"/{index - 1}".encode(), "the answer to the one before"
-    assert said.is_set()
-
-
 def test_no_content_has_no_length_and_a_nominated_date_is_replaced(workspace):
     answers = [b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n",
                b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: date\r\nDate: Sat, 01 Jan 2000 00:00:00 GMT\r\n\r\n"]
