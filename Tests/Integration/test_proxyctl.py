@@ -159,6 +159,13 @@ def test_contexts(workspace):
     assert "one" in run_proxyctl(*options, "context", "use", "on", code=1).err
 
 
+@pytest.mark.parametrize("text, place", [("contexts: [\n", ":2:1:"), ("contexts: 5\n", ":1:11:"), ("hello\n", "config.yaml:")])
+def test_a_broken_contexts_file_is_named(workspace, text, place):
+    config = workspace.write("config.yaml", text)
+    error = run_proxyctl("--config", config, "status", code=1).err
+    assert place in error and "configuration" not in error
+
+
 def test_a_server_that_is_not_there_is_exit_8(workspace):
     ca = workspace.write("ca.pem", "")
     assert run_proxyctl("status", code=1).err  # no contexts file at all

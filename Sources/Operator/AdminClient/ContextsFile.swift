@@ -61,12 +61,21 @@ package struct ContextsFile: Sendable, Equatable {
     /// Reads contexts from the octets of a file.
     package init(path: String, octets: [UInt8]) throws {
         self.path = path
-        let root = try readYAML(octets, file: path)
-        for entry in root.entries ?? [] {
+        let root: ConfigurationNode
+        do throws(ConfigurationProblems) {
+            root = try readYAML(octets, file: path)
+        } catch {
+            throw Fault(error.problems.first?.description ?? "\(path): not YAML")
+        }
+        guard let entries = root.entries else { throw Fault("\(path): not a map of contexts") }
+        for entry in entries {
             switch entry.key {
             case "current": current = entry.value.text
             case "contexts":
-                for item in entry.value.items ?? [] {
+                guard let items = entry.value.items else {
+                    throw Fault("\(entry.value.place): 'contexts' is a list")
+                }
+                for item in items {
                     contexts.append(try Self.context(of: item))
                 }
             default: throw Fault("\(entry.keyPlace): unknown field '\(entry.key)'")
