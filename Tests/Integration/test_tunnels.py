@@ -67,6 +67,19 @@ def test_octets_sent_before_the_101_arrive_after_it(workspace):
         assert peer.read_exactly(5) == b"early"
 
 
+def test_a_101_is_hidden_as_any_response(workspace):
+    def script(peer, origin):
+        peer.read_head()
+        peer.send(SWITCH.replace(b"Server:", b"Set-Cookie: a=1; Domain=127.0.0.1\r\nServer:"))
+        peer.read_to_end()
+
+    _, web = serve(workspace, workspace.keep(Origin(script)))
+    with Peer.connect(web) as peer:
+        peer.send(ask())
+        head = peer.read_head()
+        assert head.status == 101 and head.get("set-cookie").startswith("a=1") and "127.0.0.1" not in head.get("set-cookie")
+
+
 def test_each_side_may_end_alone(workspace):
     def script(peer, origin):
         peer.read_head()

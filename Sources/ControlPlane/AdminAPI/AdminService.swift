@@ -378,9 +378,10 @@ package struct AdminService: Sendable {
     ) async throws -> AdminAnswer {
         switch outcome {
         case .created(let version):
-            if let signed = SignedManifest(version, manifest) {
-                fleet.headChanged(to: signed)
+            guard let signed = SignedManifest(version, manifest) else {
+                throw StoreError.corrupt("manifest of version \(version.number)")
             }
+            fleet.headChanged(to: signed)
             // The version is made: that its difference cannot be told now must not look like a failure.
             // It can be asked for again.
             let changes = try? await changes(from: version.parent ?? 0, to: resources)

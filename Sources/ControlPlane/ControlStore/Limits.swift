@@ -22,7 +22,7 @@ package enum StoreLimits {
     static let checkedBytesMax = 256 << 20
     /// Entries of a manifest that is read back: far above any fleet's; more means damage.
     static let manifestEntriesMax = 1 << 22
-    /// Manifests that are kept decoded: the head, the one before, and those that are compared with them; about
-    /// 100 octets for each resource.
-    static let cachedManifestsMax = 4
+    /// Manifests that are kept decoded: the head, what is compared with it, and what nodes that are behind serve,
+    /// as bases of deltas; about 100 octets for each resource.
+    static let cachedManifestsMax = 16
 }

@@ -31,9 +31,9 @@ struct EncodedOffer: Sendable {
     /// Of the frame and of the chunks.
     let correlation: UInt32
 
-    /// The head whole, or as a delta to `base` with the contents that the base lacks.
-    init(_ version: SignedManifest, base: Manifest?, contents: [[UInt8]] = []) {
-        let encoding = OfferEncoding(version, base: base, contents: contents)
+    /// The head whole, or as a delta with the contents that its base lacks.
+    init(_ version: SignedManifest, delta: ManifestDelta?, contents: [[UInt8]] = []) {
+        let encoding = OfferEncoding(version, delta: delta, contents: contents)
         frame = ByteBuffer(bytes: encoding.frame.encoded())
         chunks = encoding.chunks.map(ChunkPayload.init)
         correlation = encoding.frame.correlation

@@ -78,9 +78,6 @@ enum Limits {
     /// Encoded offers kept: one per base that some node serves.
     static let encodedOfferCountMax = 32
 
-    /// Manifests kept as bases.
-    static let manifestCountMax = 16
-
     /// Octets of contents after which a session reads no more of what its node asked for until these are written.
     ///
     /// Four chunks keep a link busy while the next are read; with the last content, one session holds

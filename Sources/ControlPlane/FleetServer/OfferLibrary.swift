@@ -22,8 +22,6 @@ actor OfferLibrary {
     private let store: any FleetStore
     private var offers: [OfferKey: Task<EncodedOffer?, any Error>] = [:]
     private var offerOrder: [OfferKey] = []
-    private var manifests: [Digest: Manifest] = [:]
-    private var manifestOrder: [Digest] = []
     private var chunks: [[Digest]: Task<ContentChunks?, any Error>] = [:]
     private var chunkOrder: [(key: [Digest], bytes: Int)] = []
 
@@ -36,13 +34,12 @@ actor OfferLibrary {
     /// - Returns: `nil` if no version has that base.
     /// - Throws: What the store throws; the next caller tries again.
     func offer(_ version: SignedManifest, base: Digest?) async throws -> EncodedOffer? {
-        keep(version.manifest)
         let key = OfferKey(version: Holding(version.head), base: base)
         if let known = offers[key] { return try await known.value }
         let task = Task { () throws -> EncodedOffer? in
-            guard let base else { return EncodedOffer(version, base: nil) }
-            guard let manifest = try await manifest(base) else { return nil }
-            return await encode(version, manifest, try await newContents(version, manifest))
+            guard let base else { return EncodedOffer(version, delta: nil) }
+            guard let manifest = try await store.manifest(base) else { return nil }
+            return try await encode(version, over: manifest)
         }
         offers[key] = task
         offerOrder.append(key)
@@ -90,29 +87,21 @@ actor OfferLibrary {
         }
     }
 
-    private func manifest(_ digest: Digest) async throws -> Manifest? {
-        if let known = manifests[digest] { return known }
-        guard let manifest = try await store.manifest(digest) else { return nil }
-        keep(manifest)
-        return manifest
-    }
-
     @concurrent
     private nonisolated func encode(
         _ version: SignedManifest,
-        _ base: Manifest,
-        _ contents: [[UInt8]]
-    ) async -> EncodedOffer {
-        EncodedOffer(version, base: base, contents: contents)
+        over base: Manifest
+    ) async throws -> EncodedOffer {
+        let delta = ManifestDelta(from: base, to: version.manifest)
+        return EncodedOffer(version, delta: delta, contents: try await newContents(delta, base))
     }
 
     /// The contents that the base lacks, if they are few enough to go with a delta.
-    @concurrent
     private nonisolated func newContents(
-        _ version: SignedManifest,
+        _ delta: ManifestDelta,
         _ base: Manifest
     ) async throws -> [[UInt8]] {
-        let entries = ManifestDelta(from: base, to: version.manifest).insertions
+        let entries = delta.insertions
         let (countMax, bytesMax) = (
             FleetProtocol.Limits.deltaContentCountMax, FleetProtocol.Limits.deltaContentBytesMax
         )
@@ -121,14 +110,6 @@ actor OfferLibrary {
         let contents = try await store.leadingBlobs(Array(digests), bytesMax: bytesMax + 1)
         let isWhole = contents.count == digests.count
         return isWhole && contents.reduce(0, { $0 + $1.count }) <= bytesMax ? contents : []
-    }
-
-    private func keep(_ manifest: Manifest) {
-        guard manifests.updateValue(manifest, forKey: manifest.digest) == nil else { return }
-        manifestOrder.append(manifest.digest)
-        if manifestOrder.count > Limits.manifestCountMax {
-            manifests[manifestOrder.removeFirst()] = nil
-        }
     }
 
     /// Forgets the oldest chunks over the limit; nodes that are being sent them keep them.

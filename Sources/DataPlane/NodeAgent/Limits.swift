@@ -1,8 +1,5 @@
 /// Bounds of the node's agent, each with its reason.
 package enum Limits {
-    /// How far the workbench stands back for a processor: versions are compiled beside the workers, and what serves
-    /// requests comes first.
-    static let workbenchNiceness: Int32 = 5
     /// How long a connection to the control plane may take, TLS included.
     static let connectSeconds: Int64 = 10
     /// First and longest time between two attempts to reach the control plane: a restart of it goes unnoticed

@@ -21,7 +21,7 @@ final class Workbench: Sendable {
         self.home = home
         self.loop = loop
         mailbox = loop.value.mailbox
-        thread = try Thread.start(name: "workbench", niceness: Limits.workbenchNiceness) {
+        thread = try Thread.start(name: "workbench", isBackground: true) {
             loop.value.run()
         }
     }

@@ -208,12 +208,13 @@ struct BodyRelay {
     ) throws(HTTP1Error) {
         let start = ready
         let trailers = trailers ?? Trailers()
-        var kept: [UInt8] = [0x30, 0x0D, 0x0A]  // the last chunk
+        var kept: [UInt8] = []
         let length = try buffer.withReadable { octets throws(HTTP1Error) -> Int? in
             let section = octets.extracting(start...)
             guard let length = try trailers.section.decode(section, limits: limits) else {
                 return nil
             }
+            kept = [0x30, 0x0D, 0x0A]  // the last chunk
             let lines = trailers.section.fields.lines
             for index in 0..<lines.count {
                 let line = lines[index]

@@ -77,11 +77,7 @@ extension Exchange {
     /// The endpoint's deadline has passed.
     func originDeadlinePassed(_ origin: OriginConnection) {
         // It has said all that the client can take: that one's own deadline counts.
-        let isRelaying = phase == .delivering || phase == .tunnelling
-        if isRelaying,
-            responseBody.ready > 0 || pipe != nil && pipe?.count != 0
-                || phase == .delivering && responseBody.isComplete
-        {
+        if phase.isRelaying, responseBody.ready > 0 || (pipe?.count ?? 0) > 0 {
             return origin.setDeadline(after: origin.upstream.limits.idle)
         }
         if phase == .tunnelling { return endTunnel() }
@@ -118,11 +114,7 @@ extension Exchange {
     /// The connection to the endpoint has failed: sends the request again where that is safe.
     func originFailed(_ failure: ExchangeError) {
         let isReused = origin?.isReused ?? false
-        if let origin {
-            origin.exchange = nil
-            self.origin = nil
-            origin.close()
-        }
+        closeOrigin()
         let mayRetry =
             failure.retry == .ifConnectionReused && isReused && !isRetried && isRequestRetained
             && phase == .forwarding && responseBuffer.isEmpty && request.method.isIdempotent
@@ -136,13 +128,9 @@ extension Exchange {
     /// Answers with the error's status, or cuts the connection when a response is under way.
     func fail(_ failure: ExchangeError) {
         guard let client, phase != .idle else { return }
-        if let origin {
-            origin.exchange = nil
-            self.origin = nil
-            origin.close()
-        }
+        closeOrigin()
         if error == nil { error = failure }
-        guard phase != .delivering, phase != .tunnelling, !hasPartialInterim else {
+        guard !phase.isRelaying, !hasPartialInterim else {
             let isEndVisible = phase != .tunnelling && isEndVisible
             log(isCut: true)
             end()
@@ -167,8 +155,7 @@ extension Exchange {
     ///
     /// - Returns: Whether the response may end so.
     func responseEnded() -> Bool {
-        let isRelaying = phase == .delivering || phase == .tunnelling
-        if isRelaying, responseBody.close(&responseBuffer) { return true }
+        if phase.isRelaying, responseBody.close(&responseBuffer) { return true }
         let hasBegun = phase == .delivering || !responseBuffer.isEmpty
         originFailed(
             hasBegun
@@ -192,9 +179,8 @@ extension Exchange {
     /// Frames what has come of the request's content; `false` when it is broken or too much.
     func advanceRequest(_ client: ClientConnection, _ listener: ListenerTable) -> Bool {
         do throws(HTTP1Error) {
-            let isTrusted = client.isTrusted
             try requestBody.advance(&client.buffer, limits: listener.limits) { line, _ in
-                reachesEndpoint(line, isTrusted: isTrusted)
+                reachesEndpoint(line, isTrusted: client.isTrusted)
             }
         } catch {
             self.error = ExchangeError(.httpRequestError, .downstream)
@@ -213,11 +199,7 @@ extension Exchange {
 
     /// The content of the request is at fault: the endpoint never gets its end.
     private func failRequestContent(status: UInt16) {
-        if let origin {
-            origin.exchange = nil
-            self.origin = nil
-            origin.close()
-        }
+        closeOrigin()
         guard phase != .delivering, !hasPartialInterim, let client else { return abandon() }
         worker.pool.reclaim(&responseBuffer)
         responseBody = BodyRelay()

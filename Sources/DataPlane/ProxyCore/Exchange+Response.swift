@@ -89,18 +89,26 @@ extension Exchange {
     func composeSwitchingHead(
         _ octets: Span<UInt8>,
         _ upgrade: HTTP1.FieldLine,
-        headBytes: Int,
         _ tables: WorkerTables,
         into head: inout Buffer
     ) {
         appendStatusLine(octets, to: &head)
-        let lines = response.fields.lines
-        for index in 0..<lines.count where reachesClient(lines[index], octets, tables) {
-            append(lines[index], octets, to: &head)
-        }
+        appendLines(octets, tables, to: &head)
         head.append("connection: upgrade\r\n" as StaticString)
         append(upgrade, octets, to: &head)
         head.append("\r\n" as StaticString)
+    }
+
+    /// The lines of an interim response that go on, with public names.
+    private func appendLines(_ octets: Span<UInt8>, _ tables: WorkerTables, to head: inout Buffer) {
+        let lines = response.fields.lines
+        for index in 0..<lines.count where reachesClient(lines[index], octets, tables) {
+            if concernsNames(lines[index].name, tables) {
+                appendWithPublicNames(lines[index], octets, to: &head)
+            } else {
+                append(lines[index], octets, to: &head)
+            }
+        }
     }
 
     private func append(_ line: HTTP1.FieldLine, _ octets: Span<UInt8>, to head: inout Buffer) {
@@ -218,10 +226,7 @@ extension Exchange {
         worker.scratch.clear()
         responseBuffer.withReadable { octets in
             appendStatusLine(octets, to: &worker.scratch)
-            let lines = response.fields.lines
-            for index in 0..<lines.count where reachesClient(lines[index], octets, tables) {
-                append(lines[index], octets, to: &worker.scratch)
-            }
+            appendLines(octets, tables, to: &worker.scratch)
             worker.scratch.append("\r\n" as StaticString)
         }
         responseBuffer.consume(headBytes)

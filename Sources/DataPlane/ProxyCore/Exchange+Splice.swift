@@ -63,16 +63,11 @@ extension Exchange {
             client.awaitWriting(totalDeadline)
             return false
         }
-        switch client.socket.splice(from: pipe.pipe, count: pipe.count) {
+        let held = pipe.count
+        switch client.socket.splice(from: pipe.pipe, count: held) {
         case .octets(let count):
             pipe.count -= count
-            sentBytes += UInt64(count)
-            guard pipe.count == 0 else {
-                client.awaitWriting(totalDeadline)
-                return false
-            }
-            client.octetsTaken(totalDeadline)
-            return true
+            return clientTook(client, count, of: held)
         case .failed:
             abandon()
             return false

@@ -89,18 +89,13 @@ extension Exchange {
         }
         worker.scratch.clear()
         responseBuffer.withReadable { octets in
-            composeSwitchingHead(
-                octets,
-                upgrade,
-                headBytes: headBytes,
-                tables,
-                into: &worker.scratch
-            )
+            composeSwitchingHead(octets, upgrade, tables, into: &worker.scratch)
         }
         responseBuffer.consume(headBytes)
         dropSentRequest(client)
         status = 101
         phase = .tunnelling
+        worker.metrics.add(.tunnelsOpen)
         isClientPersistent = false
         totalDeadline = .never
         client.clearDeadline()
@@ -113,7 +108,6 @@ extension Exchange {
         responseHeadBytes += worker.scratch.count
         responseBody.prepended(worker.scratch.count)
         origin.setDeadline(after: origin.upstream.limits.idle)
-        worker.metrics.add(.tunnelsOpen)
         pumpRequest(client, origin)
         return self.origin === origin
     }
@@ -138,11 +132,7 @@ extension Exchange {
     /// Both sides have ended, or nothing has moved for too long: closes both connections.
     func endTunnel() {
         guard let client else { return }
-        if let origin {
-            origin.exchange = nil
-            self.origin = nil
-            origin.close()
-        }
+        closeOrigin()
         log(isCut: false)
         end()
         client.close(isReset: false)

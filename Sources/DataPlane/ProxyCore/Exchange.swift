@@ -95,6 +95,9 @@ final class Exchange {
         case delivering
         /// The protocol was switched: octets go both ways as they are.
         case tunnelling
+
+        /// Whether octets of a final response, or of a tunnel, are on their way to the client.
+        var isRelaying: Bool { self == .delivering || self == .tunnelling }
     }
 
     init(worker: Worker) {
@@ -252,7 +255,7 @@ final class Exchange {
 
     /// Moves the request from the client to the endpoint as far as both are ready.
     func pumpRequest(_ client: ClientConnection, _ origin: OriginConnection) {
-        guard phase == .forwarding || phase == .delivering || phase == .tunnelling else { return }
+        guard phase == .forwarding || phase.isRelaying else { return }
         defer { restTunnel(client) }
         var reads = 0
         while true {
@@ -261,22 +264,24 @@ final class Exchange {
                 continue
             }
             if requestBody.isComplete { return requestIsSent(origin) }
-            guard client.socket.canRead else {
-                // It is not the endpoint that is waited for.
-                if phase == .forwarding { origin.setDeadline(after: .max) }
-                return client.awaitContent()
-            }
+            guard client.socket.canRead else { return awaitRequest(client, origin) }
             reads += 1
             if reads > Limits.readsPerTick { return client.continueLater() }
             dropSentRequest(client)
             switch client.fill() {
             case .octets: client.contentCame(totalDeadline)
-            case .wait, .full: return client.awaitContent()
+            case .wait, .full: return awaitRequest(client, origin)
             case .end: return requestEnded(client, origin)
             }
             guard let listener, advanceRequest(client, listener) else { return }
             if phase == .tunnelling { origin.setDeadline(after: origin.upstream.limits.idle) }
         }
+    }
+
+    /// The client has not sent all of the request: it is not the endpoint that is waited for.
+    private func awaitRequest(_ client: ClientConnection, _ origin: OriginConnection) {
+        if phase == .forwarding { origin.setDeadline(after: .max) }
+        client.awaitContent()
     }
 
     /// The endpoint has the whole request: from now on its answer is awaited.
@@ -430,17 +435,22 @@ final class Exchange {
         case .octets(let count):
             responseBuffer.consume(count)
             responseBody.sent(count)
-            sentBytes += UInt64(count)
-            guard count == ready else {
-                client.awaitWriting(totalDeadline)
-                return false
-            }
-            client.octetsTaken(totalDeadline)
-            return true
+            return clientTook(client, count, of: ready)
         case .failed:
             abandon()
             return false
         }
+    }
+
+    /// Notes how much of what was written to the client it has taken; `false` when it takes no more for now.
+    func clientTook(_ client: ClientConnection, _ count: Int, of written: Int) -> Bool {
+        sentBytes += UInt64(count)
+        guard count == written else {
+            client.awaitWriting(totalDeadline)
+            return false
+        }
+        client.octetsTaken(totalDeadline)
+        return true
     }
 
     /// The response is with the client: settles what becomes of both connections.
@@ -528,14 +538,18 @@ final class Exchange {
         worker.spare(self)
     }
 
+    /// Closes the connection to the endpoint, if there is one.
+    func closeOrigin() {
+        guard let origin else { return }
+        origin.exchange = nil
+        self.origin = nil
+        origin.close()
+    }
+
     /// Nobody waits for the response any more, or it cannot be completed: closes both connections.
     func abandon() {
         guard phase != .idle, let client else { return }
-        if let origin {
-            origin.exchange = nil
-            self.origin = nil
-            origin.close()
-        }
+        closeOrigin()
         if started != .never, phase != .receiving { log(isCut: true) }
         end()
         client.close(isReset: false)

@@ -12,13 +12,10 @@ enum Limits {
     static let acceptPauseNanoseconds: UInt64 = 50_000_000
     /// Content that is still to come from which on it goes through a pipe: below, copying costs less than the calls.
     static let spliceBytesMin = 64 * 1024
-    /// What a pipe is asked to hold; 16 of them are the system's usual limit for one user without privileges.
+    /// What a pipe is asked to hold; the system gives a user without privileges 64 MiB in all, and then smaller ones.
     static let pipeBytes = 256 * 1024
     /// Pipes that are kept for other exchanges, two descriptors each, until they have not been needed for a second.
     static let sparedPipes = 32
-    /// How far the activator stands back for a processor: tables of a version are built beside the workers, and what
-    /// serves requests comes first.
-    static let activatorNiceness: Int32 = 5
     /// Reads in one direction of one exchange in one tick; then others get their turn.
     static let readsPerTick = 16
     /// The queue of connections that the kernel has established and nobody has accepted.

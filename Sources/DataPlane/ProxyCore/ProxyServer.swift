@@ -78,7 +78,7 @@ package final class ProxyServer: Sendable {
         let (activator, loop) = (activator, controlLoop)
         let thread = try Thread.start(
             name: "activator",
-            niceness: Limits.activatorNiceness
+            isBackground: true
         ) {
             activator.value.start()
             loop.value.run()

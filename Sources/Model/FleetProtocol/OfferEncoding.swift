@@ -9,25 +9,25 @@ package struct OfferEncoding: Sendable {
     /// frame's correlation.
     package let chunks: [[UInt8]]
 
-    /// The head whole, or as a delta to `base`; whole too where the delta would be more than a node takes.
+    /// The head whole, or as a delta; whole too where the delta would be more than a node takes.
     ///
     /// - Parameters:
     ///   - version: The head.
-    ///   - base: What the nodes serve.
+    ///   - delta: From what the nodes serve to the head.
     ///   - contents: Contents that the base lacks, to go with a delta: at most `Limits.deltaContentCountMax` of
     ///     `Limits.deltaContentBytesMax` octets.
-    package init(_ version: SignedManifest, base: Manifest?, contents: [[UInt8]] = []) {
-        self.init(version, base: base, contents, operationCountMax: Limits.manifestEntryCountMax)
+    package init(_ version: SignedManifest, delta: ManifestDelta?, contents: [[UInt8]] = []) {
+        self.init(version, delta, contents, operationCountMax: Limits.manifestEntryCountMax)
     }
 
     init(
         _ version: SignedManifest,
-        base: Manifest?,
+        _ delta: ManifestDelta?,
         _ contents: [[UInt8]] = [],
         operationCountMax: Int
     ) {
         let (message, octets) =
-            base.flatMap { Self.delta(version, $0, contents, operationCountMax) }
+            delta.flatMap { Self.delta(version, $0, contents, operationCountMax) }
             ?? Self.whole(version)
         // The upper half of the numbers is the control plane's, the lower is the nodes'.
         let number = UInt32(truncatingIfNeeded: version.head.version)
@@ -53,15 +53,15 @@ package struct OfferEncoding: Sendable {
     /// The delta, and the octets that have to follow it in chunks; `nil` if a node would refuse it.
     private static func delta(
         _ version: SignedManifest,
-        _ base: Manifest,
+        _ delta: ManifestDelta,
         _ contents: [[UInt8]],
         _ operationCountMax: Int
     ) -> (FleetMessage, [UInt8]?)? {
         var message = WireManifestDelta()
         message.head = version.head.message
         message.contents = contents.map(wireOctets)
-        message.baseDigest = wireOctets(base.digest.octets)
-        let operations = WireDeltaOperations(ManifestDelta(from: base, to: version.manifest))
+        message.baseDigest = wireOctets(delta.base.octets)
+        let operations = WireDeltaOperations(delta)
         guard operations.operations.count <= operationCountMax else { return nil }
         let octets = serialise(operations)
         guard octets.count <= Limits.manifestBytesMax else { return nil }

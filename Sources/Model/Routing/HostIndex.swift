@@ -11,8 +11,6 @@ struct HostIndex: Sendable {
         var kind: Kind
         /// The name or, of a wildcard, what follows its `*.`, within `text`.
         var name: OctetRange
-        /// The hash of the name.
-        var hash: UInt64
         /// The longest wildcard that also holds, or 0; -1 for any host.
         var parent: Int32 = -1
         /// The first route without a path condition, or -1.
@@ -22,7 +20,9 @@ struct HostIndex: Sendable {
         var depthMax: Int32 = -1
     }
 
-    private var nodes = [Node(kind: .any, name: OctetRange(), hash: 0)]
+    private var nodes = [Node(kind: .any, name: OctetRange())]
+    /// The hash of each; only building needs them.
+    private var hashes: [UInt64] = [0]
     private var text: [UInt8] = []
     private var exact = HashIndex()
     private var wildcards = HashIndex()
@@ -48,14 +48,14 @@ struct HostIndex: Sendable {
         nodes.append(
             Node(
                 kind: isExact ? .exact : .wildcard,
-                name: OctetRange(start, text.count),
-                hash: hash
+                name: OctetRange(start, text.count)
             )
         )
+        hashes.append(hash)
         if isExact {
-            exact.insert(node, hash) { nodes[$0].hash }
+            exact.insert(node, hash) { hashes[$0] }
         } else {
-            wildcards.insert(node, hash) { nodes[$0].hash }
+            wildcards.insert(node, hash) { hashes[$0] }
         }
         return node
     }
@@ -71,45 +71,31 @@ struct HostIndex: Sendable {
         if nodes[node].anyPath < 0 { nodes[node].anyPath = Int32(route) }
     }
 
-    /// Finds every node's parent, when all patterns are in.
-    mutating func linkParents() {
+    /// Finds every node's parent and gives back what only building needed, when all patterns are in.
+    mutating func finish() {
+        hashes = []
         let names = text
         for node in nodes.indices.dropFirst() {
-            let parent = findWildcard(names.span, nodes[node].name.indices).number
-            nodes[node].parent = Int32(parent)
+            nodes[node].parent = Int32(findWildcard(names.span, nodes[node].name.indices))
         }
     }
 
     // MARK: Looking up
 
-    /// A node that was found, with the hash of its name.
-    ///
-    /// The hash is that of the request's own octets: a search for its path can begin before the processor has the
-    /// node from memory.
-    struct Found {
-        let number: Int
-        let hash: UInt64
-        static let any = Found(number: 0, hash: 0)
-    }
-
     /// The most specific node that holds for a host.
-    func find(_ host: Span<UInt8>) -> Found {
+    func find(_ host: Span<UInt8>) -> Int {
         var end = host.count
         if end > 0, host[end - 1] == 0x2e { end -= 1 }
-        guard end > 0 else { return .any }
-        let hash = Self.hash(host, 0..<end)
-        if let node = find(exact, host, 0..<end, hash) { return Found(number: node, hash: hash) }
+        guard end > 0 else { return 0 }
+        if let node = find(exact, host, 0..<end, Self.hash(host, 0..<end)) { return node }
         return findWildcard(host, 0..<end)
     }
 
     /// The less specific node that also holds.
-    func parent(of node: Int) -> Found? {
-        let parent = Int(nodes[node].parent)
-        return parent < 0 ? nil : Found(number: parent, hash: nodes[parent].hash)
+    func parent(of node: Int) -> Int? {
+        let parent = nodes[node].parent
+        return parent < 0 ? nil : Int(parent)
     }
-
-    /// The hash of a node's name.
-    func hash(of node: Int) -> UInt64 { nodes[node].hash }
 
     /// The first route without a path condition.
     func anyPath(of node: Int) -> Int? {
@@ -132,19 +118,16 @@ struct HostIndex: Sendable {
         }
     }
 
-    /// The longest wildcard that holds for a host, or any host: one whose name follows a dot in it.
-    private func findWildcard(_ host: Span<UInt8>, _ range: Range<Int>) -> Found {
-        guard !wildcards.isEmpty, host[range.lowerBound] != 0x5b else { return .any }
+    /// The longest wildcard that holds for a host, or 0: one whose name follows a dot in it.
+    private func findWildcard(_ host: Span<UInt8>, _ range: Range<Int>) -> Int {
+        guard !wildcards.isEmpty, host[range.lowerBound] != 0x5b else { return 0 }
         var index = range.lowerBound
         while true {
             let dot = host.firstIndex(of: 0x2e, from: index, to: range.upperBound)
-            guard dot + 1 < range.upperBound else { return .any }
+            guard dot + 1 < range.upperBound else { return 0 }
             index = dot + 1
             let suffix = index..<range.upperBound
-            let hash = Self.hash(host, suffix)
-            if let node = find(wildcards, host, suffix, hash) {
-                return Found(number: node, hash: hash)
-            }
+            if let node = find(wildcards, host, suffix, Self.hash(host, suffix)) { return node }
         }
     }
 

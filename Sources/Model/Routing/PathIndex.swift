@@ -27,21 +27,21 @@ struct PathIndex: Sendable {
     /// - Parameters:
     ///   - path: The pattern, starting with a slash.
     ///   - isExact: Whether the whole path must be equal.
-    ///   - host: The host's node and hash.
+    ///   - host: The host's node.
     ///   - route: The route's number.
     /// - Returns: Number of segments of a prefix.
     @discardableResult
     mutating func insert(
         _ path: String,
         isExact: Bool,
-        host: HostIndex.Found,
+        host: Int,
         route: Int
     ) -> Int {
         let octets = path.utf8.span
         var end = octets.count
         if !isExact, end > 0, octets[end - 1] == 0x2f { end -= 1 }
         let pattern = octets.extracting(0..<end)
-        var hash = Self.seed(host)
+        var hash = Self.seed(host: host)
         var depth = 0
         var index = 0
         while index < end {
@@ -50,13 +50,13 @@ struct PathIndex: Sendable {
             depth += 1
             index = next
         }
-        if find(isExact ? exact : prefixes, pattern, hash, host.number) != nil { return depth }
+        if find(isExact ? exact : prefixes, pattern, hash, host) != nil { return depth }
         let start = text.count
         for index in pattern.indices { text.append(pattern[index]) }
         let node = nodes.count
         nodes.append(
             Node(
-                host: Int32(host.number),
+                host: Int32(host),
                 route: Int32(route),
                 path: OctetRange(start, text.count),
                 isExact: isExact
@@ -82,17 +82,17 @@ struct PathIndex: Sendable {
     ///
     /// - Parameters:
     ///   - path: A normalised path.
-    ///   - host: The host's node and hash.
+    ///   - host: The host's node.
     ///   - depths: Segments of the host's shortest and longest prefix; others are not looked for.
     /// - Returns: The node, or -1.
     func find(
         _ path: Span<UInt8>,
-        host: HostIndex.Found,
+        host: Int,
         depths: (min: Int, max: Int)
     ) -> Int {
         var best = -1
-        var hash = Self.seed(host)
-        if depths.min == 0, let node = find(prefixes, path.extracting(0..<0), hash, host.number) {
+        var hash = Self.seed(host: host)
+        if depths.min == 0, let node = find(prefixes, path.extracting(0..<0), hash, host) {
             best = node
         }
         var depth = 0
@@ -110,14 +110,14 @@ struct PathIndex: Sendable {
                     prefixes,
                     path.extracting(0..<next),
                     hash,
-                    host.number
+                    host
                 )
             {
                 best = node
             }
         }
         guard !exact.isEmpty else { return best }
-        return find(exact, path, hash, host.number) ?? best
+        return find(exact, path, hash, host) ?? best
     }
 
     /// The route of a node.
@@ -146,8 +146,8 @@ struct PathIndex: Sendable {
     }
 
     @inline(__always)
-    private static func seed(_ host: HostIndex.Found) -> UInt64 {
-        HashIndex.mix(host.hash, into: 0x5eed)
+    private static func seed(host: Int) -> UInt64 {
+        HashIndex.mix(UInt64(host), into: 0x5eed)
     }
 
     /// Takes one segment into a hash.

@@ -40,19 +40,18 @@ package final class RouteTable: Sendable {
         for (number, route) in routes {
             for host in route.hosts.map({ $0.map(Optional.some) }) ?? [nil] {
                 let node = hosts.insert(host)
-                let found = HostIndex.Found(number: node, hash: hosts.hash(of: node))
                 switch route.path {
                 case .exact(let path):
-                    paths.insert(path, isExact: true, host: found, route: number)
+                    paths.insert(path, isExact: true, host: node, route: number)
                 case .prefix(let path):
-                    let depth = paths.insert(path, isExact: false, host: found, route: number)
+                    let depth = paths.insert(path, isExact: false, host: node, route: number)
                     hosts.noteDepth(depth, of: node)
                 case nil:
                     hosts.noteAnyPath(number, of: node)
                 }
             }
         }
-        hosts.linkParents()
+        hosts.finish()
         paths.finish()
         self.hosts = hosts
         self.paths = paths
@@ -69,10 +68,10 @@ package final class RouteTable: Sendable {
     package func match(host: Span<UInt8>, path: Span<UInt8>) -> Int? {
         var node = hosts.find(host)
         while true {
-            let found = paths.find(path, host: node, depths: hosts.depths(of: node.number))
+            let found = paths.find(path, host: node, depths: hosts.depths(of: node))
             if found >= 0 { return paths.route(of: found) }
-            if let route = hosts.anyPath(of: node.number) { return route }
-            guard let parent = hosts.parent(of: node.number) else { return nil }
+            if let route = hosts.anyPath(of: node) { return route }
+            guard let parent = hosts.parent(of: node) else { return nil }
             node = parent
         }
     }
@@ -86,18 +85,18 @@ package final class RouteTable: Sendable {
     package func explain(host: Span<UInt8>, path: Span<UInt8>) -> RouteMatch? {
         var node = hosts.find(host)
         while true {
-            let found = paths.find(path, host: node, depths: hosts.depths(of: node.number))
+            let found = paths.find(path, host: node, depths: hosts.depths(of: node))
             if found >= 0 {
                 return RouteMatch(
                     route: paths.route(of: found),
-                    host: hosts.pattern(of: node.number),
+                    host: hosts.pattern(of: node),
                     path: paths.pattern(of: found)
                 )
             }
-            if let route = hosts.anyPath(of: node.number) {
-                return RouteMatch(route: route, host: hosts.pattern(of: node.number), path: nil)
+            if let route = hosts.anyPath(of: node) {
+                return RouteMatch(route: route, host: hosts.pattern(of: node), path: nil)
             }
-            guard let parent = hosts.parent(of: node.number) else { return nil }
+            guard let parent = hosts.parent(of: node) else { return nil }
             node = parent
         }
     }

@@ -21,19 +21,24 @@ package final class Thread: Sendable {
         }
     }
 
+    /// Of threads in the background: about a third of a processor for which another thread waits too.
+    private static let backgroundNiceness: Int32 = 5
+
     /// Starts a thread that runs `body`.
     ///
     /// - Parameters:
     ///   - name: 15 octets are kept.
-    ///   - niceness: How far it stands back behind other threads for a processor, 0 to 19.
+    ///   - isBackground: Whether it stands back behind other threads for a processor: what serves requests comes
+    ///     first.
     ///   - body: Ends the thread with itself.
     /// - Returns: The thread, to wait for.
     /// - Throws: `SystemCallError` when there can be no further thread.
     package static func start(
         name: String,
-        niceness: Int32 = 0,
+        isBackground: Bool = false,
         _ body: @escaping @Sendable () -> Void
     ) throws(SystemCallError) -> Thread {
+        let niceness: Int32 = isBackground ? backgroundNiceness : 0
         var handle = pthread_t()
         // SAFETY: the retain that is made here is taken over by the new thread, or released below.
         let start = unsafe Unmanaged.passRetained(

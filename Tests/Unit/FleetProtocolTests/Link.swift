@@ -211,3 +211,16 @@ struct Link: ~Copyable {
         }
     }
 }
+
+extension OfferEncoding {
+    /// The head for a node that serves `base`.
+    init(
+        _ version: SignedManifest,
+        base: Manifest?,
+        contents: [[UInt8]] = [],
+        operationCountMax: Int = Limits.manifestEntryCountMax
+    ) {
+        let delta = base.map { ManifestDelta(from: $0, to: version.manifest) }
+        self.init(version, delta, contents, operationCountMax: operationCountMax)
+    }
+}

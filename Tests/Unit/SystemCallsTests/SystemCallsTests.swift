@@ -29,6 +29,39 @@ struct SystemCallsTests {
         #expect(SocketAddress("192.0.2.1:1")?.isLoopback == false)
     }
 
+    @Test("A look takes nothing, and octets cross a pipe from one socket to the other")
+    func pipe() throws {
+        let any = try #require(SocketAddress("127.0.0.1:0"))
+        let listener = try bindStreamSocket(any, reusePort: false)
+        try listen(listener.number, backlog: 8)
+        let poller = try Poller(eventCountMax: 8)
+        let client = try connectStream(to: localAddress(listener.number))
+        try poller.addLevelTriggered(listener.number, token: 7)
+        _ = poller.wait(timeoutMilliseconds: 5000)
+        guard case .accepted(let number, _) = accept(listener.number) else {
+            Issue.record("nothing was accepted")
+            return
+        }
+        let server = FileDescriptor(owning: number)
+        let pipe = try Pipe(bytes: 65_536)
+        #expect(peek(server.number) == .wouldBlock)
+        #expect(pipe.fill(from: server.number, count: 10) == .wouldBlock)
+        let word: [UInt8] = [1, 2, 3]
+        #expect(send(client.number, word.span) == .count(3))
+        try poller.addLevelTriggered(server.number, token: 8)
+        _ = poller.wait(timeoutMilliseconds: 5000)
+        #expect(peek(server.number) == .count(1))
+        #expect(pipe.fill(from: server.number, count: 2) == .count(2))
+        #expect(peek(server.number) == .count(1))
+        #expect(pipe.drain(to: server.number, count: 2) == .count(2))
+        try poller.addLevelTriggered(client.number, token: 9)
+        _ = poller.wait(timeoutMilliseconds: 5000)
+        var buffer = [UInt8](repeating: 0, count: 8)
+        var span = buffer.mutableSpan
+        #expect(receive(client.number, into: &span) == .count(2))
+        #expect(buffer[0] == 1 && buffer[1] == 2)
+    }
+
     @Test("Octets cross a connection, and the end of the stream reads as zero octets")
     func connection() throws {
         let any = try #require(SocketAddress("127.0.0.1:0"))
