@@ -204,8 +204,9 @@ let dataPlane = [
         "Sources/DataPlane",
         "ProxyCore",
         [
-            "SystemCalls", "Bytes", "Structures", "Telemetry", "HTTPSemantics", "HTTP1",
-            "FleetModel", "Routing", "SnapshotCompiler", "EventLoop", "Transport", "Upstreams",
+            "SystemCalls", "Cryptography", "Bytes", "Structures", "Telemetry", "HTTPSemantics",
+            "HTTP1", "HTTP2", "FleetModel", "Routing", "SnapshotCompiler", "EventLoop", "Transport",
+            "Upstreams",
         ]
     ),
     Part(

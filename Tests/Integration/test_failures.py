@@ -56,7 +56,6 @@ BAD_REQUESTS = {
     "encoded NUL": (b"GET /a%00b HTTP/1.1\r\nHost: a\r\n\r\n", {400}),
     "broken encoding": (b"GET /a%2 HTTP/1.1\r\nHost: a\r\n\r\n", {400}),
     "climbing path": (b"GET /../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n", {400, 200}),
-    "HTTP/2 preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {505}),
     "TLS": (bytes.fromhex("16030100a5010000a10303") + b"\r\n\r\n", {400}),
 }
 

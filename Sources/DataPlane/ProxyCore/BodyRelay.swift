@@ -38,6 +38,8 @@ struct BodyRelay {
     /// A trailer section that is being read; apart, so that a relay is small.
     private final class Trailers {
         var section = TrailerSection()
+        /// The lines that go on, where the message does not leave chunked.
+        var lines: [UInt8] = []
     }
 
     /// The relay of a message without content.
@@ -47,9 +49,15 @@ struct BodyRelay {
     ///
     /// - Parameters:
     ///   - framing: How the content ends where it comes from.
+    ///   - isMarked: Whether its end is marked outside of the octets, as HTTP/2 does, which has also counted them.
     ///   - isChunkedOut: Whether it leaves in the chunked coding; otherwise as it is.
-    init(_ framing: BodyFraming, isChunkedOut: Bool) {
+    init(_ framing: BodyFraming, isMarked: Bool = false, isChunkedOut: Bool) {
         self.isChunkedOut = isChunkedOut
+        if isMarked, !framing.isEmpty {
+            source = .untilClose
+            isComplete = false
+            return
+        }
         switch framing {
         case .none, .tunnel, .length(0): break
         case .length(let count): source = .length(count)
@@ -57,6 +65,11 @@ struct BodyRelay {
         case .untilClose: source = .untilClose
         }
         isComplete = framing.isEmpty
+    }
+
+    /// Has the content leave without a coding of ours; call it before there is any.
+    mutating func leavePlain() {
+        isChunkedOut = false
     }
 
     /// Looks at what was received behind the octets that are ready; call it when none are.
@@ -99,19 +112,36 @@ struct BodyRelay {
         }
     }
 
-    /// The sender has closed the connection.
+    /// The sender has ended its side.
     ///
-    /// - Parameter buffer: Holds the octets that are ready; the end of the message may be added.
+    /// - Parameters:
+    ///   - buffer: Holds the octets that are ready; the end of the message may be added, with the trailer section.
+    ///   - section: The trailer section with its empty line; empty without one.
+    ///   - limits: Bounds of trailers.
+    ///   - keepsTrailer: Whether a field of the trailer section goes on, if it may stand there.
     /// - Returns: Whether the message may end so.
-    mutating func close(_ buffer: inout Buffer) -> Bool {
+    /// - Throws: `HTTP1Error` when the trailer section is broken.
+    mutating func close(
+        _ buffer: inout Buffer,
+        trailers section: [UInt8],
+        limits: HTTP1Limits,
+        keepsTrailer: (FieldLine, Span<UInt8>) -> Bool
+    ) throws(HTTP1Error) -> Bool {
         guard case .untilClose = source else { return isComplete }
         isComplete = true
-        if isChunkedOut {
+        if !section.isEmpty {
+            let trailers = trailers ?? Trailers()
+            let kept = try Self.read(section.span, trailers, limits, keepsTrailer)
+            endWith(kept?.lines ?? [], trailers, &buffer)
+        } else if isChunkedOut {
             buffer.append(ChunkedEncoder.end)
             ready += ChunkedEncoder.end.utf8CodeUnitCount
         }
         return true
     }
+
+    /// The lines of trailer fields that go on, where the message does not leave chunked.
+    var trailerLines: [UInt8] { trailers?.lines ?? [] }
 
     /// A head was put before the octets that are ready.
     ///
@@ -208,33 +238,50 @@ struct BodyRelay {
     ) throws(HTTP1Error) {
         let start = ready
         let trailers = trailers ?? Trailers()
-        var kept: [UInt8] = []
-        let length = try buffer.withReadable { octets throws(HTTP1Error) -> Int? in
-            let section = octets.extracting(start...)
-            guard let length = try trailers.section.decode(section, limits: limits) else {
-                return nil
-            }
-            kept = [0x30, 0x0D, 0x0A]  // the last chunk
-            let lines = trailers.section.fields.lines
-            for index in 0..<lines.count {
-                let line = lines[index]
-                guard !line.isHopByHop, keeps(line, section) else { continue }
-                let next = index + 1 < lines.count ? Int(lines[index + 1].nameOffset) : length - 2
-                kept.append(copying: section.extracting(Int(line.nameOffset)..<next))
-            }
-            return length
+        let kept = try buffer.withReadable { octets throws(HTTP1Error) in
+            try Self.read(octets.extracting(start...), trailers, limits, keeps)
         }
-        guard let length else {
+        guard let kept else {
             self.trailers = trailers
             return
         }
         isComplete = true
-        buffer.remove(start..<start + length)
-        guard isChunkedOut else { return }
-        kept += [0x0D, 0x0A]
-        let fits = buffer.insert(kept.span, at: start)
+        buffer.remove(start..<start + kept.sectionBytes)
+        endWith(kept.lines, trailers, &buffer)
+    }
+
+    /// Reads a trailer section.
+    ///
+    /// - Returns: The lines that go on, and the section's length; `nil` while it is not whole.
+    private static func read(
+        _ section: Span<UInt8>,
+        _ trailers: Trailers,
+        _ limits: HTTP1Limits,
+        _ keeps: (FieldLine, Span<UInt8>) -> Bool
+    ) throws(HTTP1Error) -> (lines: [UInt8], sectionBytes: Int)? {
+        guard let length = try trailers.section.decode(section, limits: limits) else { return nil }
+        var kept: [UInt8] = []
+        let lines = trailers.section.fields.lines
+        for index in 0..<lines.count {
+            let line = lines[index]
+            guard !line.isHopByHop, keeps(line, section) else { continue }
+            let next = index + 1 < lines.count ? Int(lines[index + 1].nameOffset) : length - 2
+            kept.append(copying: section.extracting(Int(line.nameOffset)..<next))
+        }
+        return (kept, length)
+    }
+
+    /// Ends the message with a trailer section; what does not leave chunked keeps the lines for whoever marks its end.
+    private mutating func endWith(_ lines: [UInt8], _ trailers: Trailers, _ buffer: inout Buffer) {
+        guard isChunkedOut else {
+            trailers.lines = lines
+            self.trailers = trailers
+            return
+        }
+        let end: [UInt8] = [0x30, 0x0D, 0x0A] + lines + [0x0D, 0x0A]
+        let fits = buffer.insert(end.span, at: ready)
         precondition(fits, "no room for the trailer section")
-        ready += kept.count
+        ready += end.count
     }
 
     /// Puts chunk framing around the content at the front of the buffer, if it leaves chunked.

@@ -4,32 +4,22 @@ internal import SystemCalls
 internal import Telemetry
 internal import Transport
 
-/// A client's HTTP/1.1 connection: what there is of it between exchanges, and their socket meanwhile.
+/// A client's connection: what there is of it between exchanges of HTTP/1.1, and their socket meanwhile.
 ///
 ///     resting ──octets──▶ exchange ──persists──▶ resting
-///                            │ does not persist
-///                            └──▶ lingering ──client closes, or enough──▶ closed
+///                          │   │ does not persist
+///                          │   └──▶ lingering ──client closes, or enough──▶ closed
+///                          └──the preface of HTTP/2──▶ session ──ended──▶ lingering
 ///
 /// At rest it holds neither a buffer nor an exchange. Confined to its worker's loop.
-final class ClientConnection: EventHandler {
-    let worker: Worker
-    /// The listener's port that accepted it.
-    let port: ListeningPort
-    let peer: SocketAddress
+final class ClientConnection: Client {
     var socket: StreamSocket
-    /// Octets received and not passed on.
-    var buffer = Buffer()
-    /// The exchange that it carries.
-    var exchange: Exchange?
-    var requestCount = 0
+    private(set) var requestCount = 0
     private let share: ListeningPort.ClientShare
-    /// The peer's address as fields and logs show it; made for the first request.
-    private(set) var peerText: [UInt8] = []
-    /// The fields that tell the endpoint of the client, up to the host in Forwarded; made with `peerText`.
-    private(set) var forwardingStart: [UInt8] = []
-    private var registration = Registration.none
     private var lingerOctetsLeft = 0
     private var isLingering = false
+    /// What serves the connection once it has turned out to speak HTTP/2.
+    private var session: ClientSession?
 
     init(
         worker: Worker,
@@ -38,11 +28,9 @@ final class ClientConnection: EventHandler {
         _ descriptor: consuming FileDescriptor,
         _ peer: SocketAddress
     ) {
-        self.worker = worker
-        self.port = port
         self.share = share
-        self.peer = peer
         socket = StreamSocket(owning: descriptor, isConnected: true)
+        super.init(worker: worker, port: port, peer: peer, framesContent: false)
     }
 
     /// Joins the loop.
@@ -51,30 +39,34 @@ final class ClientConnection: EventHandler {
         setDeadline(worker.loop.now.advanced(by: port.table.idleNanoseconds))
     }
 
-    /// Whether the connection may carry another request after this one.
-    var mayPersist: Bool {
+    override var canRead: Bool { socket.canRead }
+    override var canWrite: Bool { socket.canWrite }
+    override var isBroken: Bool { socket.isBroken }
+    override var hasFailed: Bool { socket.hasFailed }
+
+    override var mayPersist: Bool {
         !worker.isDraining && !port.isClosing && requestCount < port.table.requestsMax
     }
 
-    /// Whether what the peer says of others is believed.
-    var isTrusted: Bool { port.table.trusts(peer) }
-
     // MARK: Events
 
-    func ready(_ readiness: Readiness) {
+    override func ready(_ readiness: Readiness) {
         socket.note(readiness)
         if let exchange { return exchange.clientReady(self) }
+        if let session { return session.ready() }
         if isLingering { return linger() }
         if socket.canRead { beginExchange() }
     }
 
-    func resume() {
+    override func resume() {
         if let exchange { return exchange.resume(self) }
+        if let session { return session.resume() }
         if !isLingering, !buffer.isEmpty || socket.canRead { beginExchange() }
     }
 
-    func deadlinePassed() {
+    override func deadlinePassed() {
         if let exchange { return exchange.clientDeadlinePassed() }
+        if let session { return session.deadlinePassed() }
         close(isReset: false)
     }
 
@@ -92,27 +84,11 @@ final class ClientConnection: EventHandler {
         exchange.begin(self)
     }
 
-    private func describePeer() {
-        peerText = Array(peer.addressText.utf8)
-        forwardingStart = Array("x-forwarded-for: ".utf8)
-        forwardingStart += peerText
-        forwardingStart += Array("\r\nx-forwarded-proto: http\r\nforwarded: ".utf8)
-        forwardingStart += forwardedElement
+    override func requestBegan() {
+        requestCount += 1
     }
 
-    /// An element of Forwarded without a host (RFC 7239 §4).
-    var forwardedElement: [UInt8] {
-        let quoted = peer.isIPv6
-        return Array(quoted ? "proto=http;for=\"[".utf8 : "proto=http;for=".utf8)
-            + peerText + Array(quoted ? "]\"".utf8 : "".utf8)
-    }
-
-    /// The exchange has ended, and its octets are gone from the buffer.
-    ///
-    /// - Parameters:
-    ///   - persists: Whether the connection may carry another one.
-    ///   - isLast: Whether the client has said that it sends no other request.
-    func exchangeEnded(persists: Bool, isLast: Bool = false) {
+    override func exchangeEnded(persists: Bool, isLast: Bool) {
         guard persists else {
             // Nothing more comes that could make the kernel reset the connection, and the response with it.
             let isQuiet = isLast && buffer.isEmpty && !(socket.canRead && socket.isReadable())
@@ -123,17 +99,31 @@ final class ClientConnection: EventHandler {
         worker.pool.reclaim(&buffer)
     }
 
-    // MARK: Reading
+    // MARK: HTTP/2
 
-    /// What a read into the buffer came to.
-    enum Filled {
-        case octets, wait, end
-        /// A head of the largest size is still incomplete.
-        case full
+    /// Whether the connection may turn out to speak HTTP/2: its first octets are the preface (RFC 9113 §3.3).
+    override var maySpeakHTTP2: Bool { requestCount == 0 }
+
+    override func speakHTTP2() {
+        let session = ClientSession(self)
+        self.session = session
+        session.begin(with: &buffer)
     }
 
-    /// Reads once into the buffer, which keeps what it holds.
-    func fill() -> Filled {
+    /// The session is over, and what it had to say has been written or cannot be.
+    func sessionEnded() {
+        session = nil
+        beginLingering()
+    }
+
+    /// The worker drains, or the listener goes: what is under way may end.
+    func drain() {
+        session?.drain()
+    }
+
+    // MARK: Reading and writing
+
+    override func fill() -> Filled {
         guard socket.canRead else { return .wait }
         guard makeRoom() else { return .full }
         switch socket.receive(into: &buffer, reserve: Limits.tailReserve) {
@@ -143,6 +133,18 @@ final class ClientConnection: EventHandler {
         case .wouldBlock: return .wait
         case .end, .failed: return .end
         }
+    }
+
+    override func send(_ octets: Span<UInt8>, isLast: Bool) -> StreamSocket.Sent {
+        socket.send(octets)
+    }
+
+    override func splice(from pipe: borrowing Pipe, count: Int) -> StreamSocket.Sent {
+        socket.splice(from: pipe, count: count)
+    }
+
+    override func finishWriting() {
+        socket.finishWriting()
     }
 
     private func makeRoom() -> Bool {
@@ -162,94 +164,6 @@ final class ClientConnection: EventHandler {
             return worker.makeTail(&buffer)
         }
         return true
-    }
-
-    // MARK: Deadlines
-
-    /// A head has begun: sets when it must be complete, once.
-    func awaitHead() {
-        guard !isAwaitingHead else { return }
-        isAwaitingHead = true
-        setDeadline(worker.loop.now.advanced(by: port.table.headerNanoseconds))
-    }
-
-    private var isAwaitingHead = false
-
-    /// Content is awaited: it must not stall, and all of it must come fast enough.
-    ///
-    /// Only time in which the client could send counts: that in which the endpoint takes nothing does not.
-    func awaitContent() {
-        guard let exchange, exchange.phase != .tunnelling, !exchange.requestBody.isComplete else {
-            return
-        }
-        guard contentDeadline == .never else { return }
-        let now = worker.loop.now
-        contentDeadline = now.advanced(by: min(Limits.stallNanoseconds, contentTime(exchange)))
-        contentAwaitedSince = now
-        arm(exchange.totalDeadline)
-    }
-
-    /// The time that the client still has for content that it has not sent.
-    private func contentTime(_ exchange: Exchange) -> UInt64 {
-        let perOctet = port.table.contentOctetNanoseconds
-        guard perOctet > 0 else { return .max }
-        let (earned, overflows) =
-            exchange.requestBody.contentBytes.multipliedReportingOverflow(by: perOctet)
-        let allowed = overflows ? .max : earned
-        let (sum, overflowsToo) = allowed.addingReportingOverflow(Limits.contentGraceNanoseconds)
-        let total = overflowsToo ? .max : sum
-        return total > contentAwaitedNanoseconds ? total - contentAwaitedNanoseconds : 0
-    }
-
-    private var contentDeadline = LoopInstant.never
-    private var contentAwaitedSince = LoopInstant.never
-    /// How long content of this request has been awaited, so far.
-    private var contentAwaitedNanoseconds: UInt64 = 0
-    private var writingDeadline = LoopInstant.never
-
-    /// Octets of content have come.
-    func contentCame(_ totalDeadline: LoopInstant) {
-        guard contentDeadline != .never else { return }
-        contentDeadline = .never
-        // Less than the time since the node was started: no overflow.
-        contentAwaitedNanoseconds += worker.loop.now.nanoseconds(since: contentAwaitedSince)
-        arm(totalDeadline)
-    }
-
-    /// The client does not take octets: it must not stall.
-    func awaitWriting(_ totalDeadline: LoopInstant) {
-        writingDeadline = worker.loop.now.advanced(by: Limits.stallNanoseconds)
-        arm(totalDeadline)
-    }
-
-    /// The client has taken what there was.
-    @inline(__always)
-    func octetsTaken(_ totalDeadline: LoopInstant) {
-        guard writingDeadline != .never else { return }
-        writingDeadline = .never
-        arm(totalDeadline)
-    }
-
-    private func arm(_ totalDeadline: LoopInstant) {
-        setDeadline(min(contentDeadline, writingDeadline, totalDeadline))
-    }
-
-    /// Forgets what was awaited, as a request begins.
-    func clearDeadline() {
-        isAwaitingHead = false
-        contentDeadline = .never
-        contentAwaitedNanoseconds = 0
-        writingDeadline = .never
-        setDeadline(.never)
-    }
-
-    func setDeadline(_ instant: LoopInstant) {
-        worker.loop.setDeadline(of: registration, at: instant)
-    }
-
-    /// Goes on in the next tick, after others.
-    func continueLater() {
-        worker.loop.resumeLater(registration)
     }
 
     // MARK: Closing
@@ -278,17 +192,17 @@ final class ClientConnection: EventHandler {
 
     /// Its time is over: closes, with what is under way on it.
     func cutOff() {
-        if let exchange { exchange.abandon() } else { close(isReset: false) }
+        if let exchange { return exchange.abandon() }
+        session?.abandonStreams()
+        close(isReset: false)
     }
 
-    /// Closes at once.
-    ///
-    /// - Parameter isReset: Whether the client must see that the response is cut off.
-    func close(isReset: Bool) {
+    override func close(isReset: Bool) {
         guard registration != .none else { return }
         if isReset { socket.resetOnClose() }
         worker.loop.unregister(registration)
         registration = .none
+        session = nil
         worker.pool.reclaim(&buffer)
         socket.close()
         port.connectionClosed(share)

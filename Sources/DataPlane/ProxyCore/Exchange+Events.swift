@@ -13,27 +13,27 @@ extension Exchange {
     // MARK: Events
 
     /// The client's socket can do something.
-    func clientReady(_ client: ClientConnection) {
+    func clientReady(_ client: Client) {
         if phase == .receiving { return receive(client) }
         // A tunnel's client may have ended, and so have we, with octets of it still to be read.
-        if client.socket.isBroken, phase != .tunnelling || client.socket.hasFailed {
+        if client.isBroken, phase != .tunnelling || client.hasFailed {
             return abandon()
         }
-        if client.socket.canWrite { pumpResponse(client, origin) }
-        if client.socket.canRead, self.client === client, let origin {
+        if client.canWrite { pumpResponse(client, origin) }
+        if client.canRead, self.client === client, let origin {
             pumpRequest(client, origin)
         }
     }
 
     /// The endpoint's socket can do something.
-    func originReady(_ origin: OriginConnection) {
+    func originReady(_ origin: Origin) {
         guard let client else { return }
         if phase == .connecting {
-            if let errno = origin.socket.connectError() {
+            if let errno = origin.connectError() {
                 worker.metrics.add(.upstreamConnectFailures)
                 return originFailed(ExchangeError.connect(errno))
             }
-            guard origin.socket.canWrite else { return }
+            guard origin.canWrite else { return }
             return forward(client, origin)
         }
         if requestSent < requestBody.ready || !requestBody.isComplete {
@@ -44,7 +44,7 @@ extension Exchange {
     }
 
     /// The turn that was left to others comes back.
-    func resume(_ client: ClientConnection) {
+    func resume(_ client: Client) {
         if let origin { pumpRequest(client, origin) }
         if self.client === client { pumpResponse(client, origin) }
     }
@@ -67,7 +67,7 @@ extension Exchange {
     }
 
     /// RFC 9110 §15.5.9: a client that began a request and does not go on is told so.
-    private func answerToTimeout(_ client: ClientConnection) {
+    private func answerToTimeout(_ client: Client) {
         if client.buffer.isEmpty { return abandon() }
         started = worker.loop.now
         isClientPersistent = false
@@ -75,7 +75,7 @@ extension Exchange {
     }
 
     /// The endpoint's deadline has passed.
-    func originDeadlinePassed(_ origin: OriginConnection) {
+    func originDeadlinePassed(_ origin: Origin) {
         // It has said all that the client can take: that one's own deadline counts.
         if phase.isRelaying, responseBody.ready > 0 || (pipe?.count ?? 0) > 0 {
             return origin.setDeadline(after: origin.upstream.limits.idle)
@@ -115,9 +115,12 @@ extension Exchange {
     func originFailed(_ failure: ExchangeError) {
         let isReused = origin?.isReused ?? false
         closeOrigin()
+        let isSafe =
+            failure.retry == .ifConnectionReused && isReused && request.method.isIdempotent
+            || failure.retry == .unprocessed
         let mayRetry =
-            failure.retry == .ifConnectionReused && isReused && !isRetried && isRequestRetained
-            && phase == .forwarding && responseBuffer.isEmpty && request.method.isIdempotent
+            isSafe && !isRetried && isRequestRetained
+            && (phase == .forwarding || phase == .connecting) && responseBuffer.isEmpty
         guard mayRetry else { return fail(failure) }
         isRetried = true
         requestSent = 0
@@ -136,7 +139,7 @@ extension Exchange {
             end()
             // A reset takes what is still on its way to the client along: only where its absence would not show.
             return isEndVisible
-                ? client.exchangeEnded(persists: false) : client.close(isReset: true)
+                ? client.exchangeEnded(persists: false, isLast: false) : client.close(isReset: true)
         }
         worker.pool.reclaim(&responseBuffer)
         responseBody = BodyRelay()
@@ -155,7 +158,7 @@ extension Exchange {
     ///
     /// - Returns: Whether the response may end so.
     func responseEnded() -> Bool {
-        if phase.isRelaying, responseBody.close(&responseBuffer) { return true }
+        if phase.isRelaying, endResponse() { return true }
         let hasBegun = phase == .delivering || !responseBuffer.isEmpty
         originFailed(
             hasBegun
@@ -165,10 +168,25 @@ extension Exchange {
         return false
     }
 
+    /// Ends the response's content where the endpoint has ended it; `false` when it may not end so.
+    private func endResponse() -> Bool {
+        do throws(HTTP1Error) {
+            let section = origin?.takeTrailers() ?? []
+            worker.makeRoom(for: section.count, in: &responseBuffer)
+            return try responseBody.close(
+                &responseBuffer,
+                trailers: section,
+                limits: Worker.responseLimits
+            ) { line, octets in keepsTrailer(line, octets) }
+        } catch {
+            return false
+        }
+    }
+
     // MARK: Buffers
 
     /// Drops what the endpoint has of the request from the client's buffer.
-    func dropSentRequest(_ client: ClientConnection) {
+    func dropSentRequest(_ client: Client) {
         guard requestBody.ready > 0 else { return }
         client.buffer.consume(requestBody.ready)
         requestBody.sent(requestBody.ready)
@@ -176,8 +194,37 @@ extension Exchange {
         isRequestRetained = false
     }
 
+    /// The client has sent its last octets, and the endpoint has those before them.
+    ///
+    /// - Returns: Whether there is something to go on with.
+    func requestEnded(_ client: Client, _ origin: Origin) -> Bool {
+        guard closeRequest(client) else { return false }
+        guard phase == .tunnelling else { return true }
+        tunnelRequestEnded(origin)
+        return false
+    }
+
+    /// Ends the request's content where the client has ended it; `false` when it may not end so.
+    private func closeRequest(_ client: Client) -> Bool {
+        let section = client.takeTrailers()
+        worker.makeRoom(for: section.count, in: &client.buffer)
+        do throws(HTTP1Error) {
+            let isTrusted = client.isTrusted
+            let mayEnd = try requestBody.close(
+                &client.buffer,
+                trailers: section,
+                limits: Limits.translated
+            ) { line, _ in reachesEndpoint(line, isTrusted: isTrusted) }
+            if mayEnd { return true }
+        } catch {
+            // A trailer section that HTTP/1.1 cannot have: nobody is told half of it.
+        }
+        abandon()
+        return false
+    }
+
     /// Frames what has come of the request's content; `false` when it is broken or too much.
-    func advanceRequest(_ client: ClientConnection, _ listener: ListenerTable) -> Bool {
+    func advanceRequest(_ client: Client, _ listener: ListenerTable) -> Bool {
         do throws(HTTP1Error) {
             try requestBody.advance(&client.buffer, limits: listener.limits) { line, _ in
                 reachesEndpoint(line, isTrusted: client.isTrusted)
@@ -193,6 +240,10 @@ extension Exchange {
             isClientPersistent = false
             failRequestContent(status: 413)
             return false
+        }
+        // What is whole leaves in one piece.
+        if client.framesContent, client.isAtEnd, !requestBody.isComplete, phase != .tunnelling {
+            return closeRequest(client)
         }
         return true
     }
@@ -223,6 +274,10 @@ extension Exchange {
                 &responseBuffer,
                 limits: Worker.responseLimits
             ) { line, octets in keepsTrailer(line, octets) }
+            // What is whole leaves in one piece.
+            if let origin, origin.framesContent, origin.isAtEnd, !responseBody.isComplete {
+                return endResponse()
+            }
             return true
         } catch {
             originFailed(ExchangeError(.httpResponseTransferCoding, .upstream))

@@ -8,7 +8,7 @@ extension Exchange {
     /// Settles the path that counts for matching and for the endpoint (RFC 3986 §6.2.2).
     ///
     /// - Returns: `false` when the path has no one meaning.
-    func normalise(_ client: ClientConnection) -> Bool {
+    func normalise(_ client: Client) -> Bool {
         guard request.form != .asterisk else { return true }
         let range = request.path.indices
         return client.buffer.withReadable { octets in
@@ -25,7 +25,7 @@ extension Exchange {
     ///     | headroom | client's head | content |  ─▶  | headroom | endpoint's head | content |
     func writeRequestHead(
         headBytes: Int,
-        _ client: ClientConnection,
+        _ client: Client,
         _ listener: ListenerTable,
         _ tables: WorkerTables
     ) {
@@ -34,6 +34,8 @@ extension Exchange {
             composeRequestHead(octets, headBytes: headBytes, client, tables, into: &worker.scratch)
         }
         client.buffer.consume(headBytes)
+        if upstream?.speaksHTTP2 == true { requestBody.leavePlain() }
+        if client.framesContent { _ = client.fill() }
         guard advanceRequest(client, listener) else { return }
         worker.prependScratch(to: &client.buffer)
         requestBody.prepended(worker.scratch.count)
@@ -45,7 +47,7 @@ extension Exchange {
     private func composeRequestHead(
         _ octets: Span<UInt8>,
         headBytes: Int,
-        _ client: ClientConnection,
+        _ client: Client,
         _ tables: WorkerTables,
         into head: inout Buffer
     ) {
@@ -111,7 +113,7 @@ extension Exchange {
     /// Who asks, for whom and how: X-Forwarded-*, Forwarded (RFC 7239) and Via (RFC 9110 §7.6.3).
     private func appendForwarding(
         _ octets: Span<UInt8>,
-        _ client: ClientConnection,
+        _ client: Client,
         _ tables: WorkerTables,
         isTrusted: Bool,
         to head: inout Buffer
@@ -133,13 +135,18 @@ extension Exchange {
         }
         head.append("\r\nx-request-id: " as StaticString)
         note.appendRequestID(to: &head)
-        head.append(request.version == .http11 ? tables.viaFrom11 : tables.viaFrom10)
+        head.append(via(client, tables))
+    }
+
+    private func via(_ client: Client, _ tables: WorkerTables) -> [UInt8] {
+        if client.framesContent { return tables.viaFrom2 }
+        return request.version == .http11 ? tables.viaFrom11 : tables.viaFrom10
     }
 
     /// The beginning of the same for a peer whose word counts: what it says of others comes first.
     private func appendTrusted(
         _ octets: Span<UInt8>,
-        _ client: ClientConnection,
+        _ client: Client,
         to head: inout Buffer
     ) {
         head.append("x-forwarded-for: " as StaticString)
@@ -172,7 +179,7 @@ extension Exchange {
     }
 
     /// Keeps what the response and the log will need of the head, before other octets take its place.
-    func noteRequest(_ client: ClientConnection, _ tables: WorkerTables) {
+    func noteRequest(_ client: Client, _ tables: WorkerTables) {
         let isLogged = tables.accessLog != nil
         let isTrusted = client.isTrusted
         client.buffer.withReadable { octets in

@@ -18,8 +18,10 @@ extension Exchange {
     func writeResponseHead(headBytes: Int) {
         guard let tables else { return }
         let framing = response.framing(answering: request.method)
+        let isMarked = client?.framesContent == true
         let isChunkedOut =
-            request.version == .http11 && (framing == .chunked || framing == .untilClose)
+            !isMarked && request.version == .http11
+            && (framing == .chunked || framing == .untilClose)
         settlePersistence(framing, isChunkedOut: isChunkedOut)
         status = response.status
         worker.scratch.clear()
@@ -33,7 +35,11 @@ extension Exchange {
             )
         }
         responseBuffer.consume(headBytes)
-        responseBody = BodyRelay(framing, isChunkedOut: isChunkedOut)
+        responseBody = BodyRelay(
+            framing,
+            isMarked: origin?.framesContent == true,
+            isChunkedOut: isChunkedOut
+        )
         // Before the phase changes: where content is broken and nothing has left, the client can be told.
         guard advanceResponse() else { return }
         phase = .delivering
@@ -45,7 +51,9 @@ extension Exchange {
     /// The connection to the client ends with this response when its end cannot be seen otherwise, when
     /// the request is not complete yet, or when the node wants to be rid of it.
     private func settlePersistence(_ framing: BodyFraming, isChunkedOut: Bool) {
-        isEndVisible = isChunkedOut || framing != .chunked && framing != .untilClose
+        isEndVisible =
+            isChunkedOut || client?.framesContent == true
+            || framing != .chunked && framing != .untilClose
         isClientPersistent =
             isClientPersistent && isEndVisible && requestBody.isComplete
             && client?.mayPersist == true
@@ -187,6 +195,7 @@ extension Exchange {
             head.append("\r\n" as StaticString)
         }
         appendProxyStatus(tables, to: &head)
+        if client?.framesContent == true { return }
         if !isClientPersistent {
             head.append("connection: close\r\n" as StaticString)
         } else if request.version == .http10 {
@@ -317,7 +326,7 @@ extension Exchange {
 
     /// Passes over content that nobody wants and that is there already; `false` when it is broken, and
     /// then an answer has gone out.
-    private func dropContent(_ client: ClientConnection, _ listener: ListenerTable) -> Bool {
+    private func dropContent(_ client: Client, _ listener: ListenerTable) -> Bool {
         do throws(HTTP1Error) {
             try requestBody.advance(&client.buffer, limits: listener.limits) { _, _ in false }
         } catch {

@@ -17,10 +17,11 @@ extension Exchange {
         pipe != nil
             || phase == .delivering && responseBody.plainBytesLeft >= Limits.spliceBytesMin
                 && responseBuffer.isEmpty && localContent.isEmpty && !isSpliceRefused
+                && client?.framesContent == false && origin?.framesContent == false
     }
 
     /// Moves content once; `false` when there is nothing more to do for now.
-    func spliceResponse(_ client: ClientConnection, _ origin: OriginConnection) -> Bool {
+    func spliceResponse(_ client: Client, _ origin: Origin) -> Bool {
         if pipe == nil {
             guard let lent = worker.takePipe() else {
                 // Without descriptors it is copied, as shorter content is.
@@ -40,10 +41,10 @@ extension Exchange {
         return fillPipe(pipe, origin)
     }
 
-    private func fillPipe(_ pipe: SplicePipe, _ origin: OriginConnection) -> Bool {
-        guard origin.socket.canRead else { return false }
+    private func fillPipe(_ pipe: SplicePipe, _ origin: Origin) -> Bool {
+        guard origin.canRead else { return false }
         let wanted = min(responseBody.plainBytesLeft, Limits.pipeBytes)
-        switch origin.socket.splice(into: pipe.pipe, count: wanted) {
+        switch origin.splice(into: pipe.pipe, count: wanted) {
         case .octets(let count):
             pipe.count = count
             responseBody.passed(count)
@@ -58,13 +59,13 @@ extension Exchange {
         }
     }
 
-    private func emptyPipe(_ pipe: SplicePipe, _ client: ClientConnection) -> Bool {
-        guard client.socket.canWrite else {
+    private func emptyPipe(_ pipe: SplicePipe, _ client: Client) -> Bool {
+        guard client.canWrite else {
             client.awaitWriting(totalDeadline)
             return false
         }
         let held = pipe.count
-        switch client.socket.splice(from: pipe.pipe, count: held) {
+        switch client.splice(from: pipe.pipe, count: held) {
         case .octets(let count):
             pipe.count -= count
             return clientTook(client, count, of: held)

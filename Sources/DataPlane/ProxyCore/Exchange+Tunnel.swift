@@ -78,7 +78,7 @@ extension Exchange {
     /// The endpoint has switched protocols: relays its 101 and opens the tunnel.
     ///
     /// - Returns: Whether there is something to go on with.
-    func beginTunnel(_ origin: OriginConnection, headBytes: Int) -> Bool {
+    func beginTunnel(_ origin: Origin, headBytes: Int) -> Bool {
         guard let client, let tables, isUpgradeAsked, requestBody.isComplete,
             requestSent == requestBody.ready,
             response.fields.facts.connection.contains(.upgrade),
@@ -116,16 +116,15 @@ extension Exchange {
         response.fields.lines.first { $0.name == .upgrade && $0.valueCount > 0 }
     }
 
-    /// The client has sent its last octets, which the endpoint has.
-    func requestEnded(_ client: ClientConnection, _ origin: OriginConnection) {
-        guard phase == .tunnelling, requestBody.close(&client.buffer) else { return abandon() }
-        origin.socket.finishWriting()
+    /// The client of a tunnel has sent its last octets, which the endpoint has.
+    func tunnelRequestEnded(_ origin: Origin) {
+        origin.finishWriting()
         if responseBody.isComplete, responseBody.ready == 0 { endTunnel() }
     }
 
     /// The endpoint has sent its last octets, which the client has.
-    func tunnelResponseEnded(_ client: ClientConnection) {
-        client.socket.finishWriting()
+    func tunnelResponseEnded(_ client: Client) {
+        client.finishWriting()
         if requestBody.isComplete, requestSent == requestBody.ready { endTunnel() }
     }
 
@@ -139,7 +138,7 @@ extension Exchange {
     }
 
     /// Gives back the blocks of a tunnel in which nothing is on its way.
-    func restTunnel(_ client: ClientConnection) {
+    func restTunnel(_ client: Client) {
         guard phase == .tunnelling else { return }
         if client.buffer.isEmpty { worker.pool.reclaim(&client.buffer) }
         if responseBuffer.isEmpty { worker.pool.reclaim(&responseBuffer) }

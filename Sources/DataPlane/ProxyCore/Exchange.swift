@@ -27,9 +27,9 @@ internal import Upstreams
 final class Exchange {
     let worker: Worker
     /// The client's connection, from `begin` to `end`.
-    var client: ClientConnection?
+    var client: Client?
     /// The connection to the endpoint, while there is one.
-    var origin: OriginConnection?
+    var origin: Origin?
     /// The snapshot that the exchange began with.
     var tables: WorkerTables?
     /// The listener's part of it.
@@ -107,7 +107,11 @@ final class Exchange {
     // MARK: Receive
 
     /// Begins with the first octets of a request, which are in the client's buffer.
-    func begin(_ client: ClientConnection) {
+    ///
+    /// - Parameters:
+    ///   - client: The client.
+    ///   - violation: Why the request is refused, where its head could not be read.
+    func begin(_ client: Client, refusing violation: HTTP1Error? = nil) {
         self.client = client
         tables = client.port.tables
         client.port.tables.useCount += 1
@@ -115,19 +119,24 @@ final class Exchange {
         phase = .receiving
         note.clear()
         request.reset()
+        if let violation { return refuse(violation) }
         receive(client)
     }
 
     /// Reads on until the head is complete.
-    func receive(_ client: ClientConnection) {
+    func receive(_ client: Client) {
         guard let listener else { return }
         while true {
             do throws(HTTP1Error) {
                 let length = try client.buffer.withReadable { octets throws(HTTP1Error) in
-                    try request.decode(octets, limits: listener.limits)
+                    try request.decode(octets, limits: listener.headLimits(client))
                 }
                 if let length { return received(headBytes: length, client, listener) }
             } catch {
+                if error == .http2Preface, client.maySpeakHTTP2 {
+                    end()
+                    return client.speakHTTP2()
+                }
                 return refuse(error)
             }
             switch client.fill() {
@@ -142,15 +151,19 @@ final class Exchange {
     /// The head is complete: settles what it means and where it goes.
     private func received(
         headBytes: Int,
-        _ client: ClientConnection,
+        _ client: Client,
         _ listener: ListenerTable
     ) {
         guard let tables else { return }
         started = worker.loop.now
-        client.requestCount += 1
+        client.requestBegan()
         client.clearDeadline()
         isClientPersistent = request.isPersistent && client.mayPersist
-        requestBody = BodyRelay(request.framing, isChunkedOut: request.framing == .chunked)
+        requestBody = BodyRelay(
+            request.framing,
+            isMarked: client.framesContent,
+            isChunkedOut: request.framing == .chunked
+        )
         if let status = refusal(listener) { return answer(status: status, headBytes: headBytes) }
         guard normalise(client) else { return refuse(path: headBytes) }
         noteRequest(client, tables)
@@ -168,7 +181,7 @@ final class Exchange {
 
     private func selectRoute(
         headBytes: Int,
-        _ client: ClientConnection,
+        _ client: Client,
         _ listener: ListenerTable,
         _ tables: WorkerTables
     ) {
@@ -197,7 +210,7 @@ final class Exchange {
     // MARK: Select endpoint, connect or reuse
 
     /// The rewritten head stands before the content in the client's buffer: finds someone to send it to.
-    func selectEndpoint(_ client: ClientConnection) {
+    func selectEndpoint(_ client: Client) {
         guard let upstream, let endpoint = upstream.choose() else {
             return fail(ExchangeError(.destinationUnavailable, .upstream))
         }
@@ -211,9 +224,13 @@ final class Exchange {
         connect()
     }
 
-    /// Makes a connection to the endpoint that was chosen.
+    /// Makes a connection to the endpoint that was chosen, or shares one.
     func connect() {
         guard let upstream, let endpoint else { return }
+        if let session = endpoint.sessionWithRoom() {
+            worker.metrics.add(.upstreamConnectionsReused)
+            return attach(to: session)
+        }
         guard let address = endpoint.address() else {
             return fail(ExchangeError(.dnsError, .upstream))
         }
@@ -228,33 +245,48 @@ final class Exchange {
         do throws(SystemCallError) {
             let made = try OriginConnection(worker: worker, upstream, endpoint, address)
             worker.metrics.add(.upstreamConnectionsOpened)
+            if upstream.speaksHTTP2 {
+                let session = made.speakHTTP2()
+                endpoint.add(session)
+                return attach(to: session)
+            }
             phase = .connecting
             origin = made
             made.exchange = self
-            made.awaitConnection(connectNanoseconds: upstream.limits.connect)
+            made.setDeadline(after: upstream.limits.connect)
         } catch {
             worker.metrics.add(.upstreamConnectFailures)
             fail(ExchangeError.connect(error.errno))
         }
     }
 
+    /// Takes a stream of a connection that exchanges share, which may still be being made.
+    private func attach(to session: OriginSession) {
+        guard let client, let upstream else { return }
+        let stream = session.attach(self)
+        origin = stream
+        if session.isConnected { return forward(client, stream) }
+        phase = .connecting
+        stream.setDeadline(after: upstream.limits.connect)
+    }
+
     // MARK: Forward
 
     /// The connection stands: sends the request and waits for the response.
-    func forward(_ client: ClientConnection, _ origin: OriginConnection) {
+    func forward(_ client: Client, _ origin: Origin) {
         phase = .forwarding
         response.reset()
         requestSent = 0
         isRequestSent = false
         // Nobody has asked it anything: what it says is no answer to this request.
-        if origin.socket.canRead, origin.socket.hasOctets() {
+        if origin.isAhead {
             return originFailed(ExchangeError(.httpProtocolError, .upstream))
         }
         pumpRequest(client, origin)
     }
 
     /// Moves the request from the client to the endpoint as far as both are ready.
-    func pumpRequest(_ client: ClientConnection, _ origin: OriginConnection) {
+    func pumpRequest(_ client: Client, _ origin: Origin) {
         guard phase == .forwarding || phase.isRelaying else { return }
         defer { restTunnel(client) }
         var reads = 0
@@ -264,14 +296,16 @@ final class Exchange {
                 continue
             }
             if requestBody.isComplete { return requestIsSent(origin) }
-            guard client.socket.canRead else { return awaitRequest(client, origin) }
+            guard client.canRead else { return awaitRequest(client, origin) }
             reads += 1
             if reads > Limits.readsPerTick { return client.continueLater() }
             dropSentRequest(client)
             switch client.fill() {
             case .octets: client.contentCame(totalDeadline)
             case .wait, .full: return awaitRequest(client, origin)
-            case .end: return requestEnded(client, origin)
+            case .end:
+                guard requestEnded(client, origin) else { return }
+                continue
             }
             guard let listener, advanceRequest(client, listener) else { return }
             if phase == .tunnelling { origin.setDeadline(after: origin.upstream.limits.idle) }
@@ -279,37 +313,38 @@ final class Exchange {
     }
 
     /// The client has not sent all of the request: it is not the endpoint that is waited for.
-    private func awaitRequest(_ client: ClientConnection, _ origin: OriginConnection) {
+    private func awaitRequest(_ client: Client, _ origin: Origin) {
         if phase == .forwarding { origin.setDeadline(after: .max) }
         client.awaitContent()
     }
 
     /// The endpoint has the whole request: from now on its answer is awaited.
-    private func requestIsSent(_ origin: OriginConnection) {
-        guard phase == .forwarding, !isRequestSent else { return }
+    private func requestIsSent(_ origin: Origin) {
+        guard !isRequestSent, phase != .tunnelling else { return }
         isRequestSent = true
-        origin.setDeadline(after: origin.upstream.limits.firstByte)
+        if origin.framesContent { origin.finishRequest(trailers: requestBody.trailerLines) }
+        if phase == .forwarding { origin.setDeadline(after: origin.upstream.limits.firstByte) }
     }
 
     /// Writes once to the endpoint; `false` when it takes no more for now.
-    private func sendRequest(_ client: ClientConnection, _ origin: OriginConnection) -> Bool {
-        guard origin.socket.canWrite else {
+    private func sendRequest(_ client: Client, _ origin: Origin) -> Bool {
+        guard origin.canWrite else {
             if phase == .forwarding { origin.setDeadline(after: origin.upstream.limits.idle) }
             return false
         }
+        let isLast = requestBody.isComplete && requestBody.trailerLines.isEmpty
         let outcome = client.buffer.withReadable { octets in
-            origin.socket.send(octets.extracting(requestSent..<requestBody.ready))
+            origin.send(octets.extracting(requestSent..<requestBody.ready), isLast: isLast)
         }
         switch outcome {
         case .octets(let count):
             requestSent += count
-            worker.metrics.add(.upstreamSentBytes, UInt64(count))
             if requestSent == requestBody.ready { return true }
             if phase == .forwarding { origin.setDeadline(after: origin.upstream.limits.idle) }
             return false
         case .failed:
             // It may have answered before it closed: what can be read says whether, and if not, that it failed.
-            origin.socket.expectEnd()
+            origin.expectEnd()
             client.continueLater()
             return false
         }
@@ -318,7 +353,7 @@ final class Exchange {
     // MARK: Respond
 
     /// Moves the response from the endpoint, if it comes from one, to the client as far as both are ready.
-    func pumpResponse(_ client: ClientConnection, _ origin: OriginConnection?) {
+    func pumpResponse(_ client: Client, _ origin: Origin?) {
         var reads = 0
         while true {
             if responseBody.ready > 0 {
@@ -347,7 +382,7 @@ final class Exchange {
                 guard spliceResponse(client, origin) else { return }
                 continue
             }
-            guard origin.socket.canRead else { return }
+            guard origin.canRead else { return }
             reads += 1
             if reads > Limits.readsPerTick { return client.continueLater() }
             guard receiveResponse(origin) else { return }
@@ -355,14 +390,13 @@ final class Exchange {
     }
 
     /// Reads once from the endpoint; `false` when there is nothing more to do for now.
-    private func receiveResponse(_ origin: OriginConnection) -> Bool {
-        guard makeRoomForResponse() else {
+    private func receiveResponse(_ origin: Origin) -> Bool {
+        guard origin.framesContent || makeRoomForResponse() else {
             originFailed(ExchangeError(.httpResponseHeaderSectionSize, .upstream))
             return false
         }
-        switch origin.socket.receive(into: &responseBuffer, reserve: Limits.tailReserve) {
-        case .octets(let count):
-            worker.metrics.add(.upstreamReceivedBytes, UInt64(count))
+        switch origin.receive(into: &responseBuffer) {
+        case .octets:
             if phase == .forwarding { return decodeResponse(origin) }
             origin.setDeadline(after: origin.upstream.limits.idle)
             return advanceResponse()
@@ -384,7 +418,7 @@ final class Exchange {
     }
 
     /// Reads response heads, interim ones too, and takes the final one up.
-    private func decodeResponse(_ origin: OriginConnection) -> Bool {
+    private func decodeResponse(_ origin: Origin) -> Bool {
         hasUndecodedResponse = false
         while phase == .forwarding {
             var headBytes: Int?
@@ -422,14 +456,17 @@ final class Exchange {
     // MARK: Deliver
 
     /// Writes once to the client; `false` when it takes no more for now.
-    private func deliver(_ client: ClientConnection) -> Bool {
-        guard client.socket.canWrite else {
+    private func deliver(_ client: Client) -> Bool {
+        guard client.canWrite else {
             client.awaitWriting(totalDeadline)
             return false
         }
         let ready = responseBody.ready
+        let isLast =
+            responseBody.isComplete && phase == .delivering && localContent.isEmpty
+            && responseBody.trailerLines.isEmpty
         let outcome = responseBuffer.withReadable { octets in
-            client.socket.send(octets.extracting(0..<ready))
+            client.send(octets.extracting(0..<ready), isLast: isLast)
         }
         switch outcome {
         case .octets(let count):
@@ -443,7 +480,7 @@ final class Exchange {
     }
 
     /// Notes how much of what was written to the client it has taken; `false` when it takes no more for now.
-    func clientTook(_ client: ClientConnection, _ count: Int, of written: Int) -> Bool {
+    func clientTook(_ client: Client, _ count: Int, of written: Int) -> Bool {
         sentBytes += UInt64(count)
         guard count == written else {
             client.awaitWriting(totalDeadline)
@@ -454,7 +491,8 @@ final class Exchange {
     }
 
     /// The response is with the client: settles what becomes of both connections.
-    private func finish(_ client: ClientConnection, _ origin: OriginConnection?) {
+    private func finish(_ client: Client, _ origin: Origin?) {
+        if client.framesContent { client.finishResponse(trailers: responseBody.trailerLines) }
         if let origin {
             origin.exchange = nil
             self.origin = nil
@@ -469,11 +507,13 @@ final class Exchange {
     }
 
     /// Whether nothing of this exchange is left on the connection (RFC 9112 §9.3).
-    private func mayReuse(_ origin: OriginConnection) -> Bool {
-        response.isPersistent && phase == .delivering && error == nil && requestBody.isComplete
+    private func mayReuse(_ origin: Origin) -> Bool {
+        if origin.framesContent { return true }
+        return response.isPersistent && phase == .delivering && error == nil
+            && requestBody.isComplete
             && requestSent == requestBody.ready && responseBuffer.isEmpty
             && response.framing(answering: request.method) != .untilClose
-            && !worker.isDraining && !(origin.socket.canRead && origin.socket.isReadable())
+            && !worker.isDraining && !origin.isRestless
     }
 
     // MARK: Log

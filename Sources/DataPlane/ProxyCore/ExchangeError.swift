@@ -20,6 +20,8 @@ package struct ExchangeError: Error, Equatable, Sendable {
         case always
         /// The origin may have closed a resting connection as we wrote (RFC 9112 §9.3.1).
         case ifConnectionReused
+        /// The origin says that it has not looked at the request (RFC 9113 §8.7).
+        case unprocessed
     }
 
     /// Describes a failure.

@@ -1,3 +1,6 @@
+internal import Bytes
+internal import HTTP1
+
 /// Bounds of the data plane, each with its reason; what a listener or an upstream sets is in its settings.
 enum Limits {
     /// Octets left free before what is received: room for the lines that a forwarded head gains, and for
@@ -38,6 +41,29 @@ enum Limits {
     ///
     /// Clients take no more.
     static let localFieldBytes = 64 * 1024
+    /// Heads that this node has written itself and reads again to translate them: as they were read, with what was added.
+    static let translated = HTTP1Limits(
+        fieldSectionBytesMax: BlockSize.giant.rawValue,
+        fieldLinesMax: 20_000,
+        requestTargetBytesMax: BlockSize.giant.rawValue
+    )
+    /// Field lines and octets that a request of HTTP/2 gains when it is written as HTTP/1.1 has it: Host, framing, Connection.
+    static let translationLines = 5
+    static let translationBytes = 256
+    /// What may wait to be written of one HTTP/2 connection before its streams have to wait: one write's worth.
+    static let sessionOutputBytes = 64 * 1024
+    /// Octets of content after which a stream that shares its turn lets others write: about a frame.
+    static let turnBytes = 8 * 1024
+    /// Flow-control window of each stream, in octets; with its framing it fits in the largest block for content.
+    ///
+    /// Over a round trip of 80 ms one stream carries 9 Mbit/s.
+    static let streamWindowBytes = 96 * 1024
+    /// Flow-control window of an HTTP/2 connection: the most content that its streams hold together.
+    static let sessionWindowBytes = 256 * 1024
+    /// Streams that are opened on one connection to an endpoint, whatever it allows; then there is another connection.
+    static let originStreams = 1000
+    /// How long a peer may leave our SETTINGS unacknowledged (RFC 9113 §6.5.3), and an origin a field section open.
+    static let settingsNanoseconds: UInt64 = 10_000_000_000
     /// Exchanges kept for use again, per worker.
     static let sparedExchanges = 256
     /// How long a listening socket that is going away lets no new connection in before it closes, so

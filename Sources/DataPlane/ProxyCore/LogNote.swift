@@ -118,7 +118,12 @@ extension AccessRecorder {
         record.status = Int(exchange.status)
         record.contentBytes = exchange.contentBytesSent
         record.version = exchange.tables?.version ?? 0
-        record.protocolName = exchange.request.version == .http11 ? "HTTP/1.1" : "HTTP/1.0"
+        record.protocolName =
+            if client.framesContent {
+                "HTTP/2"
+            } else {
+                exchange.request.version == .http11 ? "HTTP/1.1" : "HTTP/1.0"
+            }
         record.error = exchange.error?.kind
         exchange.note.append(
             record,

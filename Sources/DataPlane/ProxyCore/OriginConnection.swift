@@ -1,3 +1,4 @@
+internal import Bytes
 internal import EventLoop
 internal import FleetModel
 internal import SystemCalls
@@ -5,22 +6,18 @@ internal import Telemetry
 internal import Transport
 internal import Upstreams
 
-/// A connection to an endpoint: being made, carrying an exchange, or resting in the endpoint's pool.
+/// A connection to an endpoint: being made, carrying an exchange of HTTP/1.1, or resting in the endpoint's pool.
 ///
 ///     connecting ──▶ busy ──rest()──▶ resting ──takeIdle()──▶ busy
 ///         └────────────┴─────────────────┴──close()──▶ closed
 ///
-/// Confined to its worker's loop.
-final class OriginConnection: EventHandler {
-    let worker: Worker
-    let upstream: UpstreamPool
-    let endpoint: EndpointPool
+/// One that speaks HTTP/2 has a session instead, which carries many. Confined to its worker's loop.
+final class OriginConnection: Origin {
     var socket: StreamSocket
-    /// The exchange that it carries; `nil` at rest.
-    var exchange: Exchange?
     /// Whether it has carried an exchange before this one.
-    private(set) var isReused = false
-    private var registration = Registration.none
+    private var hasRested = false
+    /// What carries the exchanges of a connection that speaks HTTP/2.
+    private(set) var session: OriginSession?
 
     /// Begins to connect.
     ///
@@ -31,11 +28,15 @@ final class OriginConnection: EventHandler {
         _ endpoint: EndpointPool,
         _ address: SocketAddress
     ) throws(SystemCallError) {
-        self.worker = worker
-        self.upstream = upstream
-        self.endpoint = endpoint
         do throws(SystemCallError) {
             socket = StreamSocket(owning: try connectStream(to: address), isConnected: false)
+        } catch {
+            upstream.count.remove()
+            endpoint.count.remove()
+            throw error
+        }
+        super.init(worker: worker, upstream, endpoint, framesContent: false)
+        do throws(SystemCallError) {
             registration = try worker.loop.register(self, descriptor: socket.number)
         } catch {
             upstream.count.remove()
@@ -45,45 +46,89 @@ final class OriginConnection: EventHandler {
         worker.metrics.add(.upstreamConnectionsOpen)
     }
 
-    func ready(_ readiness: Readiness) {
+    /// Has it speak HTTP/2 once it stands.
+    ///
+    /// - Returns: What carries exchanges, before that already.
+    func speakHTTP2() -> OriginSession {
+        let made = OriginSession(self)
+        session = made
+        return made
+    }
+
+    // MARK: Origin
+
+    override var canRead: Bool { socket.canRead }
+    override var canWrite: Bool { socket.canWrite }
+    override var isReused: Bool { hasRested }
+    override var isAhead: Bool { socket.canRead && socket.hasOctets() }
+    override var isRestless: Bool { socket.canRead && socket.isReadable() }
+
+    override func connectError() -> Errno? { socket.connectError() }
+
+    override func receive(into buffer: inout Buffer) -> StreamSocket.Received {
+        let received = socket.receive(into: &buffer, reserve: Limits.tailReserve)
+        if case .octets(let count) = received {
+            worker.metrics.add(.upstreamReceivedBytes, UInt64(count))
+        }
+        return received
+    }
+
+    override func splice(into pipe: borrowing Pipe, count: Int) -> StreamSocket.Received {
+        socket.splice(into: pipe, count: count)
+    }
+
+    override func send(_ octets: Span<UInt8>, isLast: Bool) -> StreamSocket.Sent {
+        let sent = socket.send(octets)
+        if case .octets(let count) = sent {
+            worker.metrics.add(.upstreamSentBytes, UInt64(count))
+        }
+        return sent
+    }
+
+    override func expectEnd() {
+        socket.expectEnd()
+    }
+
+    override func finishWriting() {
+        socket.finishWriting()
+    }
+
+    // MARK: Events
+
+    override func ready(_ readiness: Readiness) {
         socket.note(readiness)
         if let exchange { return exchange.originReady(self) }
+        if let session { return session.connectionReady() }
         guard readiness.promisesReading else { return }
         // Nothing is awaited: the endpoint closes, or says what nobody asked for.
         endpoint.forget(self)
         close()
     }
 
-    func deadlinePassed() {
+    override func resume() {
+        session?.resume()
+    }
+
+    override func deadlinePassed() {
         if let exchange { return exchange.originDeadlinePassed(self) }
+        if let session { return session.deadlinePassed() }
         endpoint.forget(self)
         close()
     }
 
-    /// The connection must stand by then.
-    func awaitConnection(connectNanoseconds: UInt64) {
-        setDeadline(after: connectNanoseconds)
-    }
-
-    /// Sets when the endpoint must have done something.
-    ///
-    /// - Parameter nanoseconds: From now; `.max` for no deadline.
-    func setDeadline(after nanoseconds: UInt64) {
-        worker.loop.setDeadline(of: registration, at: worker.loop.now.advanced(by: nanoseconds))
-    }
-
-    /// The exchange is over and nothing of it is left: waits for another one.
-    func rest() {
-        isReused = true
+    /// Nothing is left of the exchange: waits for another one.
+    override func rest() {
+        hasRested = true
         setDeadline(after: upstream.limits.rest)
         endpoint.giveBack(self)
     }
 
     /// Closes at once; nobody has the connection any more.
-    func close() {
+    override func close() {
         guard registration != .none else { return }
         worker.loop.unregister(registration)
         registration = .none
+        session = nil
         socket.close()
         upstream.count.remove()
         endpoint.count.remove()

@@ -14,6 +14,8 @@ final class EndpointPool {
     /// Open connections to it over all workers.
     let count: ConnectionCount
     private var idle: [OriginConnection] = []
+    /// Connections that speak HTTP/2 and take exchanges.
+    private var sessions: [OriginSession] = []
     private var nextAddress = 0
     /// Whether the configuration no longer names it; connections that come back are closed.
     private(set) var isRetired = false
@@ -50,6 +52,31 @@ final class EndpointPool {
         if let index = idle.lastIndex(where: { $0 === connection }) { idle.remove(at: index) }
     }
 
+    /// A connection that speaks HTTP/2 and takes another exchange.
+    ///
+    /// - Returns: The connection, perhaps one that is being made, or `nil` when there is none.
+    func sessionWithRoom() -> OriginSession? {
+        sessions.first { $0.hasRoom }
+    }
+
+    /// Keeps a connection that speaks HTTP/2.
+    func add(_ session: OriginSession) {
+        sessions.append(session)
+    }
+
+    /// Forgets a connection that takes no more exchanges.
+    func forget(_ session: OriginSession) {
+        sessions.removeAll { $0 === session }
+    }
+
+    /// Closes a connection that speaks HTTP/2 and carries nothing; `false` when there is none.
+    func evictSession() -> Bool {
+        guard let resting = sessions.first(where: \.isIdle) else { return false }
+        forget(resting)
+        resting.retire()
+        return true
+    }
+
     /// The next of the endpoint's addresses, in turn.
     ///
     /// - Returns: An address, or `nil` when the name could not be resolved.
@@ -65,6 +92,9 @@ final class EndpointPool {
         let resting = idle
         idle = []
         for connection in resting { connection.close() }
+        let shared = sessions
+        sessions = []
+        for session in shared { session.retire() }
     }
 }
 
@@ -99,6 +129,9 @@ final class UpstreamPool {
         update(to: shared, worker: worker)
     }
 
+    /// Whether exchanges share connections to its endpoints.
+    var speaksHTTP2: Bool { upstream.transport == .h2c }
+
     /// Chooses an endpoint for a request.
     ///
     /// - Returns: The endpoint, or `nil` when none has a weight.
@@ -115,12 +148,14 @@ final class UpstreamPool {
     func update(to shared: SharedUpstream, worker: Int) {
         let sameWeights =
             endpoints.map(\.endpoint) == shared.upstream.endpoints && !sequence.isEmpty
+        // Connections that speak another protocol are of no use.
+        let speaksTheSame = upstream.transport == shared.upstream.transport
         upstream = shared.upstream
         limits = UpstreamLimits(shared.upstream)
         var old: [NetworkAddress: EndpointPool] = [:]
         for endpoint in endpoints { old[endpoint.endpoint.address] = endpoint }
         endpoints = zip(shared.upstream.endpoints, shared.endpoints).map { endpoint, shared in
-            if let kept = old[endpoint.address], kept.endpoint == endpoint {
+            if speaksTheSame, let kept = old[endpoint.address], kept.endpoint == endpoint {
                 old[endpoint.address] = nil
                 kept.addresses = shared.addresses
                 return kept
@@ -152,9 +187,11 @@ final class UpstreamPool {
     /// - Returns: Whether there was one.
     func evict() -> Bool {
         for endpoint in endpoints {
-            guard let resting = endpoint.takeIdle() else { continue }
-            resting.close()
-            return true
+            if let resting = endpoint.takeIdle() {
+                resting.close()
+                return true
+            }
+            if endpoint.evictSession() { return true }
         }
         return false
     }

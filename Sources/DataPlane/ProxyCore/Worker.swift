@@ -208,6 +208,7 @@ final class Worker: EventHandler {
         isDraining = true
         onDrained = completion
         for port in ports.values { close(port) }
+        for case let client as ClientConnection in loop.allHandlers { client.drain() }
         checkDrained()
     }
 
@@ -293,6 +294,29 @@ final class Worker: EventHandler {
         }
         pool.grow(&buffer, to: larger, headroom: Limits.headroom)
         return true
+    }
+
+    /// Has room for so many octets behind what `buffer` holds, in a larger block where they do not fit.
+    ///
+    /// - Parameters:
+    ///   - count: At most what is left of the largest block.
+    ///   - buffer: Keeps what it holds; without a block it gets one.
+    func makeRoom(for count: Int, in buffer: inout Buffer) {
+        if buffer.hasBlock, buffer.writableCount >= count + Limits.tailReserve { return }
+        let wanted = Limits.headroom + buffer.count + count + Limits.tailReserve
+        let size = BlockSize.allCases.first { $0.rawValue >= wanted } ?? .giant
+        if buffer.hasBlock {
+            pool.grow(&buffer, to: size, headroom: Limits.headroom)
+        } else {
+            buffer = pool.lend(size, headroom: Limits.headroom)
+        }
+    }
+
+    /// Copies octets behind what `buffer` holds.
+    func append(_ octets: Span<UInt8>, to buffer: inout Buffer) {
+        makeRoom(for: octets.count, in: &buffer)
+        let fits = buffer.append(octets)
+        precondition(fits, "\(octets.count) octets do not fit behind \(buffer.count)")
     }
 
     /// Puts the head in `scratch` before what `buffer` holds.

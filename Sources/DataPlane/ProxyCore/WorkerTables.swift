@@ -29,6 +29,7 @@ final class WorkerTables {
     /// The ends of heads that are forwarded, from the end of a line on, by the version in which they came: Via.
     let viaFrom11: [UInt8]
     let viaFrom10: [UInt8]
+    let viaFrom2: [UInt8]
     /// The pseudonym in Proxy-Status.
     let pseudonym: [UInt8]
     let proxyStatus: ProxyStatusMode
@@ -74,6 +75,7 @@ final class WorkerTables {
         let end: [UInt8] = [0x0D, 0x0A]
         viaFrom11 = via.isEmpty ? end : end + Array("via: 1.1 ".utf8) + via + end
         viaFrom10 = via.isEmpty ? end : end + Array("via: 1.0 ".utf8) + via + end
+        viaFrom2 = via.isEmpty ? end : end + Array("via: 2 ".utf8) + via + end
         pseudonym = via.isEmpty ? Array("weir".utf8) : via
         proxyStatus = hiding.proxyStatus
         switch hiding.server {
@@ -91,6 +93,10 @@ final class WorkerTables {
 final class ListenerTable {
     let name: [UInt8]
     let limits: HTTP1Limits
+    /// The same for requests of HTTP/2, which gain lines when they are written as HTTP/1.1 has them.
+    let translatedLimits: HTTP1Limits
+    /// Concurrent streams of an HTTP/2 connection.
+    let streamsMax: Int
     let idleNanoseconds: UInt64
     let headerNanoseconds: UInt64
     let requestsMax: Int
@@ -110,6 +116,12 @@ final class ListenerTable {
             fieldLinesMax: listener.limits.fieldLines,
             requestTargetBytesMax: listener.limits.requestTargetBytes
         )
+        translatedLimits = HTTP1Limits(
+            fieldSectionBytesMax: listener.limits.fieldSectionBytes + Limits.translationBytes,
+            fieldLinesMax: listener.limits.fieldLines + Limits.translationLines,
+            requestTargetBytesMax: listener.limits.requestTargetBytes
+        )
+        streamsMax = listener.limits.streamsPerConnection
         idleNanoseconds = listener.timeouts.idle.nanoseconds
         headerNanoseconds = listener.timeouts.header.nanoseconds
         requestsMax = listener.limits.requestsPerConnection ?? .max
@@ -120,6 +132,12 @@ final class ListenerTable {
             listener.timeouts.minimumBodyRate.map { max(1, 1_000_000_000 / UInt64($0)) } ?? 0
         self.routes = RouteTable(routes: routes, listener: listener.name)
         trusted = listener.trustedProxies.map(AddressRange.init)
+    }
+
+    /// Bounds of the heads that a client's requests have for an exchange.
+    @inline(__always)
+    func headLimits(_ client: Client) -> HTTP1Limits {
+        client.framesContent ? translatedLimits : limits
     }
 
     /// Finds the route of a request.

@@ -37,6 +37,8 @@ package struct ListenerLimits: Hashable, Sendable {
     package let bodyBytes: Int?
     /// Requests that one connection carries before it is closed.
     package let requestsPerConnection: Int?
+    /// Concurrent streams of an HTTP/2 connection.
+    package let streamsPerConnection: Int
 }
 
 /// Timeouts of a listener.

@@ -103,8 +103,7 @@ extension Settings {
             "streamsPerConnection",
             .integer(1...10_000),
             .defaultsTo("128"),
-            "Concurrent streams of an HTTP/2 connection",
-            .unbuilt
+            "Concurrent streams of an HTTP/2 connection"
         ),
     ])
 

@@ -7,7 +7,7 @@ extension Settings {
             Setting("name", .text(.name), .required, "Unique among upstreams"),
             Setting(
                 "protocol",
-                .word(["http1"], unbuilt: ["h2", "h2c", "auto"]),
+                .word(["http1", "h2c"], unbuilt: ["h2", "auto"]),
                 .defaultsTo("http1"),
                 "What the endpoints speak"
             ),

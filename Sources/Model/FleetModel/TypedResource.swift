@@ -43,7 +43,8 @@ extension Listener {
                 fieldLines: limits.integer("fieldLines"),
                 requestTargetBytes: limits.size("requestTargetBytes"),
                 bodyBytes: limits.limit("bodyBytes"),
-                requestsPerConnection: limits.limit("requestsPerConnection")
+                requestsPerConnection: limits.limit("requestsPerConnection"),
+                streamsPerConnection: limits.integer("streamsPerConnection")
             ),
             timeouts: ListenerTimeouts(
                 header: timeouts.duration("header"),

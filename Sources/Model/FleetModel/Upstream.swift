@@ -16,7 +16,10 @@ package struct Upstream: Hashable, Sendable {
 
 /// What an upstream's endpoints speak.
 package enum UpstreamProtocol: String, Hashable, Sendable {
+    /// HTTP/1.1.
     case http1
+    /// HTTP/2 in clear text, with prior knowledge.
+    case h2c
 }
 
 /// How an endpoint is chosen.

@@ -310,6 +310,12 @@ package struct HTTP2Connection: ~Copyable {
         return false
     }
 
+    /// Whether a field section has begun and is not complete, or another frame but DATA: the peer owes the rest.
+    package var isWithinFields: Bool {
+        if case .payload = reading { return true }
+        return section.stream != 0
+    }
+
     /// The place of a stream that both sides have not ended.
     func findLive(_ id: UInt32) -> Int? {
         guard let slot = streams.find(id), streams.slots[slot].state != .closed else { return nil }

@@ -55,7 +55,7 @@ struct ProblemTests {
         "fields that the build does not carry out are refused by name",
         arguments: [
             (#""tls":{}"#, "tls"), (#""redirectToHTTPS":8443"#, "redirectToHTTPS"),
-            (#""limits":{"streamsPerConnection":128}"#, "limits.streamsPerConnection"),
+            (#""timeouts":{"handshake":"10s"}"#, "timeouts.handshake"),
             (#""upstream":"x""#, "upstream"), (#""serverNames":{}"#, "serverNames"),
         ]
     )

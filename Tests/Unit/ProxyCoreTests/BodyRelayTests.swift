@@ -12,16 +12,19 @@ struct BodyRelayTests {
         var left: [UInt8] = []
         var isComplete = false
         var contentBytes: UInt64 = 0
+        var trailerLines: [UInt8] = []
     }
 
     /// Feeds `pieces` one after the other and takes what is ready, as an exchange does.
     private func relay(
         _ pieces: [[UInt8]],
         _ framing: BodyFraming,
+        isMarked: Bool = false,
         isChunkedOut: Bool,
-        closes: Bool = false
+        closes: Bool = false,
+        trailers: [UInt8] = []
     ) throws -> Relayed {
-        var relay = BodyRelay(framing, isChunkedOut: isChunkedOut)
+        var relay = BodyRelay(framing, isMarked: isMarked, isChunkedOut: isChunkedOut)
         var buffer = Buffer(capacity: 4096)
         buffer.clear(headroom: 1024)
         var result = Relayed()
@@ -41,8 +44,11 @@ struct BodyRelayTests {
         }
         if closes {
             if buffer.isEmpty { buffer.clear(headroom: 1024) }
-            _ = relay.close(&buffer)
+            _ = try relay.close(&buffer, trailers: trailers, limits: HTTP1Limits()) { line, _ in
+                line.name != .server
+            }
             takeReady()
+            result.trailerLines = relay.trailerLines
         }
         buffer.withReadable { octets in
             for index in octets.indices { result.left.append(octets[index]) }
@@ -156,6 +162,36 @@ struct BodyRelayTests {
         let result = try relay(pieces, .chunked, isChunkedOut: true)
         #expect(try unchunk(result.sent) == content, "seed \(seed)")
         #expect(result.isComplete && result.left.isEmpty)
+    }
+
+    @Test(
+        "Where the end is marked outside of the octets, content leaves chunked, plain, or with its trailers"
+    )
+    func markedEnd() throws {
+        let section = Array("x-sum: 7\r\nserver: a\r\nx-b: 2\r\n\r\n".utf8)
+        let pieces = [Array("abc".utf8), Array("de".utf8)]
+        let plain = try relay(
+            pieces,
+            .length(5),
+            isMarked: true,
+            isChunkedOut: false,
+            closes: true,
+            trailers: section
+        )
+        #expect(plain.sent == Array("abcde".utf8) && plain.isComplete)
+        #expect(plain.trailerLines == Array("x-sum: 7\r\nx-b: 2\r\n".utf8))
+        let chunked = try relay(
+            pieces,
+            .chunked,
+            isMarked: true,
+            isChunkedOut: true,
+            closes: true,
+            trailers: section
+        )
+        let end = "0\r\nx-sum: 7\r\nx-b: 2\r\n\r\n"
+        #expect(chunked.sent == Array("3\r\nabc\r\n2\r\nde\r\n\(end)".utf8))
+        let open = try relay(pieces, .chunked, isMarked: true, isChunkedOut: true)
+        #expect(!open.isComplete)
     }
 }
 
