@@ -9,7 +9,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 program=(/usr/bin/python3 -B "$root/Tests/Benchmarks/benchmark.py")
 
 # nginx is the origin of every comparison.
-packages=(python3 iproute2 wrk nginx)
+packages=(python3 iproute2 wrk nghttp2-client nginx)
 peers=weir,nginx,haproxy
 previous=
 for argument in "$@"; do

@@ -14,13 +14,17 @@ SECONDS_BEYOND = 20
 # Connections that are busy at the same time, in the load and where connections are opened one after
 # the other.
 CONCURRENCY = 64
+# Under HTTP/2.
+HTTP2_CONNECTIONS = 16
+HTTP2_STREAMS = 32
 
 
 class Wrk:
     """One run of wrk, on the load's core. As a context it has ended at the end."""
 
-    def __init__(self, bench, port, path, seconds, script="summary.lua", arguments=(), headers=()):
-        command = ["wrk", "-t1", f"-c{CONCURRENCY}", f"-d{seconds}s", "--timeout", "10s",
+    def __init__(self, bench, port, path, seconds, script="summary.lua", arguments=(), headers=(),
+                 connections=CONCURRENCY):
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s",
                    "--latency", "-s", SCRIPTS / script]
         for header in headers:
             command += ["-H", header]
@@ -41,6 +45,41 @@ class Wrk:
             if line.startswith("SUMMARY "):
                 return json.loads(line.removeprefix("SUMMARY "))
         raise Failure(f"wrk wrote no summary:\n{self.program.tail()}")
+
+
+class H2Load:
+    """One run of h2load on the load's core, as Wrk: connections of HTTP/2 with many streams each."""
+
+    def __init__(self, bench, port, path, seconds):
+        self.seconds = seconds
+        self.log = bench.folder / "h2load.log"
+        self.log.unlink(missing_ok=True)
+        command = ["h2load", "-t1", f"-c{HTTP2_CONNECTIONS}", f"-m{HTTP2_STREAMS}", f"-D{seconds}",
+                   f"--log-file={self.log}", f"http://{HOST}:{port}{path}"]
+        self.program = bench.start("h2load", command, bench.load_core)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.program.stop()
+
+    def summary(self):
+        """Waits for the end and returns what h2load measured, under wrk's names."""
+        self.program.wait(self.seconds + SECONDS_BEYOND)
+        text = self.program.output()
+        done = re.search(r"requests: .* (\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", text)
+        if done is None:
+            raise Failure(f"h2load wrote no summary:\n{self.program.tail()}")
+        count, succeeded, failed, errored, late = map(int, done.groups())
+        times = sorted(int(line.split("\t")[2]) for line in self.log.read_text().splitlines())
+        at = lambda share: times[min(int(len(times) * share), len(times) - 1)] if times else 0
+        # Requests that were under way when the time was over are called failed.
+        under_way = HTTP2_CONNECTIONS * HTTP2_STREAMS
+        return {"requests": succeeded, "microseconds": self.seconds * 1e6, "p50": at(0.5), "p99": at(0.99),
+                "errors": {"failed": max(failed - under_way, 0), "timeout": late,
+                           "status": count - succeeded if count - succeeded > under_way else 0,
+                           "errored": max(errored - under_way, 0)}}
 
 
 class Connection:

@@ -19,7 +19,7 @@ ORIGIN_STATUS_PORT = 9001
 # A number of requests that no connection reaches.
 FOREVER = 1_000_000_000
 # More connections to the origin than any load has in use at the same time; the idle ones are kept.
-ORIGIN_CONNECTIONS = 256
+ORIGIN_CONNECTIONS = 1024
 READY_SECONDS = 60
 
 # Path and length of the bodies. The shortest answers every path that is not of another.
@@ -32,11 +32,13 @@ class Site:
 
     `hosts` x `prefixes` routes that all lead to the origin, or one for everything when there are no
     hosts. `capacity` is the number of client connections that the proxy must be able to hold.
+    `http2`: clients speak HTTP/2 in clear text, with prior knowledge.
     """
 
     hosts: int = 0
     prefixes: int = 0
     capacity: int = 1000
+    http2: bool = False
 
     def routes(self):
         """(host, prefix) of every route."""
@@ -241,7 +243,7 @@ class Nginx(Peer):
         return [*command, "-g", "master_process off;"]
 
     def servers(self, site):
-        listen = f"listen {HOST}:{self.port} backlog=4096;"
+        listen = f"listen {HOST}:{self.port} backlog=4096{' http2' if site.http2 else ''};"
         if not site.hosts:
             return f"    server {{ {listen} location / {{ proxy_pass http://origin; }} }}"
         locations = {}
@@ -284,7 +286,7 @@ defaults
     http-reuse always
 {extra}
 frontend web
-    bind {host}:{port} backlog 4096
+    bind {host}:{port} backlog 4096{proto}
 {routes}
 backend origin
     server origin {host}:{origin_port}
@@ -316,7 +318,7 @@ class HAProxy(Peer):
         configuration = folder / "haproxy.cfg"
         configuration.write_text(HAPROXY.format(
             host=HOST, port=self.port, capacity=site.capacity, origin_port=ORIGIN_PORT,
-            extra=self.extra, routes=routes))
+            extra=self.extra, routes=routes, proto=" proto h2" if site.http2 else ""))
         return [find_program("haproxy"), "-db", "-f", configuration]
 
 

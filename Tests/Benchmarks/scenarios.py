@@ -9,7 +9,7 @@ import dataclasses
 import time
 
 from bench import (Failure, core_seconds, cpu_seconds, memory_kib, processes, user_and_system_ticks)
-from load import CONCURRENCY, Wrk, connections, probe, request
+from load import CONCURRENCY, HTTP2_CONNECTIONS, HTTP2_STREAMS, H2Load, Wrk, connections, probe, request
 from peers import BODIES, Site
 
 WARM_UP_SECONDS = 1
@@ -42,6 +42,8 @@ class LoadScenario(Scenario):
 
     path: str = "/"
     headers: tuple = ()
+    script: str = "summary.lua"
+    connections: int = CONCURRENCY
     site: Site = Site()
 
     def requests(self):
@@ -56,9 +58,7 @@ class LoadScenario(Scenario):
 
     def measure(self, bench, origin, peer, seconds):
         with running(bench, peer, self.site) as program:
-            # The first route and the last: a table cut short would answer one of them with 404.
-            for octets in (self.requests()[0], self.requests()[-1]):
-                probe(peer.port, octets, self.length())
+            self.probe(peer)
             with self.load(bench, peer, WARM_UP_SECONDS) as load:
                 load.summary()
             pids = processes(program.pid)
@@ -71,11 +71,17 @@ class LoadScenario(Scenario):
                 summary = load.summary()
             return self.sample(before, Reading(bench, origin, pids), summary, resident)
 
+    def probe(self, peer):
+        """Checks the answers to the first route and the last: a table cut short would answer one with 404."""
+        for octets in (self.requests()[0], self.requests()[-1]):
+            probe(peer.port, octets, self.length())
+
     def load(self, bench, peer, seconds):
         if self.site.hosts:
             return Wrk(bench, peer.port, self.path, seconds, "routes.lua",
                        (self.site.hosts, self.site.prefixes))
-        return Wrk(bench, peer.port, self.path, seconds, headers=self.headers)
+        return Wrk(bench, peer.port, self.path, seconds, self.script, headers=self.headers,
+                   connections=self.connections)
 
     def sample(self, before, after, summary, resident):
         requests = summary["requests"]
@@ -101,6 +107,19 @@ class LoadScenario(Scenario):
             "originConnections": connected,
             "originRequests": reached,
         }
+
+
+@dataclasses.dataclass(frozen=True)
+class HTTP2Scenario(LoadScenario):
+    """h2load on connections of HTTP/2."""
+
+    site: Site = Site(http2=True)
+
+    def probe(self, peer):
+        """Every answer is counted as an error that is not 2xx."""
+
+    def load(self, bench, peer, seconds):
+        return H2Load(bench, peer.port, self.path, seconds)
 
 
 class IdleScenario(Scenario):
@@ -178,8 +197,9 @@ def suspicions(samples):
     samples = [sample for sample in samples if "originRequests" in sample]
     if not samples:
         return
-    # The load's connections may each have needed one of their own.
-    fresh = max((sample["originConnections"] - 2 * CONCURRENCY) / sample["requests"]
+    # The load's requests at one time may each have needed one of their own.
+    needed = 2 * max(CONCURRENCY, HTTP2_CONNECTIONS * HTTP2_STREAMS)
+    fresh = max((sample["originConnections"] - needed) / sample["requests"]
                 for sample in samples)
     if fresh > NEW_CONNECTIONS_MAX:
         yield f"{fresh:.0%} of the requests went to the origin on a new connection"
@@ -200,6 +220,12 @@ SCENARIOS = {scenario.name: scenario for scenario in [
     LoadScenario("keepalive-1m", "keep-alive, 64 connections, 1 MB body", path="/1m"),
     LoadScenario("connections", "a connection per request, 64 at a time, 100-octet body",
                  headers=("Connection: close",)),
+    LoadScenario("single", "one connection, one request at a time, 100-octet body", connections=1),
+    LoadScenario("post-10k", "POST of 10 kB, keep-alive, 64 connections, 100-octet answer",
+                 script="post.lua"),
+    HTTP2Scenario("h2-100", "HTTP/2 down, HTTP/1.1 up, 16 connections of 32 streams, 100-octet body"),
+    HTTP2Scenario("h2-10k", "HTTP/2 down, HTTP/1.1 up, 16 connections of 32 streams, 10 kB body",
+                  path="/10k"),
     LoadScenario("routes-10", "10 routes (1 host x 10 prefixes), keep-alive, 100-octet body",
                  site=Site(hosts=1, prefixes=10)),
     LoadScenario("routes-10000",

@@ -11,6 +11,7 @@ public enum Metric: Int, CaseIterable, Sendable {
     case connectionsOpen
     case connectionsAccepted
     case connectionsRefused
+    case connectionsEvicted
     case receivedBytes
     case sentBytes
     case upstreamConnectionsOpen
@@ -142,6 +143,12 @@ extension MetricFamily {
                 .counter,
                 "Client connections that were closed at once because a limit was reached.",
                 [("", .connectionsRefused)]
+            ),
+            MetricFamily(
+                "weir_connections_evicted_total",
+                .counter,
+                "Client connections without a request that were closed to make room for others.",
+                [("", .connectionsEvicted)]
             ),
             MetricFamily(
                 "weir_received_bytes_total",

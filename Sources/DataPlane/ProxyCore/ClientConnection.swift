@@ -16,6 +16,8 @@ final class ClientConnection: Client {
     var socket: StreamSocket
     private(set) var requestCount = 0
     private let share: ListeningPort.ClientShare
+    /// Since when the client owes us a request.
+    private var owesSince: LoopInstant
     private var lingerOctetsLeft = 0
     private var isLingering = false
     /// What serves the connection once it has turned out to speak HTTP/2.
@@ -29,6 +31,7 @@ final class ClientConnection: Client {
         _ peer: SocketAddress
     ) {
         self.share = share
+        owesSince = worker.loop.now
         socket = StreamSocket(owning: descriptor, isConnected: true)
         super.init(worker: worker, port: port, peer: peer, framesContent: false)
     }
@@ -94,7 +97,8 @@ final class ClientConnection: Client {
             let isQuiet = isLast && buffer.isEmpty && !(socket.canRead && socket.isReadable())
             return isQuiet ? close(isReset: false) : beginLingering()
         }
-        setDeadline(worker.loop.now.advanced(by: port.table.idleNanoseconds))
+        owesSince = worker.loop.now
+        setDeadline(owesSince.advanced(by: port.table.idleNanoseconds))
         if !buffer.isEmpty || socket.canRead { return continueLater() }
         worker.pool.reclaim(&buffer)
     }
@@ -125,8 +129,23 @@ final class ClientConnection: Client {
 
     override func fill() -> Filled {
         guard socket.canRead else { return .wait }
+        guard buffer.hasBlock else { return fillFirst() }
         guard makeRoom() else { return .full }
-        switch socket.receive(into: &buffer, reserve: Limits.tailReserve) {
+        return took(socket.receive(into: &buffer, reserve: Limits.tailReserve))
+    }
+
+    /// Reads what came to a connection at rest, however much it is, into a block that is as large as that needs.
+    private func fillFirst() -> Filled {
+        worker.inbound.clear()
+        let filled = took(socket.receive(into: &worker.inbound, reserve: 0))
+        if filled == .octets {
+            worker.inbound.withReadable { worker.append($0, to: &buffer) }
+        }
+        return filled
+    }
+
+    private func took(_ received: StreamSocket.Received) -> Filled {
+        switch received {
         case .octets(let count):
             worker.metrics.add(.receivedBytes, UInt64(count))
             return .octets
@@ -136,7 +155,8 @@ final class ClientConnection: Client {
     }
 
     override func send(_ octets: Span<UInt8>, isLast: Bool) -> StreamSocket.Sent {
-        socket.send(octets)
+        // The end of a connection that ends with its response goes along with the last of it.
+        socket.send(octets, isFollowed: isLast && exchange?.isClientPersistent == false)
     }
 
     override func splice(from pipe: borrowing Pipe, count: Int) -> StreamSocket.Sent {
@@ -148,9 +168,7 @@ final class ClientConnection: Client {
     }
 
     private func makeRoom() -> Bool {
-        if !buffer.hasBlock {
-            buffer = worker.pool.lend(.small, headroom: Limits.headroom)
-        } else if buffer.isEmpty {
+        if buffer.isEmpty {
             // Content follows a head that filled most of a small block: there is likely more of it.
             if exchange?.phase == .forwarding || exchange?.phase == .delivering,
                 buffer.blockSize < BlockSize.large.rawValue
@@ -188,6 +206,12 @@ final class ClientConnection: Client {
         }
         worker.pool.reclaim(&buffer)
         if socket.hasEnded { close(isReset: false) }
+    }
+
+    /// Since when it carries nothing, or no more than the beginning of a request; `nil` while it carries something.
+    var emptySince: LoopInstant? {
+        if let session { return session.emptySince }
+        return exchange == nil || exchange?.phase == .receiving ? owesSince : nil
     }
 
     /// Its time is over: closes, with what is under way on it.

@@ -78,6 +78,9 @@ final class ClientSession: HTTP2Session {
 
     override var fieldsNanoseconds: UInt64 { connection.port.table.headerNanoseconds }
 
+    /// Since when it has no stream.
+    var emptySince: LoopInstant? { streams.isEmpty ? idleSince : nil }
+
     // MARK: Priorities
 
     override func priority(_ id: UInt32) -> Priority {

@@ -227,6 +227,7 @@ final class Exchange {
     /// Makes a connection to the endpoint that was chosen, or shares one.
     func connect() {
         guard let upstream, let endpoint else { return }
+        phase = .connecting
         if let session = endpoint.sessionWithRoom() {
             worker.metrics.add(.upstreamConnectionsReused)
             return attach(to: session)
@@ -250,11 +251,13 @@ final class Exchange {
                 endpoint.add(session)
                 return attach(to: session)
             }
-            phase = .connecting
             origin = made
             made.exchange = self
             made.setDeadline(after: upstream.limits.connect)
         } catch {
+            if error.errno == .tooManyOpenFiles, worker.makeRoom(where: { _ in true }) {
+                return connect()
+            }
             worker.metrics.add(.upstreamConnectFailures)
             fail(ExchangeError.connect(error.errno))
         }
@@ -266,7 +269,6 @@ final class Exchange {
         let stream = session.attach(self)
         origin = stream
         if session.isConnected { return forward(client, stream) }
-        phase = .connecting
         stream.setDeadline(after: upstream.limits.connect)
     }
 

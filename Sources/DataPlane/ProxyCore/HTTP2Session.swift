@@ -332,7 +332,8 @@ class HTTP2Session {
                 http2.takeOutput(into: &sending)
                 if sending.isEmpty { break }
             }
-            switch transmit(sending.span.extracting(sentCount...)) {
+            let octets = sending
+            switch transmit(octets.span.extracting(sentCount...)) {
             case .octets(let count):
                 sentCount += count
                 if count > 0 { writingDeadline = .never }

@@ -87,6 +87,7 @@ final class ListeningPort: EventHandler {
             case .wouldBlock:
                 return false
             case .failed:
+                if worker.makeRoom(where: { _ in true }) { continue }
                 pause()
                 return false
             }
@@ -96,7 +97,7 @@ final class ListeningPort: EventHandler {
 
     private func accepted(_ descriptor: consuming FileDescriptor, _ peer: SocketAddress) {
         worker.metrics.add(.connectionsAccepted)
-        guard count.add() else {
+        guard count.add() || worker.makeRoom(where: { $0.port === self }) && count.add() else {
             worker.metrics.add(.connectionsRefused)
             return
         }

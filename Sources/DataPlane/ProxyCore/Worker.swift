@@ -18,6 +18,8 @@ final class Worker: EventHandler {
     ///
     /// Every octet of a head may become three, where a path lacked escapes; the rest adds a few lines.
     var scratch = Buffer(capacity: BlockSize.giant.rawValue)
+    /// Where the first octets of a request are read, before it is known how many there are.
+    var inbound = Buffer(capacity: BlockSize.large.rawValue)
     /// What is being served.
     private(set) var tables: WorkerTables?
     private(set) var isDraining = false
@@ -232,6 +234,27 @@ final class Worker: EventHandler {
         for case let client as ClientConnection in loop.allHandlers where isMeant(client) {
             client.cutOff()
         }
+    }
+
+    /// Closes connections that carry nothing, those first that have for longest: there is no room for new ones.
+    ///
+    /// So a flood of connections costs those that do nothing, and a client that asks something is served.
+    ///
+    /// - Parameter isMeant: Which of them would make room.
+    /// - Returns: Whether any was closed.
+    /// - Complexity: O(connections of the worker), but a sixteenth of those that carry nothing go at once.
+    func makeRoom(where isMeant: (ClientConnection) -> Bool) -> Bool {
+        var empty: [(since: LoopInstant, client: ClientConnection)] = []
+        for case let client as ClientConnection in loop.allHandlers where isMeant(client) {
+            if let since = client.emptySince { empty.append((since, client)) }
+        }
+        guard !empty.isEmpty else { return false }
+        empty.sort { $0.since < $1.since }
+        for (_, client) in empty.prefix(max(1, empty.count / 16)) {
+            client.cutOff()
+            metrics.add(.connectionsEvicted)
+        }
+        return true
     }
 
     func clientOpened() {

@@ -112,10 +112,12 @@ package struct StreamSocket: ~Copyable {
 
     /// Writes once.
     ///
-    /// - Parameter octets: What to write.
+    /// - Parameters:
+    ///   - octets: What to write.
+    ///   - isFollowed: Whether more follows at once, or the end, so that both leave in one segment.
     /// - Returns: How much of it moved; 0 when the socket is full.
-    package mutating func send(_ octets: Span<UInt8>) -> Sent {
-        switch SystemCalls.send(number, octets) {
+    package mutating func send(_ octets: Span<UInt8>, isFollowed: Bool = false) -> Sent {
+        switch SystemCalls.send(number, octets, isFollowed: isFollowed) {
         case .count(let count):
             if count < octets.count { canWrite = false }
             return .octets(count)

@@ -65,8 +65,8 @@ ssize_t weir_splice(int from, int to, size_t count) {
     return syscall(SYS_splice, from, NULL, to, NULL, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 }
 
-ssize_t weir_send(int descriptor, const void *octets, size_t count) {
-    return syscall(SYS_sendto, descriptor, octets, count, MSG_NOSIGNAL, NULL, 0);
+ssize_t weir_send(int descriptor, const void *octets, size_t count, int more) {
+    return syscall(SYS_sendto, descriptor, octets, count, MSG_NOSIGNAL | (more ? MSG_MORE : 0), NULL, 0);
 }
 
 int weir_wake_up(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }

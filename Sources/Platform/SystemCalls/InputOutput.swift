@@ -40,10 +40,20 @@ package func peek(_ descriptor: Int32) -> IOResult {
 }
 
 /// send(2) from `buffer`, without SIGPIPE.
+///
+/// - Parameters:
+///   - descriptor: A socket.
+///   - buffer: What to write.
+///   - isFollowed: Whether more follows at once, or the end, so that what is left of a segment waits for it.
+/// - Returns: How many octets the kernel took.
 @unsafe
-package func send(_ descriptor: Int32, _ buffer: UnsafeRawBufferPointer) -> IOResult {
+package func send(
+    _ descriptor: Int32,
+    _ buffer: UnsafeRawBufferPointer,
+    isFollowed: Bool = false
+) -> IOResult {
     // SAFETY: the kernel reads at most `buffer.count` octets before the call returns.
-    result { unsafe weir_send(descriptor, buffer.baseAddress, buffer.count) }
+    result { unsafe weir_send(descriptor, buffer.baseAddress, buffer.count, isFollowed ? 1 : 0) }
 }
 
 /// sendmsg(2) from two pieces in one call, without SIGPIPE.
@@ -92,9 +102,13 @@ package func receive(_ descriptor: Int32, into span: inout MutableSpan<UInt8>) -
 }
 
 /// send(2) from `span`.
-package func send(_ descriptor: Int32, _ span: Span<UInt8>) -> IOResult {
+package func send(
+    _ descriptor: Int32,
+    _ span: Span<UInt8>,
+    isFollowed: Bool = false
+) -> IOResult {
     // SAFETY: the pointer does not leave the closure.
-    unsafe span.withUnsafeBytes { unsafe send(descriptor, $0) }
+    unsafe span.withUnsafeBytes { unsafe send(descriptor, $0, isFollowed: isFollowed) }
 }
 
 /// read(2) into the memory of `span`.

@@ -49,7 +49,7 @@ int weir_pipe(int ends[2], int bytes);
 ssize_t weir_splice(int from, int to, size_t count);
 
 /// send(2) without SIGPIPE.
-ssize_t weir_send(int descriptor, const void *octets, size_t count);
+ssize_t weir_send(int descriptor, const void *octets, size_t count, int more);
 
 /// eventfd(2), non-blocking and close-on-exec.
 int weir_wake_up(void);
