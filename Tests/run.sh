@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Installs what the tests need and runs all of them: ./Tests/run.sh [SUITE ...]
 #
-# Suites, in the order in which they run: tidy format unit generated fuzz fleet. Without a name, all of them.
+# Suites, in the order in which they run: tidy format unit generated fuzz fleet sanitize. Without a name, all of them.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 suites=("$@")
-[ ${#suites[@]} -gt 0 ] || suites=(tidy format unit generated fuzz fleet)
+[ ${#suites[@]} -gt 0 ] || suites=(tidy format unit generated fuzz fleet sanitize)
 failed=()
 
 # Runs one suite and remembers whether it failed: run NAME COMMAND...
@@ -71,7 +71,8 @@ for suite in "${suites[@]}"; do
         generated) run generated generated_suite ;;
         fuzz) run fuzz fuzz_suite ;;
         fleet) run fleet fleet_suite ;;
-        *) echo "no suite is called '$suite': tidy format unit generated fuzz fleet" >&2; exit 2 ;;
+        sanitize) run sanitize ./Tests/sanitize.sh ;;
+        *) echo "no suite is called '$suite': tidy format unit generated fuzz fleet sanitize" >&2; exit 2 ;;
     esac
 done
 

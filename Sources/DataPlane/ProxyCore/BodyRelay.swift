@@ -140,6 +140,12 @@ struct BodyRelay {
         return true
     }
 
+    /// Whether trailer fields follow what is ready, where the message does not leave chunked.
+    var hasTrailerLines: Bool {
+        guard let trailers else { return false }
+        return !trailers.lines.isEmpty
+    }
+
     /// The lines of trailer fields that go on, where the message does not leave chunked.
     var trailerLines: [UInt8] { trailers?.lines ?? [] }
 

@@ -190,7 +190,8 @@ extension Exchange {
             head.append("\r\n" as StaticString)
         }
         if !tables.via.isEmpty {
-            head.append("via: 1.1 " as StaticString)
+            let isHTTP2 = origin?.framesContent == true
+            head.append(isHTTP2 ? "via: 2 " : "via: 1.1 " as StaticString)
             head.append(tables.via)
             head.append("\r\n" as StaticString)
         }

@@ -334,7 +334,7 @@ final class Exchange {
             if phase == .forwarding { origin.setDeadline(after: origin.upstream.limits.idle) }
             return false
         }
-        let isLast = requestBody.isComplete && requestBody.trailerLines.isEmpty
+        let isLast = requestBody.isComplete && !requestBody.hasTrailerLines
         let outcome = client.buffer.withReadable { octets in
             origin.send(octets.extracting(requestSent..<requestBody.ready), isLast: isLast)
         }
@@ -466,7 +466,7 @@ final class Exchange {
         let ready = responseBody.ready
         let isLast =
             responseBody.isComplete && phase == .delivering && localContent.isEmpty
-            && responseBody.trailerLines.isEmpty
+            && !responseBody.hasTrailerLines
         let outcome = responseBuffer.withReadable { octets in
             client.send(octets.extracting(0..<ready), isLast: isLast)
         }

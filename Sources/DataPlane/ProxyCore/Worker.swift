@@ -178,6 +178,9 @@ final class Worker: EventHandler {
         ports[port.name] = nil
         closingPorts.append(port)
         port.beginClosing()
+        for case let client as ClientConnection in loop.allHandlers where client.port === port {
+            client.drain()
+        }
     }
 
     /// A port that was closing has accepted the last connection.
@@ -210,7 +213,6 @@ final class Worker: EventHandler {
         isDraining = true
         onDrained = completion
         for port in ports.values { close(port) }
-        for case let client as ClientConnection in loop.allHandlers { client.drain() }
         checkDrained()
     }
 
