@@ -13,13 +13,13 @@ LOG_KEYS = {"time", "client", "method", "scheme", "host", "path", "status", "byt
             "endpoint", "version", "request_id", "protocol", "error"}
 
 
-def serve(workspace, origin, more="", arguments=(), name="node"):
+def serve(workspace, origin, more="", arguments=(), name="node", routes="{name: all, upstream: main}", prefix=()):
     port = workspace.keep(ReservedPort())
     node = workspace.node(f"""
 listeners: [{{name: web, address: {port}}}]
 upstreams: [{{name: main, endpoints: [{{address: {origin}}}]}}]
-routes: [{{name: all, upstream: main}}]
-{more}""", name, workers=1, arguments=arguments)
+routes: [{routes}]
+{more}""", name, workers=1, prefix=prefix, arguments=arguments)
     return node, port.address
 
 
@@ -205,3 +205,33 @@ routes: [{{name: all, upstream: main}}]
     for _ in range(200):
         assert get(port.address).status == 200
     assert first.program.process.wait(15) == 0
+
+
+def fill_up(workspace, web):
+    """Connects until the node has no descriptor left: the last connections wait in the queue."""
+    return [workspace.keep(Peer.connect(web)) for _ in range(80)]
+
+
+def test_a_node_that_ran_out_of_descriptors_accepts_again(workspace):
+    node, web = serve(workspace, workspace.origin(), prefix=["prlimit", "--nofile=64:64"])
+    peers = fill_up(workspace, web)
+    until(lambda: len(node.program.descriptors()) == 64, "no descriptor is left")
+    for peer in peers:
+        peer.close()
+    until(lambda: len(node.program.descriptors()) < 40, "the descriptors are free again")
+    for _ in range(5):
+        assert get(web).status == 200
+
+
+def test_connections_that_wait_for_a_descriptor_are_answered_during_a_drain(workspace):
+    node, web = serve(workspace, workspace.origin(), routes="{name: all, respond: {status: 200}}",
+                      prefix=["prlimit", "--nofile=64:64"])
+    peers = fill_up(workspace, web)
+    until(lambda: len(node.program.descriptors()) == 64, "no descriptor is left")
+    node.program.signal(signal.SIGTERM)
+    until(lambda: "node.draining" in node.program.stderr(), "the node drains")
+    # Whoever was accepted last was accepted because others have left.
+    for peer in peers:
+        assert peer.exchange(request()).status == 200
+        peer.close()
+    assert node.program.process.wait(15) == 0

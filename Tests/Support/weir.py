@@ -90,6 +90,10 @@ class Program:
         fields = dict(part.split("=", 1) for part in until(line, f"{self.name} is ready", seconds).split()[1:])
         return {key: address(value) for key, value in fields.items() if ":" in value}
 
+    def descriptors(self):
+        """The numbers of its open descriptors."""
+        return os.listdir(f"/proc/{self.pid}/fd")
+
     def signal(self, number):
         if self.is_running:
             self.process.send_signal(number)

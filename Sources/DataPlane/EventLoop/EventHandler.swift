@@ -93,6 +93,20 @@ extension EventLoop {
         handlers.remove(registration.token)
     }
 
+    /// Lets a handler go, and has its descriptor watched no longer, which stays open.
+    ///
+    /// Closing a descriptor ends the watch only if no other descriptor, here or in another process, is left of what
+    /// it stands for.
+    ///
+    /// - Parameters:
+    ///   - registration: Its place.
+    ///   - descriptor: What it was registered with.
+    package func unregister(_ registration: Registration, descriptor: Int32) {
+        guard handlers.place(of: registration.token) != nil else { return }
+        poller.remove(descriptor)
+        unregister(registration)
+    }
+
     /// Sets the moment at which `deadlinePassed` is due, in place of the one set before.
     ///
     /// A later moment than the last is one store: the wheel finds out when it looks.

@@ -10,7 +10,8 @@ internal import Upstreams
 ///
 /// Closing a socket of a SO_REUSEPORT group resets what waits in its queue. So it first turns new
 /// connections away, accepts those whose handshake had begun, and then closes. What it had accepted may go on
-/// until the drain timeout, and is then cut off. Confined to its worker's loop.
+/// until the drain timeout, and is then cut off. Where another process has the same socket, nothing of that is
+/// needed: `ListeningPort+Handover`. Confined to its worker's loop.
 final class ListeningPort: EventHandler {
     let worker: Worker
     let name: String
@@ -22,10 +23,14 @@ final class ListeningPort: EventHandler {
     private let count: ConnectionCount
     /// The same by client.
     private let clients: ClientCounts
-    private var socket: FileDescriptor?
-    private var registration = Registration.none
-    private(set) var isClosing = false
+    var socket: FileDescriptor?
+    var registration = Registration.none
+    var isClosing = false
     private var isPaused = false
+    /// Whether another process may take over what waits in the queue, and nothing is accepted here meanwhile.
+    var isHeld = false
+    /// While it closes: the first and the last moment for the socket to go.
+    private var closingTime: (first: LoopInstant, last: LoopInstant)?
 
     init(
         worker: Worker,
@@ -66,33 +71,47 @@ final class ListeningPort: EventHandler {
 
     func deadlinePassed() {
         if isClosing { return socket == nil ? endConnections() : finishClosing() }
+        if !isHeld { acceptAgain() }
+    }
+
+    /// Goes back to the loop after a pause.
+    func acceptAgain() {
         isPaused = false
         worker.loop.unregister(registration)
         guard let number = socket?.number else { return }
         do throws(SystemCallError) {
             registration = try worker.loop.registerLevelTriggered(self, descriptor: number)
         } catch {
+            registration = .none
             pause()
         }
     }
 
-    /// Accepts up to `limit` connections; `false` when the queue is empty or nothing can be accepted.
+    /// What is known of the queue after a few connections of it were accepted.
+    private enum Queue {
+        case mayHoldMore
+        case isEmpty
+        /// Descriptors or memory have run out.
+        case cannotBeAccepted
+    }
+
+    /// Accepts up to `limit` connections.
     @discardableResult
-    private func acceptSome(_ limit: Int) -> Bool {
-        guard let number = socket?.number else { return false }
+    private func acceptSome(_ limit: Int) -> Queue {
+        guard let number = socket?.number else { return .isEmpty }
         for _ in 0..<limit {
             switch accept(number) {
             case .accepted(let descriptor, let peer):
                 accepted(FileDescriptor(owning: descriptor), peer)
             case .wouldBlock:
-                return false
+                return .isEmpty
             case .failed:
                 if worker.makeRoom(where: { _ in true }) { continue }
                 pause()
-                return false
+                return .cannotBeAccepted
             }
         }
-        return true
+        return .mayHoldMore
     }
 
     private func accepted(_ descriptor: consuming FileDescriptor, _ peer: SocketAddress) {
@@ -140,12 +159,12 @@ final class ListeningPort: EventHandler {
 
     /// Without descriptors, a ready socket would keep the loop busy for nothing: leaves the loop for a moment.
     private func pause() {
-        guard !isPaused, !isClosing else { return }
+        guard !isPaused, let number = socket?.number else { return }
         isPaused = true
-        worker.loop.unregister(registration)
+        worker.loop.unregister(registration, descriptor: number)
         registration = worker.loop.register(self)
         let later = worker.loop.now.advanced(by: Limits.acceptPauseNanoseconds)
-        worker.loop.setDeadline(of: registration, at: later)
+        worker.loop.setDeadline(of: registration, at: max(later, closingTime?.first ?? later))
     }
 
     /// Turns new connections away and closes in a moment.
@@ -156,18 +175,34 @@ final class ListeningPort: EventHandler {
         tables.useCount += 1
         // Without the filter the socket closes all the same, and may reset what comes in at that moment.
         try? refuseNewConnections(number)
-        let later = worker.loop.now.advanced(by: Limits.closingListenerNanoseconds)
-        worker.loop.setDeadline(of: registration, at: later)
+        let first = worker.loop.now.advanced(by: Limits.closingListenerNanoseconds)
+        let last = worker.loop.now.advanced(by: Limits.closingListenerNanosecondsMax)
+        closingTime = (first, last)
+        worker.loop.setDeadline(of: registration, at: first)
     }
 
+    /// Accepts what is left in the queue, and closes the socket.
     private func finishClosing() {
-        while acceptSome(Limits.acceptsPerTick) {}
-        worker.loop.unregister(registration)
+        var queue = Queue.mayHoldMore
+        while case .mayHoldMore = queue { queue = acceptSome(Limits.acceptsPerTick) }
+        if case .cannotBeAccepted = queue, let closingTime, worker.loop.now < closingTime.last {
+            // Exchanges end and free descriptors, and then whoever waits is accepted after all.
+            let later = worker.loop.now.advanced(by: Limits.acceptPauseNanoseconds)
+            return worker.loop.setDeadline(of: registration, at: later)
+        }
+        leaveSocket()
+        worker.portClosed(self)
+    }
+
+    /// Closes the socket; what it has accepted has until the drain timeout.
+    func leaveSocket() {
+        if let number = socket?.number {
+            worker.loop.unregister(registration, descriptor: number)
+        }
         socket = nil
         registration = worker.loop.register(self)
         let end = worker.loop.now.advanced(by: worker.drainTimeout.nanoseconds)
         worker.loop.setDeadline(of: registration, at: end)
-        worker.portClosed(self)
     }
 
     private func endConnections() {

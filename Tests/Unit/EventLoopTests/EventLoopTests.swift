@@ -37,6 +37,25 @@ struct EventLoopTests {
         #expect(loop.handlerCount == 0)
     }
 
+    @Test("A descriptor that is not watched any more wakes nobody, and can be watched again")
+    func unwatched() throws {
+        let loop = try EventLoop()
+        let wakeUp = try WakeUp()
+        let recorder = Recorder()
+        let place = try loop.registerLevelTriggered(recorder, descriptor: wakeUp.number)
+        wakeUp.signal()
+        loop.unregister(place, descriptor: wakeUp.number)
+        loop.tick(timeoutMilliseconds: 0)
+        #expect(recorder.events.isEmpty)
+        // An old registration does not end a new one's watch.
+        let again = try loop.registerLevelTriggered(recorder, descriptor: wakeUp.number)
+        loop.unregister(place, descriptor: wakeUp.number)
+        loop.tick(timeoutMilliseconds: 1000)
+        #expect(recorder.events == [.readable])
+        loop.unregister(again, descriptor: wakeUp.number)
+        #expect(loop.handlerCount == 0)
+    }
+
     @Test("A deadline passes once, and not before its time")
     func deadline() throws {
         let loop = try EventLoop()
