@@ -148,6 +148,16 @@ package func removeDirectory(_ path: String) throws(SystemCallError) {
     try check("rmdir") { unsafe rmdir(path) }
 }
 
+/// realpath(3): the path from the root, without links; what it names must be there.
+package func absolutePath(_ path: String) throws(SystemCallError) -> String {
+    // SAFETY: the call gets a NUL-terminated copy that lives as long as it does, and allocates what it returns.
+    guard let found = unsafe realpath(path, nil) else {
+        throw SystemCallError(call: "realpath", errno: .last)
+    }
+    defer { unsafe free(found) }
+    return unsafe String(cString: found)
+}
+
 /// access(2) with F_OK.
 package func fileExists(_ path: String) -> Bool {
     // SAFETY: the call gets NUL-terminated copies that live as long as it does.

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "CLinuxHandover.h"
+
 /// An Internet address: `family` is 4 or 6; numbers are in host order; an IPv4 address is the low 32 bits of `low`.
 struct weir_address {
     uint64_t high;
