@@ -10,15 +10,17 @@ internal import Upstreams
 ///
 /// Runs on a loop of its own, which may block, so that no worker does. Confined to that loop.
 final class Activator: EventHandler {
-    private let loop: EventLoop
-    private let workers: [Worker]
+    let loop: EventLoop
+    let workers: [Worker]
     private let registry: MetricsRegistry
     private var registration = Registration.none
     private var current: ActiveVersion?
-    private var bound: [String: BoundListener] = [:]
+    var bound: [String: BoundListener] = [:]
+    /// What another process handed over and no version has used yet, by listener.
+    var inherited: [String: ListenerSockets] = [:]
     private var counts: [String: ConnectionCount] = [:]
     private var addresses: [String: [SocketAddress]] = [:]
-    private var isDraining = false
+    var isDraining = false
     private var logWriter: (target: LogWriter.Target, writer: LogWriter)?
     /// Logs that were replaced and may still be written to.
     private var retiredWriters: [LogWriter] = []
@@ -32,7 +34,7 @@ final class Activator: EventHandler {
         let configuration: Configuration
     }
 
-    private struct BoundListener {
+    struct BoundListener {
         let configured: NetworkAddress
         let actual: SocketAddress
         let count: ConnectionCount
@@ -124,13 +126,15 @@ final class Activator: EventHandler {
                 ),
                 accessLog: log?.makeLog()
             )
-            let ports = opened.map { listener in
-                Worker.NewPort(
-                    name: listener.name,
-                    count: listener.bound.count,
-                    clients: listener.bound.clients,
-                    descriptor: listener.descriptors[index]
-                )
+            let ports = opened.flatMap { listener in
+                listener.descriptors(of: index, among: workers.count).map { descriptor in
+                    Worker.NewPort(
+                        name: listener.name,
+                        count: listener.bound.count,
+                        clients: listener.bound.clients,
+                        descriptor: descriptor
+                    )
+                }
             }
             let message = Handover((worker, tables, ports))
             worker.loop.mailbox.post {
@@ -146,8 +150,13 @@ final class Activator: EventHandler {
     private struct OpenedListener {
         let name: String
         let bound: BoundListener
-        /// One for each worker.
+        /// One for each worker; more only if so many were handed over.
         let descriptors: [Int32]
+
+        /// Those of one worker: every one of them has a worker.
+        func descriptors(of worker: Int, among workerCount: Int) -> [Int32] {
+            stride(from: worker, to: descriptors.count, by: workerCount).map { descriptors[$0] }
+        }
 
         func closeAll() {
             for descriptor in descriptors { closeDescriptor(descriptor) }
@@ -181,8 +190,12 @@ final class Activator: EventHandler {
             throw SystemCallError(call: "bind", errno: .invalidArgument)
         }
         var descriptors: [Int32] = []
+        if let handed = takeInherited(listener) {
+            address = handed.actual
+            descriptors = handed.sockets.take()
+        }
         do throws(SystemCallError) {
-            for _ in workers {
+            while descriptors.count < workers.count {
                 let socket = try bindStreamSocket(address, reusePort: true)
                 // With port 0 the first socket settles the port for all.
                 address = try localAddress(socket.number)

@@ -19,8 +19,8 @@ package enum ActivationResult: Sendable {
 package final class ProxyServer: Sendable {
     /// What the workers count.
     package let metrics: MetricsRegistry
-    private let activator: Handover<Activator>
-    private let control: Mailbox
+    let activator: Handover<Activator>
+    let control: Mailbox
     private let workers: [Handover<Worker>]
     private let controlLoop: Handover<EventLoop>
     private let threads: Handover<ThreadList>

@@ -25,7 +25,10 @@ final class Worker: EventHandler {
     private(set) var isDraining = false
     private(set) var clientCount = 0
     private var pools: [String: UpstreamPool] = [:]
-    private var ports: [String: ListeningPort] = [:]
+    /// Its sockets; more than one of a listener only if it was handed more of them than there are workers.
+    var ports: [ListeningPort] = []
+    /// Whether new ports wait for `openHeldPorts` before they accept.
+    var holdsNewPorts = false
     private var closingPorts: [ListeningPort] = []
     private var spares: [Exchange] = []
     private var pipes: [SplicePipe] = []
@@ -83,7 +86,7 @@ final class Worker: EventHandler {
         loop.removeAllHandlers()
         for pool in pools.values { pool.retire() }
         pools = [:]
-        ports = [:]
+        ports = []
         closingPorts = []
         spares = []
         pipes = []
@@ -145,9 +148,9 @@ final class Worker: EventHandler {
         for gone in self.pools.values { gone.retire() }
         self.pools = pools
         tables = next
-        for (name, port) in ports where !keptPorts.contains(name) { close(port) }
-        for (name, port) in ports {
-            if let table = next.listeners[name] { port.serve(next, table) }
+        for port in ports where !keptPorts.contains(port.name) { close(port) }
+        for port in ports {
+            if let table = next.listeners[port.name] { port.serve(next, table) }
         }
         for new in newPorts { open(new, next) }
         if let previous { retire(previous) }
@@ -165,17 +168,22 @@ final class Worker: EventHandler {
             clients: new.clients,
             socket: socket
         )
+        ports.append(port)
+        if !holdsNewPorts { open(port) }
+    }
+
+    func open(_ port: ListeningPort) {
         do throws(SystemCallError) {
             try port.open()
-            ports[new.name] = port
         } catch {
             // The socket is bound, so only memory or descriptors are missing; other workers serve on.
+            ports.removeAll { $0 === port }
             metrics.add(.connectionsRefused)
         }
     }
 
-    private func close(_ port: ListeningPort) {
-        ports[port.name] = nil
+    func close(_ port: ListeningPort) {
+        ports.removeAll { $0 === port }
         closingPorts.append(port)
         port.beginClosing()
         for case let client as ClientConnection in loop.allHandlers where client.port === port {
@@ -210,10 +218,15 @@ final class Worker: EventHandler {
     ///
     /// - Parameter completion: Called when no connection is left.
     func drain(_ completion: @escaping () -> Void) {
+        beginDraining(completion)
+        for port in ports { close(port) }
+        checkDrained()
+    }
+
+    /// Ends connections with their exchanges from now on.
+    func beginDraining(_ completion: @escaping () -> Void) {
         isDraining = true
         onDrained = completion
-        for port in ports.values { close(port) }
-        checkDrained()
     }
 
     /// Takes requests again; ports come with the next `take`.
@@ -222,7 +235,7 @@ final class Worker: EventHandler {
         onDrained = nil
     }
 
-    private func checkDrained() {
+    func checkDrained() {
         guard isDraining, clientCount == 0, closingPorts.isEmpty, let onDrained else { return }
         self.onDrained = nil
         onDrained()
