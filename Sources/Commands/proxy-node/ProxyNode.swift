@@ -13,12 +13,13 @@ struct ProxyNode: ParsableCommand {
             EXAMPLES
               proxy-node run --data /var/lib/weir-node --control 10.0.0.1:7444 --token-file token
               proxy-node run --snapshot fleet.snapshot
+              proxy-node upgrade --data /var/lib/weir-node
 
             EXIT CODES
-              0 done    1 error    2 usage
+              0 done    1 error    2 usage    (upgrade) 3 no node runs    4 another upgrade is under way
             """,
         version: "proxy-node \(buildVersion)",
-        subcommands: [RunCommand.self]
+        subcommands: [RunCommand.self, UpgradeCommand.self]
     )
 
     /// Runs the command that the arguments name, and exits with its code.
@@ -37,6 +38,10 @@ struct ProxyNode: ParsableCommand {
             note("error: \(error)")
             exit(withError: ExitCode.failure)
         }
+        if let error = error as? UpgradeError {
+            note("error: \(error)")
+            exit(withError: error.code)
+        }
         let code = exitCode(for: error)
         let message = fullMessage(for: error)
         if code.isSuccess {
@@ -47,7 +52,8 @@ struct ProxyNode: ParsableCommand {
         exit(withError: code == .validationFailure ? ExitCode(2) : ExitCode.failure)
     }
 
-    private static func note(_ line: String) {
+    /// Writes a line to standard error.
+    static func note(_ line: String) {
         // Standard error is the last resort: there is nowhere to report its failure.
         try? writeAll(2, Array("\(line)\n".utf8).span)
     }

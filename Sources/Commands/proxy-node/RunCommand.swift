@@ -16,7 +16,7 @@ struct RunCommand: ParsableCommand {
             node does not drain) and /config.
 
             SIGTERM and SIGINT drain and end it; a second one ends it at once. SIGUSR1 opens log files again.
-            A node that has joined starts from DIR with the control plane away.
+            A node that has joined starts from DIR with the control plane away. 'proxy-node upgrade' replaces it.
             """
     )
 
@@ -88,11 +88,15 @@ struct RunCommand: ParsableCommand {
     @Flag(help: "Log debug events too.")
     var debug = false
 
+    @Flag(help: .hidden)
+    var takeOver = false
+
     func validate() throws {
         if let workers, !(1...1024).contains(workers) {
             throw ValidationError("--workers \(workers): it must be 1 to 1024")
         }
         guard snapshot == nil else {
+            if takeOver { throw ValidationError("--take-over is for 'proxy-node upgrade' alone") }
             if data != nil || control != nil || tokenFile != nil || name != nil || !labels.isEmpty {
                 throw ValidationError(
                     "--snapshot is for a node alone: leave out --data, --control, --token-file, "
@@ -118,7 +122,9 @@ struct RunCommand: ParsableCommand {
             admin: admin,
             workerCount: workers ?? availableCPUCount(),
             drainTimeout: .seconds(drainTimeout.count),
-            showsDebug: debug
+            showsDebug: debug,
+            arguments: Array(CommandLine.arguments.dropFirst()),
+            takesOver: takeOver
         )
         try NodeProcess(settings).run()
     }

@@ -108,7 +108,8 @@ final class AdminConnection: EventHandler {
         }
         buffer.consume(headBytes)
         // Content would have to be read before the next request: nobody who asks rightly sends any.
-        closesAfterAnswer = !request.isPersistent || !request.framing.isEmpty
+        closesAfterAnswer =
+            !request.isPersistent || !request.framing.isEmpty || listener.isRetired
         guard request.method == .get || request.method == .head else {
             return prepare(AdminAnswer(405, "only GET and HEAD are answered here\n"))
         }

@@ -13,11 +13,21 @@ final class AdminListener: EventHandler {
     private var socket: FileDescriptor?
     private var registration = Registration.none
     private var connections: [ObjectIdentifier: AdminConnection] = [:]
+    /// Whether another process has taken over: connections close with their next answer.
+    private(set) var isRetired = false
 
     /// Binds the address and listens.
     ///
+    /// - Parameters:
+    ///   - place: The address.
+    ///   - inherited: The socket, if another process handed it over.
+    ///   - node: Whose address it is.
     /// - Throws: `NodeError` when the address is none of this machine, or taken.
-    init(_ place: HostPort, node: NodeProcess) throws(NodeError) {
+    init(
+        _ place: HostPort,
+        inherited: consuming FileDescriptor? = nil,
+        node: NodeProcess
+    ) throws(NodeError) {
         self.node = node
         guard
             let wanted = SocketAddress(
@@ -28,23 +38,20 @@ final class AdminListener: EventHandler {
             throw NodeError("--admin \(place): name an IP address, such as 127.0.0.1:\(place.port)")
         }
         do throws(SystemCallError) {
-            let socket = try bindStreamSocket(wanted, reusePort: false)
-            try listen(socket.number, backlog: Limits.adminBacklog)
+            let socket: FileDescriptor
+            if let inherited = consume inherited {
+                socket = inherited
+            } else {
+                socket = try bindStreamSocket(wanted, reusePort: false)
+                try listen(socket.number, backlog: Limits.adminBacklog)
+            }
             address = try localAddress(socket.number)
             self.socket = consume socket
-            registration = .none
         } catch {
             throw NodeError(
                 "cannot listen on the admin address \(place): \(error.errno.message); "
                     + "choose another one with --admin"
             )
-        }
-        do throws(SystemCallError) {
-            if let number = socket?.number {
-                registration = try node.loop.registerLevelTriggered(self, descriptor: number)
-            }
-        } catch {
-            throw NodeError("cannot watch the admin address: \(error)")
         }
         if !address.isLoopback {
             node.log.write(
@@ -56,6 +63,22 @@ final class AdminListener: EventHandler {
                 ]
             )
         }
+    }
+
+    /// Begins to accept.
+    func open() throws(NodeError) {
+        do throws(SystemCallError) {
+            guard let number = socket?.number else { return }
+            registration = try node.loop.registerLevelTriggered(self, descriptor: number)
+        } catch {
+            throw NodeError("cannot watch the admin address: \(error)")
+        }
+    }
+
+    /// Another descriptor of the socket, for the process that takes over.
+    func duplicateSocket() throws(SystemCallError) -> FileDescriptor? {
+        guard let number = socket?.number else { return nil }
+        return try duplicate(number)
     }
 
     func ready(_ readiness: Readiness) {
@@ -73,11 +96,17 @@ final class AdminListener: EventHandler {
         connections[ObjectIdentifier(connection)] = nil
     }
 
-    /// Closes the listening socket and all connections.
-    func close() {
-        node.loop.unregister(registration)
+    /// Leaves the socket to another process; connections that are open get one more answer.
+    func retire() {
+        isRetired = true
+        if let number = socket?.number { node.loop.unregister(registration, descriptor: number) }
         registration = .none
         socket = nil
+    }
+
+    /// Closes the listening socket and all connections.
+    func close() {
+        retire()
         for connection in connections.values { connection.close() }
         connections = [:]
     }

@@ -105,6 +105,7 @@ extension ControlAgent {
     ) {
         prepared = nil
         node.server.metrics.process.add(.activationFailures)
+        node.succession?.note(problems)
         for problem in problems.prefix(8) {
             node.log.write(
                 .error,
@@ -186,9 +187,11 @@ extension ControlAgent {
                         "version": "\(head.version)",
                     ]
                 )
+                self.unstoredReason = "\(error)"
                 self.storeTimer?.set(after: .seconds(Limits.storeRetrySeconds))
                 return completion("\(error)")
             }
+            self.unstoredReason = nil
             self.storeTimer?.cancel()
             self.lastGood = head
             self.isNewestGood = true

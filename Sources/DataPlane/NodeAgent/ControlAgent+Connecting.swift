@@ -11,7 +11,7 @@ internal import Telemetry
 extension ControlAgent {
     /// Begins a connection, as a member or to become one.
     func connect() {
-        guard link == nil, !node.isStopping else { return }
+        guard link == nil, node.wantsSession else { return }
         guard let purpose = purpose() else { return }
         let address = settings.controls[addressIndex % settings.controls.count]
         addressIndex += 1
@@ -28,7 +28,7 @@ extension ControlAgent {
                 return .failure(error)
             }
         }) { [weak self] result in
-            guard let self, self.link == nil, !self.node.isStopping else { return }
+            guard let self, self.link == nil, self.node.wantsSession else { return }
             switch result {
             case .success(let found): self.connect(to: found[0], purpose)
             case .failure(let error):

@@ -36,6 +36,8 @@ final class ControlAgent: ControlLinkOwner {
     var served: PreparedVersion?
     /// What is stored for the next start.
     var lastGood: SignedHead?
+    /// Why what is served could not be stored when it was last tried.
+    var unstoredReason: String?
     /// Whether the newer of the two stored generations is undamaged.
     var isNewestGood = false
 
@@ -63,11 +65,19 @@ final class ControlAgent: ControlLinkOwner {
 
     /// Reads what the node has on its disk, and asks for the rest.
     ///
+    /// - Parameters:
+    ///   - settings: How it finds its control plane.
+    ///   - node: Whose agent it is.
+    ///   - lock: The directory's, if another process handed it over.
     /// - Throws: `NodeError` when the directory cannot be used, or when there is no way into a cluster.
-    init(_ settings: FleetSettings, node: NodeProcess) throws(NodeError) {
+    init(
+        _ settings: FleetSettings,
+        node: NodeProcess,
+        lock: consuming FileDescriptor? = nil
+    ) throws(NodeError) {
         self.node = node
         self.settings = settings
-        directory = try NodeDirectory(settings.directory)
+        directory = try NodeDirectory(settings.directory, lock: lock)
         do throws(SystemCallError) {
             bench = try Workbench(home: node.loop.mailbox)
         } catch {
@@ -232,7 +242,7 @@ final class ControlAgent: ControlLinkOwner {
     func lost(_ end: ControlLink.End) {
         let wasConnected = node.isConnected
         node.isConnected = false
-        guard !node.isStopping else { return }
+        guard node.wantsSession else { return }
         switch end {
         case .session(.local(.joined)):
             // A join that was put off is asked for again in a while, not at once.

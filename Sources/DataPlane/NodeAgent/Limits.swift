@@ -38,4 +38,21 @@ package enum Limits {
     static let adminAcceptsPerTick = 16
     /// The queue of admin connections that nobody has accepted.
     static let adminBacklog: Int32 = 128
+
+    /// Longest message of an upgrade: the arguments of a process.
+    ///
+    /// The system sends some 200 kB in one piece.
+    static let upgradeMessageBytesMax = 128 << 10
+    /// Listeners that `proxy-node upgrade` names; of more it says how many there are.
+    static let upgradeListenersNamed = 100
+    /// Local connections for upgrades; more are closed at once.
+    static let upgradePeersMax = 16
+    /// Descriptors that one message of a hand-over carries; the system allows 253.
+    static let handoverDescriptorsMax = 128
+    /// How often it is looked whether what is served has been stored, before an upgrade.
+    static let upgradeSettleMilliseconds: Int64 = 20
+    /// How long the new process waits for the next message of the old one, whose loop is never busy for so long.
+    static let handoverSilenceMilliseconds = 10_000
+    /// How long a local process may take for an upgrade when it does not say: a large version compiles in seconds.
+    package static let upgradeSecondsDefault: Double = 60
 }

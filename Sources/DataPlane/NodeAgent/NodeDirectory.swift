@@ -11,6 +11,7 @@ internal import SystemCalls
 ///     DIR/last-good     the version served last, as a signed `SnapshotFile`
 ///     DIR/last-good.1   the one before
 ///     DIR/draining      there while the operator wants the node drained
+///     DIR/upgrade.socket    where `UpgradeDesk` listens
 final class NodeDirectory: Sendable {
     let path: String
     private let lock: FileDescriptor
@@ -23,9 +24,17 @@ final class NodeDirectory: Sendable {
 
     /// Makes the directory if it is missing, and locks it.
     ///
+    /// - Parameters:
+    ///   - path: The directory.
+    ///   - inherited: The lock, if the process that has the directory handed it over: it is held without a gap, for as
+    ///     long as one of the two keeps it.
     /// - Throws: `NodeError` when another process has it, or when it cannot be written.
-    init(_ path: String) throws(NodeError) {
+    init(_ path: String, lock inherited: consuming FileDescriptor? = nil) throws(NodeError) {
         self.path = path
+        if let inherited = consume inherited {
+            lock = inherited
+            return
+        }
         do throws(SystemCallError) {
             try makeDirectory(path)
             lock = try openFile("\(path)/lock", .update)
@@ -40,6 +49,11 @@ final class NodeDirectory: Sendable {
                 "another proxy-node uses the directory \(path); name another with --data"
             )
         }
+    }
+
+    /// Another descriptor of the lock, for the process that takes over.
+    func duplicateLock() throws(SystemCallError) -> FileDescriptor {
+        try duplicate(lock.number)
     }
 
     private var identityPath: String { "\(path)/node.pem" }

@@ -11,6 +11,8 @@ internal import Telemetry
 ///     starting ──serving, or the control plane has answered──▶ ready ──SIGTERM──▶ draining ──▶ ended
 ///         └── no way to begin ──▶ ended with 1        drained, the deadline, or a second SIGTERM ──┘
 ///
+/// How another process takes its place is in `NodeProcess+Upgrade`.
+///
 /// The calling thread runs the process's loop: the agent, the admin address and signals. The data plane has threads
 /// of its own. Confined to that loop.
 package final class NodeProcess {
@@ -19,11 +21,22 @@ package final class NodeProcess {
     let server: ProxyServer
     let log: EventLog
     private let signals: SignalListener
-    private var admin: AdminListener?
-    private var agent: ControlAgent?
+    var admin: AdminListener?
+    var agent: ControlAgent?
+    /// Where an upgrade is asked for; only a node with a directory has one.
+    var upgrades: UpgradeDesk?
+    /// How it takes over from another process, if it does.
+    var succession: Succession?
+    /// What was put off because the node is being handed over.
+    var frozen: [() -> Void] = []
+    /// Whether another process has taken over.
+    var hasRetired = false
+    /// Whether another process has the session, or is to have it.
+    var leavesSession = false
+    private var wasToldToEnd = false
     private var houseTimer: LoopTimer?
-    private var drainTimer: LoopTimer?
-    private var undrainTimer: LoopTimer?
+    var drainTimer: LoopTimer?
+    var undrainTimer: LoopTimer?
     private var undrainBackoff = Backoff(
         first: .seconds(Limits.undrainRetrySeconds),
         cap: .seconds(Limits.undrainRetrySecondsMax)
@@ -32,9 +45,11 @@ package final class NodeProcess {
     /// What every worker serves.
     private(set) var served: Snapshot?
     /// Whether the operator, or a signal, wants exchanges to end and no new ones.
-    private(set) var isDraining = false
+    var isDraining = false
     /// Whether the process is on its way to its end.
-    private(set) var isStopping = false
+    var isStopping = false
+    /// Whether it is for this process to talk to the control plane as this node.
+    var wantsSession: Bool { !isStopping && !leavesSession }
     var isRevoked = false
     var isConnected = false
     private var isAnnounced = false
@@ -69,6 +84,7 @@ package final class NodeProcess {
         do throws(NodeError) {
             try start()
         } catch {
+            succession?.fail(error.description)
             finish()
             throw error
         }
@@ -99,18 +115,30 @@ package final class NodeProcess {
         houseTimer = LoopTimer(on: loop) { [unowned self] in keepHouse() }
         drainTimer = LoopTimer(on: loop) { [unowned self] in drainDeadlinePassed() }
         undrainTimer = LoopTimer(on: loop) { [unowned self] in tryUndrain() }
-        admin = try AdminListener(settings.admin, node: self)
-        keepHouse()
         switch settings.source {
         case .snapshot(let path):
+            try openAdmin()
             try serve(file: path)
+        case .fleet(let fleet) where settings.takesOver:
+            try takeOver(fleet)
         case .fleet(let fleet):
+            try openAdmin()
             let agent = try ControlAgent(fleet, node: self)
             self.agent = agent
+            let upgrades = try UpgradeDesk(node: self, agent: agent)
+            self.upgrades = upgrades
+            try upgrades.open()
             try agent.start()
             let answer = LoopTimer(on: loop) { [unowned self] in announce() }
             answer.set(after: .seconds(Limits.firstAnswerSeconds))
         }
+    }
+
+    private func openAdmin() throws(NodeError) {
+        let admin = try AdminListener(settings.admin, node: self)
+        self.admin = admin
+        try admin.open()
+        keepHouse()
     }
 
     /// Serves a file for as long as the process lives.
@@ -145,6 +173,7 @@ package final class NodeProcess {
     /// Says once that the node is up: its admin address is bound, and it serves or knows why not.
     func announce() {
         guard !isAnnounced, let address = admin?.address else { return }
+        if let succession, !succession.hasTakenOver { return succession.settled() }
         isAnnounced = true
         let line = "ready admin=\(address)\n"
         // stderr is the last resort: there is nowhere to report its failure.
@@ -166,6 +195,9 @@ package final class NodeProcess {
     ///   - snapshot: A compiled version.
     ///   - completion: Gets the outcome, on the process's loop.
     func activate(_ snapshot: Snapshot, completion: @escaping (ActivationResult) -> Void) {
+        guard !isFrozen else {
+            return frozen.append { [unowned self] in activate(snapshot, completion: completion) }
+        }
         let mailbox = loop.mailbox
         let done = Handover { [weak self] (result: ActivationResult) in
             if case .active = result, let self {
@@ -203,7 +235,7 @@ package final class NodeProcess {
         server.publishLogLosses()
     }
 
-    private func keepHouse() {
+    func keepHouse() {
         refreshGauges()
         houseTimer?.set(after: .seconds(10))
     }
@@ -212,6 +244,7 @@ package final class NodeProcess {
 
     /// Stops accepting, and lets exchanges end by the deadline.
     func drain() {
+        guard !isFrozen else { return frozen.append { [unowned self] in drain() } }
         guard !isDraining else { return }
         isDraining = true
         refreshGauges()
@@ -229,6 +262,7 @@ package final class NodeProcess {
 
     /// Serves again.
     func undrain() {
+        guard !isFrozen else { return frozen.append { [unowned self] in undrain() } }
         guard isDraining, !isStopping else { return }
         drainTimer?.cancel()
         undrainBackoff.reset()
@@ -236,6 +270,7 @@ package final class NodeProcess {
     }
 
     private func tryUndrain() {
+        guard !isFrozen else { return frozen.append { [unowned self] in tryUndrain() } }
         let mailbox = loop.mailbox
         let done = Handover { [weak self] (result: ActivationResult) in
             guard let self else { return }
@@ -262,12 +297,12 @@ package final class NodeProcess {
         }
     }
 
-    private var drainText: String {
+    var drainText: String {
         let (seconds, attoseconds) = settings.drainTimeout.components
         return "\(seconds * 1000 + attoseconds / 1_000_000_000_000_000)ms"
     }
 
-    private func drained() {
+    func drained() {
         guard isDraining else { return }
         drainTimer?.cancel()
         log.write(.notice, "node.drained")
@@ -286,8 +321,14 @@ package final class NodeProcess {
         case .user1:
             server.reopenLogs()
         default:
+            if let succession, !succession.hasTakenOver {
+                return succession.fail("the new process was told to end")
+            }
+            // A service manager tells all processes of the service to end: this one was about to anyway.
+            if hasRetired, !wasToldToEnd { return wasToldToEnd = true }
             // The second one means: at once.
             if isStopping { return loop.stop() }
+            upgrades?.abandon()
             isStopping = true
             notifyServiceManager("STOPPING=1")
             if isDraining { isDraining = false }
@@ -298,6 +339,8 @@ package final class NodeProcess {
     // MARK: End
 
     private func finish() {
+        upgrades?.close(removesSocket: succession?.hasTakenOver ?? true)
+        succession?.close()
         agent?.stop()
         admin?.close()
         server.stop()

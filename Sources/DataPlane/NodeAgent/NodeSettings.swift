@@ -19,16 +19,27 @@ package struct NodeSettings: Sendable {
     package let drainTimeout: Duration
     /// Whether debug events are logged.
     package let showsDebug: Bool
+    /// What the process was called with, for the one that replaces it: all but its name and `takeOverOption`.
+    package let arguments: [String]
+    /// Whether it takes over from the process that runs in the directory.
+    package let takesOver: Bool
+
+    /// The option of a process that was started by the one that it is to replace.
+    package static let takeOverOption = "--take-over"
 
     package init(
         source: Source,
         admin: HostPort,
         workerCount: Int,
         drainTimeout: Duration,
-        showsDebug: Bool
+        showsDebug: Bool,
+        arguments: [String] = [],
+        takesOver: Bool = false
     ) {
         (self.source, self.admin, self.workerCount) = (source, admin, workerCount)
         (self.drainTimeout, self.showsDebug) = (drainTimeout, showsDebug)
+        self.arguments = arguments.filter { $0 != Self.takeOverOption }
+        self.takesOver = takesOver
     }
 }
 
