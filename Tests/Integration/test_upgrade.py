@@ -595,6 +595,21 @@ def second_node(workspace, site):
 # Draining, under a flood
 
 
+def test_what_waits_in_the_queues_is_answered_when_the_node_ends(workspace):
+    site = Site(workspace)
+    site.node.program.signal(signal.SIGSTOP)
+    until(lambda: is_stopped(site.node.program), "the node stands still")
+    peers = [workspace.keep(Peer.connect(site.web)) for _ in range(300)]
+    for peer in peers:
+        peer.send(request(target="/hello"))
+    site.node.program.signal(signal.SIGTERM)
+    site.node.program.signal(signal.SIGCONT)
+    for peer in peers:
+        assert peer.read_response().status == 200
+        peer.close()
+    assert site.node.program.process.wait(PEER_SECONDS) == 0
+
+
 def test_a_flood_is_answered_or_refused_when_the_node_ends(workspace):
     site = Site(workspace)
     with NewConnections(site.web, clients=24) as flood:
