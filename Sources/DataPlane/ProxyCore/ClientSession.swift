@@ -122,7 +122,7 @@ final class ClientSession: HTTP2Session {
         super.remove(stream)
         if streams.isEmpty {
             idleSince = worker.loop.now
-            if isDraining { end(.noError) }
+            if isDraining || !connection.mayPersist { end(.noError) }
         }
     }
 

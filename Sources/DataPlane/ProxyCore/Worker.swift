@@ -227,6 +227,7 @@ final class Worker: EventHandler {
     func beginDraining(_ completion: @escaping () -> Void) {
         isDraining = true
         onDrained = completion
+        for case let client as ClientConnection in loop.allHandlers { client.drain() }
     }
 
     /// Takes requests again; ports come with the next `take`.
