@@ -13,6 +13,8 @@ enum Limits {
     /// How long a full descriptor table keeps a listening socket from accepting: long enough for
     /// connections to end, short enough to go unnoticed.
     static let acceptPauseNanoseconds: UInt64 = 50_000_000
+    /// How long a connection must have carried nothing to be closed for others: what came with it has been read by then.
+    static let emptyNanosecondsMin: UInt64 = 100_000_000
     /// Content that is still to come from which on it goes through a pipe: below, copying costs less than the calls.
     static let spliceBytesMin = 64 * 1024
     /// What a pipe is asked to hold; the system gives a user without privileges 64 MiB in all, and then smaller ones.

@@ -260,9 +260,13 @@ final class Worker: EventHandler {
     /// - Returns: Whether any was closed.
     /// - Complexity: O(connections of the worker), but a sixteenth of those that carry nothing go at once.
     func makeRoom(where isMeant: (ClientConnection) -> Bool) -> Bool {
+        guard !isDraining else { return false }
         var empty: [(since: LoopInstant, client: ClientConnection)] = []
         for case let client as ClientConnection in loop.allHandlers where isMeant(client) {
-            if let since = client.emptySince { empty.append((since, client)) }
+            guard let since = client.emptySince,
+                loop.now.nanoseconds(since: since) >= Limits.emptyNanosecondsMin
+            else { continue }
+            empty.append((since, client))
         }
         guard !empty.isEmpty else { return false }
         empty.sort { $0.since < $1.since }
