@@ -158,21 +158,27 @@ final class Exchange {
         started = worker.loop.now
         client.requestBegan()
         client.clearDeadline()
-        isClientPersistent = request.isPersistent && client.mayPersist
+        // What follows CONNECT may be meant for the tunnel that it does not get, and is no request.
+        isClientPersistent =
+            request.isPersistent && request.method != .connect && client.mayPersist
         requestBody = BodyRelay(
             request.framing,
             isMarked: client.framesContent,
             isChunkedOut: request.framing == .chunked
         )
-        if let status = refusal(listener) { return answer(status: status, headBytes: headBytes) }
+        if let status = refusal(client, listener) {
+            return answer(status: status, headBytes: headBytes)
+        }
         guard normalise(client) else { return refuse(path: headBytes) }
         noteRequest(client, tables)
         selectRoute(headBytes: headBytes, client, listener, tables)
     }
 
-    /// What is not for any route: methods that a gateway does not carry out, and content above the limit.
-    private func refusal(_ listener: ListenerTable) -> UInt16? {
+    /// What is not for any route: methods that a gateway does not carry out, content above the limit, and a target
+    /// of https that comes without TLS, from others than a proxy that is trusted (RFC 9110 §7.4).
+    private func refusal(_ client: Client, _ listener: ListenerTable) -> UInt16? {
         if request.method == .connect || request.method == .trace { return 405 }
+        if request.form == .absolute, request.isSchemeHTTPS, !client.isTrusted { return 421 }
         if case .length(let count) = request.framing, count > listener.bodyBytesMax { return 413 }
         return nil
     }
