@@ -309,7 +309,7 @@ extension Exchange {
         responseHeadBytes += worker.scratch.count
         responseBody = BodyRelay()
         responseBody.prepended(worker.scratch.count)
-        if hasContent, request.method != .head || error?.kind == .httpRequestError {
+        if hasContent, request.method != .head {
             addLocalContent(content)
         }
         phase = .delivering

@@ -67,11 +67,13 @@ package struct RequestHead: ~Copyable {
     /// Whether octets of this message have been looked at and more are needed.
     package var isPartial: Bool { phase != .start && phase != .complete }
 
-    /// Makes the head ready for the next message.
+    /// Makes the head ready for the next message, of which nothing is known.
     package mutating func reset() {
         phase = .start
         cursor = 0
         start = 0
+        method = .other
+        form = .origin
     }
 
     /// Gives back memory, for a connection that rests; also resets.
@@ -96,6 +98,8 @@ package struct RequestHead: ~Copyable {
         if phase == .complete { reset() }
         if phase != .fields {
             guard try decodeRequestLine(octets, limits) else { return nil }
+            // Of the preface of HTTP/2 too, once its version has shown that it is none.
+            guard form != .asterisk || method == .options else { throw .requestTargetForm }
             fields.begin(at: cursor)
             phase = .fields
         }

@@ -79,6 +79,7 @@ struct RequestConformanceTests {
         "RFC 9112 §3.2: a target has the form that suits the method",
         arguments: [
             ("GET * HTTP/1.1", HTTP1Error.requestTargetForm),
+            ("PRI * HTTP/1.1", .requestTargetForm),
             ("GET path HTTP/1.1", .requestTargetForm),
             ("GET a.example:80 HTTP/1.1", .schemeUnsupported),
             ("GET http:/path HTTP/1.1", .requestTargetForm),
@@ -141,6 +142,8 @@ struct RequestConformanceTests {
             ("Content-Length : 5", .whitespaceBeforeColon),
             ("Transfer-Encoding\t: chunked", .whitespaceBeforeColon),
             ("Transfer\u{0}-Encoding: chunked", .fieldNameInvalid),
+            ("Transfer_Encoding: chunked", .fieldNameInvalid),
+            ("content_LENGTH: 0", .fieldNameInvalid),
         ]
     )
     func fieldLine(line: String, error: HTTP1Error) {

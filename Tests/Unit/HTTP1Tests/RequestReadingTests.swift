@@ -120,6 +120,29 @@ struct RequestReadingTests {
         #expect(read.forwarded == ["Host: a", "X-Two: 2", "Accept-Language: en"])
     }
 
+    @Test("RFC 7239 §8.1: fields that only a proxy may send end here when they are spelt with _ too")
+    func disguised() throws {
+        let read = try #require(
+            try readRequest(
+                """
+                GET / HTTP/1.1\r\nHost: a\r\nX_Forwarded_For: 1\r\nx_real-ip: 1\r\n\
+                X_Request_ID: 1\r\nX_Other: 1\r\n_: 1\r\n\r\n
+                """
+            )
+        )
+        #expect(read.forwarded == ["Host: a", "X_Other: 1", "_: 1"])
+    }
+
+    @Test("RFC 9110 §9.3.2: a head that is refused says nothing of the method of the one before")
+    func methodOfRefused() throws {
+        var head = RequestHead()
+        _ = try readRequest(Array("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n".utf8), &head)
+        #expect(throws: HTTP1Error.methodInvalid) {
+            _ = try readRequest(Array("(\r\n".utf8), &head)
+        }
+        #expect(head.method == .other)
+    }
+
     @Test("RFC 9110 §5.5: values keep inner white space and obs-text, and lose what is around them")
     func values() throws {
         let octets = Array(

@@ -74,6 +74,18 @@ struct ResponseHeadTests {
     }
 
     @Test(
+        "RFC 9112 §6.3: nothing is sent behind a 204 that announces content",
+        arguments: [
+            ("", true), ("Content-Length: 0\r\n", true), ("Content-Length: 5\r\n", false),
+            ("Transfer-Encoding: chunked\r\n", false),
+        ]
+    )
+    func noContent(fields: String, isPersistent: Bool) throws {
+        let read = try readResponse("HTTP/1.1 204 No Content\r\n\(fields)\r\n")
+        #expect(read?.isPersistent == isPersistent)
+    }
+
+    @Test(
         "RFC 9112 §4, §5, §6: a response that could be read in two ways is refused",
         arguments: [
             ("HTTP/1.1 20 OK\r\n\r\n", HTTP1Error.statusCodeInvalid),
