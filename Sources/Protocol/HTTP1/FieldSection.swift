@@ -164,6 +164,8 @@ package struct FieldSection: ~Copyable {
                 line.isHopByHop = now.name.isHopByHop
                 if now.name.decidesFraming {
                     try facts.take(now.name, octets, start..<last, number: number, role)
+                } else if case .other = now.name, role == .request {
+                    line.isHopByHop = try Self.isDisguised(octets, now.lineStart..<now.nameEnd)
                 }
             }
             table[number] = line
@@ -296,6 +298,25 @@ package struct FieldSection: ~Copyable {
         let odd = OctetSet.token.firstIndexOutside(octets, name)
         guard odd == name.upperBound else { throw nameError(octets, at: odd) }
         guard now.nameEnd - now.lineStart <= Int(UInt16.max) else { throw .fieldSectionTooLarge }
+    }
+
+    /// Judges an unknown name as readers see it that take `_` for `-`, such as gateways to CGI and what came after.
+    ///
+    /// - Parameters:
+    ///   - octets: The message.
+    ///   - name: The name's octets.
+    /// - Returns: Whether they would take it for a field that only a proxy may send: it must not be forwarded.
+    /// - Throws: `fieldNameInvalid` when they would take it for a field of framing.
+    private static func isDisguised(
+        _ octets: Span<UInt8>,
+        _ name: Range<Int>
+    ) throws(HTTP1Error) -> Bool {
+        let first = octets.firstIndex(of: lowLine, from: name.lowerBound, to: name.upperBound)
+        guard first < name.upperBound else { return false }
+        let dashed = name.map { octets[$0] == lowLine ? hyphen : octets[$0] }
+        let known = FieldName.find(dashed.span)
+        guard !known.decidesFraming else { throw .fieldNameInvalid }
+        return known.isOfForwarding
     }
 
     /// Finds the CR that ends the value.

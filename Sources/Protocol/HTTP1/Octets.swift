@@ -6,10 +6,12 @@ let carriageReturn: UInt8 = 0x0d
 let space: UInt8 = 0x20
 let numberSign: UInt8 = 0x23
 let asterisk: UInt8 = 0x2a
+let hyphen: UInt8 = 0x2d
 let slash: UInt8 = 0x2f
 let colon: UInt8 = 0x3a
 let semicolon: UInt8 = 0x3b
 let questionMark: UInt8 = 0x3f
+let lowLine: UInt8 = 0x5f
 let delete: UInt8 = 0x7f
 
 /// `HTTP/1.1` as a word, its first octet in the lowest place.

@@ -1,4 +1,15 @@
 extension FieldName {
+    /// Whether the field says for whom a proxy asks: a client's own word for it counts for nothing.
+    package var isOfForwarding: Bool {
+        switch self {
+        case .forwarded, .xForwardedFor, .xForwardedHost, .xForwardedProto, .xForwardedPort,
+            .xForwardedPrefix, .xRealIP, .xRequestID:
+            return true
+        default:
+            return false
+        }
+    }
+
     /// Whether the field may not come in a trailer section, as it concerns framing, routing, request
     /// modifiers, authentication or how the content is read (RFC 9110 §6.5.1).
     package var isForbiddenInTrailers: Bool {
