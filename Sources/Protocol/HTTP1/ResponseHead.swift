@@ -30,8 +30,13 @@ package struct ResponseHead: ~Copyable {
     package init() {}
 
     /// Whether the origin lets the connection carry another request (RFC 9112 §9.3).
+    ///
+    /// After a 204 that announces content, which it cannot have (RFC 9110 §8.6, RFC 9112 §6.1), nobody knows what comes.
     package var isPersistent: Bool {
         if fields.facts.connection.contains(.close) { return false }
+        if status == 204, fields.facts.isChunked || (fields.facts.contentLength ?? 0) > 0 {
+            return false
+        }
         return version == .http11 || fields.facts.connection.contains(.keepAlive)
     }
 
