@@ -71,12 +71,28 @@ extension Exchange {
         if request.framing == .chunked {
             head.append("transfer-encoding: chunked\r\n" as StaticString)
         }
+        if let left = forwardsLeft(octets) {
+            head.append("max-forwards: " as StaticString)
+            head.append(decimal: UInt64(left - 1))
+            head.append("\r\n" as StaticString)
+        }
         appendConnectionOptions(octets, to: &head)
         appendForwarding(octets, client, tables, isTrusted: isTrusted, to: &head)
         head.append("\r\n" as StaticString)
     }
 
+    /// How often OPTIONS may still be forwarded, us included (RFC 9110 §7.6.2).
+    ///
+    /// - Returns: The number in Max-Forwards; `nil` for other methods and where there is none.
+    func forwardsLeft(_ octets: Span<UInt8>) -> Int? {
+        guard request.method == .options else { return nil }
+        let line = request.fields.lines.first { $0.name == .maxForwards }
+        return line.flatMap { octets.decimal(in: $0.valueRange) }
+    }
+
     /// RFC 9112 §3.2.2: an origin server gets the origin-form, and a Host that agrees with the target.
+    ///
+    /// A client of HTTP/1.0 that names no host asks for what is behind us: the upstream's name stands in.
     private func writeRequestLine(_ octets: Span<UInt8>, into head: inout Buffer) {
         head.append(octets.extracting(request.methodRange.indices))
         head.append(UInt8(ascii: " "))
@@ -91,7 +107,11 @@ extension Exchange {
             head.append(octets.extracting(request.query.indices))
         }
         head.append(" HTTP/1.1\r\nhost: " as StaticString)
-        head.append(octets.extracting(request.authorityRange.indices))
+        if request.authorityRange.isEmpty, let upstream {
+            head.append(upstream.label)
+        } else {
+            head.append(octets.extracting(request.authorityRange.indices))
+        }
         head.append("\r\n" as StaticString)
     }
 
@@ -104,6 +124,9 @@ extension Exchange {
         switch line.name {
         case .host, .transferEncoding: return false
         case .xForwardedFor, .forwarded, .xRequestID: return false
+        // RFC 9110 §10.1.1: from HTTP/1.0 it means nothing.
+        case .expect: return request.version == .http11
+        case .maxForwards: return request.method != .options
         case .xForwardedProto, .xForwardedHost, .xForwardedPort, .xForwardedPrefix, .xRealIP:
             return isTrusted
         default: return true
@@ -129,7 +152,7 @@ extension Exchange {
             head.append(authority)
             head.append(UInt8(ascii: "\""))
         }
-        if !isTrusted || !hasField(.xForwardedHost) {
+        if !authority.isEmpty, !isTrusted || !hasField(.xForwardedHost) {
             head.append("\r\nx-forwarded-host: " as StaticString)
             head.append(authority)
         }

@@ -270,7 +270,7 @@ extension Exchange {
     /// Answers with a status and a short text that names it.
     func answer(status: UInt16, headBytes: Int) {
         var fields: [UInt8] = []
-        if status == 405 || request.form == .asterisk, status < 500 {
+        if status == 405 || status == 200 {
             fields = Array("allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n".utf8)
         }
         var content: [UInt8] = []

@@ -191,7 +191,9 @@ final class Exchange {
         _ listener: ListenerTable,
         _ tables: WorkerTables
     ) {
-        if request.form == .asterisk { return answer(status: 200, headBytes: headBytes) }
+        let isForUs =
+            request.form == .asterisk || client.buffer.withReadable { forwardsLeft($0) == 0 }
+        if isForUs { return answer(status: 200, headBytes: headBytes) }
         let found = client.buffer.withReadable { octets in
             listener.match(request, octets, path: isPathNormalised ? nil : normalisedPath)
         }
