@@ -20,6 +20,15 @@ extension Exchange {
         }
     }
 
+    /// What is not for any route: methods that a gateway does not carry out, content above the limit, and a target
+    /// of https that comes without TLS, from others than a proxy that is trusted (RFC 9110 §7.4).
+    func refusal(_ client: Client, _ listener: ListenerTable) -> UInt16? {
+        if request.method == .connect || request.method == .trace { return 405 }
+        if request.form == .absolute, request.isSchemeHTTPS, !client.isTrusted { return 421 }
+        if case .length(let count) = request.framing, count > listener.bodyBytesMax { return 413 }
+        return nil
+    }
+
     /// Puts the head that the endpoint gets in the place of the client's, and goes on to an endpoint.
     ///
     ///     | headroom | client's head | content |  ─▶  | headroom | endpoint's head | content |
