@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Installs what the tests need and runs all of them: ./Tests/run.sh [SUITE ...]
 #
-# Suites, in the order in which they run: tidy format unit generated fuzz fleet sanitize. Without a name, all of them.
+# Suites, in the order in which they run: tidy format unit generated fuzz conformance fleet sanitize. Without a name, all of them.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 suites=("$@")
-[ ${#suites[@]} -gt 0 ] || suites=(tidy format unit generated fuzz fleet sanitize)
+[ ${#suites[@]} -gt 0 ] || suites=(tidy format unit generated fuzz conformance fleet sanitize)
 failed=()
 
 # Runs one suite and remembers whether it failed: run NAME COMMAND...
@@ -51,9 +51,10 @@ fuzz_suite() {
     ./Tests/fuzz.sh "${FUZZ_SECONDS:-10}"
 }
 
-fleet_suite() {
+# Runs black-box tests against the real programs: black_box FOLDER...
+black_box() {
     local folders=() folder
-    for folder in Tests/Integration Tests/Fleet; do
+    for folder in "$@"; do
         compgen -G "$folder/test_*.py" >/dev/null && folders+=("$folder")
     done
     [ ${#folders[@]} -gt 0 ] || return 0
@@ -70,9 +71,10 @@ for suite in "${suites[@]}"; do
         unit) run unit unit_suite ;;
         generated) run generated generated_suite ;;
         fuzz) run fuzz fuzz_suite ;;
-        fleet) run fleet fleet_suite ;;
+        conformance) run conformance black_box Tests/Conformance ;;
+        fleet) run fleet black_box Tests/Integration Tests/Fleet ;;
         sanitize) run sanitize ./Tests/sanitize.sh ;;
-        *) echo "no suite is called '$suite': tidy format unit generated fuzz fleet sanitize" >&2; exit 2 ;;
+        *) echo "no suite is called '$suite': tidy format unit generated fuzz conformance fleet sanitize" >&2; exit 2 ;;
     esac
 done
 

@@ -120,7 +120,7 @@ struct RequestReadingTests {
         #expect(read.forwarded == ["Host: a", "X-Two: 2", "Accept-Language: en"])
     }
 
-    @Test("RFC 7239 §8.1: fields that only a proxy may send end here when they are spelt with _ too")
+    @Test("RFC 7239 §8.1: fields that only a proxy may send end here, spelt with _ too")
     func disguised() throws {
         let read = try #require(
             try readRequest(
