@@ -1,5 +1,7 @@
-"""HTTP/2 ends for the tests, on Python's h2: a client that says what it wants, and an origin driven by a script."""
+"""HTTP/2 ends for the tests: on Python's h2, a client that says what it wants and an origin driven by a script; and
+`Wire`, a connection whose frames are sent and read as they are, right or wrong."""
 
+import collections
 import contextlib
 import socket
 import threading
@@ -11,8 +13,9 @@ import h2.errors
 import h2.events
 import h2.exceptions
 import h2.settings
+import hpack
 
-from weir import PEER_SECONDS
+from weir import PEER_SECONDS, Peer
 
 # RFC 9113 §6.8: streams below the last one of a GOAWAY go on; this version of h2 takes the connection for closed.
 _machine = h2.connection.H2ConnectionStateMachine
@@ -20,11 +23,169 @@ _machine._transitions[(h2.connection.ConnectionState.CLIENT_OPEN, h2.connection.
     None, h2.connection.ConnectionState.CLIENT_OPEN)
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
+ACK, END_STREAM, END_HEADERS, PADDED, PRIORITISED = 0x1, 0x1, 0x4, 0x8, 0x20
+WHOLE = END_STREAM | END_HEADERS
+GET = [(":method", "GET"), (":scheme", "http"), (":authority", "example.test"), (":path", "/")]
+POST = [(":method", "POST"), *GET[1:]]
+
+Frame = collections.namedtuple("Frame", "kind flags stream payload")
 
 
 def frame(kind, flags=0, stream=0, payload=b""):
     """The octets of one frame (RFC 9113 §4.1)."""
     return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+def number(value, octets=4):
+    """The octets of a number in network order."""
+    return value.to_bytes(octets, "big")
+
+
+def settings(*pairs):
+    """The payload of SETTINGS (RFC 9113 §6.5.1)."""
+    return b"".join(number(name, 2) + number(value) for name, value in pairs)
+
+
+def literal(name, value, first=b"\0"):
+    """A field line spelled out octet for octet, without Huffman's code and not indexed (RFC 7541 §6.2.2)."""
+
+    def string(text):
+        octets = text if isinstance(text, bytes) else text.encode("latin-1")
+        length = len(octets)
+        if length < 127:
+            return bytes([length]) + octets
+        head, length = b"\x7f", length - 127
+        while length >= 128:
+            head, length = head + bytes([length & 127 | 128]), length >> 7
+        return head + bytes([length]) + octets
+
+    return first + string(name) + string(value)
+
+
+def block(lines):
+    """A field block of literals."""
+    return b"".join(literal(name, value) for name, value in lines)
+
+
+class Wire(Peer):
+    """One HTTP/2 connection frame for frame; nothing is checked, answered or given back but by the test."""
+
+    def __init__(self, connection):
+        super().__init__(connection)
+        self.decoder = hpack.Decoder()
+        self.peer_settings = {}
+
+    @classmethod
+    def open(cls, target, *pairs):
+        """A connection on which both sides have acknowledged the other's SETTINGS."""
+        wire = cls.connect(target)
+        wire.send(PREFACE + frame(SETTINGS, 0, 0, settings(*pairs)))
+        wire.shake_hands()
+        assert wire.expect(SETTINGS).flags == ACK
+        return wire
+
+    @classmethod
+    def accept(cls, peer, *pairs):
+        """The server's side of a connection that was accepted; requests may come before the acknowledgement."""
+        wire = cls(peer.socket)
+        assert wire.read_exactly(len(PREFACE)) == PREFACE
+        wire.send(frame(SETTINGS, 0, 0, settings(*pairs)))
+        wire.shake_hands()
+        return wire
+
+    def shake_hands(self):
+        """Takes the other side's SETTINGS."""
+        came = self.expect(SETTINGS)
+        for place in range(0, len(came.payload), 6):
+            name = int.from_bytes(came.payload[place:place + 2], "big")
+            self.peer_settings[name] = int.from_bytes(came.payload[place + 2:place + 6], "big")
+        self.send(frame(SETTINGS, ACK))
+
+    def put(self, kind, flags=0, stream=0, payload=b""):
+        """Sends one frame; that the other side has closed is seen by who reads."""
+        with contextlib.suppress(ConnectionError):
+            self.send(frame(kind, flags, stream, payload))
+
+    def headers(self, stream, lines=GET, flags=WHOLE, tail=b""):
+        """Sends HEADERS of literals, and octets of a field block behind them."""
+        self.put(HEADERS, flags, stream, block(lines) + tail)
+
+    def reset_stream(self, stream, code=h2.errors.ErrorCodes.CANCEL):
+        self.put(RST_STREAM, 0, stream, number(code))
+
+    def window_update(self, stream, increment):
+        self.put(WINDOW_UPDATE, 0, stream, number(increment))
+
+    def ping(self, payload=b"are you?"):
+        """Sends PING and waits for its answer."""
+        self.put(PING, 0, 0, payload)
+        while True:
+            came = self.expect(PING)
+            if came.payload == payload:
+                assert came.flags == ACK
+                return
+
+    def read_frame(self):
+        """The next frame, or `None` at the end of the connection."""
+        try:
+            head = self.read_exactly(9)
+            payload = self.read_exactly(int.from_bytes(head[:3], "big"))
+        except (EOFError, ConnectionError):
+            return None
+        return Frame(head[3], head[4], int.from_bytes(head[5:], "big") & 0x7FFFFFFF, payload)
+
+    def expect(self, kind, stream=None):
+        """The next frame of a kind, of a stream if that is given; others are passed over, but for the end."""
+        seen = []
+        while came := self.read_frame():
+            if came.kind == kind and stream in (None, came.stream):
+                return came
+            assert came.kind != GOAWAY, f"GOAWAY with {code_of(came)!r} before {kind}; seen: {seen}"
+            seen.append(came[:3])
+        raise AssertionError(f"the connection ends before {kind}; seen: {seen}")
+
+    def fields(self, stream):
+        """The field lines of the next HEADERS of a stream."""
+        return self.decoder.decode(self.expect(HEADERS, stream).payload, raw=False)
+
+    def expect_connection_error(self, *codes):
+        """GOAWAY with one of `codes`, and then the end (RFC 9113 §5.4.1)."""
+        seen = []
+        while (came := self.read_frame()) and came.kind != GOAWAY:
+            seen.append(came[:3])
+        assert came, f"the connection ends without GOAWAY; seen: {seen}"
+        assert code_of(came) in codes, f"GOAWAY with {code_of(came)!r}"
+        while self.read_frame():
+            pass
+
+    def expect_stream_error(self, stream, *codes):
+        """RST_STREAM with one of `codes` (RFC 9113 §5.4.2), or GOAWAY and the end; whether it was RST_STREAM."""
+        seen = []
+        while came := self.read_frame():
+            if came.kind in (RST_STREAM, GOAWAY):
+                assert code_of(came) in codes, f"{came.kind} with {code_of(came)!r}; seen: {seen}"
+                assert came.kind == GOAWAY or came.stream == stream
+                return came.kind == RST_STREAM
+            seen.append(came[:3])
+        raise AssertionError(f"the connection ends without an error; seen: {seen}")
+
+    def expect_end_of_stream(self, stream):
+        """Reads to the end of the response on a stream; its content."""
+        content = b""
+        while came := self.read_frame():
+            if came.stream == stream and came.kind == DATA:
+                content += came.payload
+            assert came.stream != stream or came.kind != RST_STREAM, f"reset with {code_of(came)!r}"
+            if came.stream == stream and came.kind in (DATA, HEADERS) and came.flags & END_STREAM:
+                return content
+        raise AssertionError("the connection ends before the response")
+
+
+def code_of(came):
+    """The error code of RST_STREAM or GOAWAY."""
+    start = 4 if came.kind == GOAWAY else 0
+    return h2.errors._error_code_from_int(int.from_bytes(came.payload[start:start + 4], "big"))
 
 
 class Message:
