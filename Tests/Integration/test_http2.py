@@ -235,6 +235,31 @@ def test_a_reset_by_the_client_reaches_the_origin(workspace):
         assert not client.is_closed
 
 
+@pytest.mark.parametrize("frames", [
+    http2.frame(http2.RST_STREAM, 0, 1, bytes(4)), http2.frame(http2.HEADERS, http2.WHOLE, 1, http2.block(http2.GET)),
+    http2.frame(http2.DATA, 0, 1, b"a")])
+def test_a_stream_that_comes_and_goes_within_one_read(workspace, frames):
+    """Its owner is gone before the streams of that read are told of what came."""
+    node, web = serve(workspace, workspace.keep(Origin(answer_with_request)))
+    with http2.Wire.open(web) as wire:
+        wire.send(http2.frame(http2.HEADERS, http2.WHOLE, 1, http2.block(http2.GET)) + frames)
+        wire.ping()
+        wire.headers(3)
+        assert b"GET" in wire.expect_end_of_stream(3)
+    assert node.program.is_running
+
+
+def test_content_that_is_reset_within_one_read(workspace):
+    origin = workspace.keep(Origin(lambda peer, origin: peer.read_to_end()))
+    node, web = serve(workspace, origin)
+    with http2.Wire.open(web) as wire:
+        wire.headers(1, http2.POST, http2.END_HEADERS)
+        until(lambda: origin.connections, "the request is there")
+        wire.send(http2.frame(http2.DATA, 0, 1, b"a") + http2.frame(http2.RST_STREAM, 0, 1, bytes(4)))
+        wire.ping()
+    assert node.program.is_running
+
+
 # Limits
 
 
@@ -439,6 +464,25 @@ def test_an_endpoint_that_dies_in_a_response_cuts_it(workspace):
     _, web = serve(workspace, workspace.keep(http2.Origin(die)))
     with http2.Client(web) as client:
         assert client.get("/").reset is not None
+
+
+def test_an_endpoint_that_closes_after_its_response_before_the_client_has_taken_it(workspace):
+    def leave(peer, origin):
+        wire = http2.Wire.accept(peer)
+        wire.expect(http2.HEADERS)
+        wire.send(http2.frame(http2.HEADERS, http2.END_HEADERS, 1, b"\x88")
+                  + 3 * http2.frame(http2.DATA, 0, 1, bytes(16384)) + http2.frame(http2.DATA, 1, 1, b"end"))
+
+    origin = workspace.keep(Origin(leave))
+    node, web = serve(workspace, origin, upstream=", protocol: h2c")
+    with http2.Wire.open(web, (WINDOW, 0)) as wire:
+        wire.headers(1)
+        wire.expect(http2.HEADERS)
+        until(lambda: not origin.open, "the endpoint has closed")
+        wire.ping()
+        wire.window_update(1, 65535)
+        assert wire.expect_end_of_stream(1) == bytes(3 * 16384) + b"end"
+    assert node.program.is_running
 
 
 # Tunnels

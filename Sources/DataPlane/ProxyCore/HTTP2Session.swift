@@ -103,6 +103,8 @@ class HTTP2Session {
             waiting.removeAll { $0 === stream }
             stream.isWaiting = false
         }
+        // It may have come and gone within one read: its owner may not be there any more when all are told.
+        stream.isTouched = false
         outputAdded()
     }
 
@@ -287,6 +289,7 @@ class HTTP2Session {
         while index < touched.count {
             let stream = touched[index]
             index += 1
+            guard stream.isTouched else { continue }
             stream.isTouched = false
             stream.owner?.streamReady()
         }

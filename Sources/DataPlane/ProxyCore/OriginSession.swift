@@ -15,7 +15,8 @@ internal import Upstreams
 ///
 /// Exchanges attach to it while it connects already. Confined to its worker's loop.
 final class OriginSession: HTTP2Session {
-    private unowned let connection: OriginConnection
+    // Kept beyond its end, until the exchanges have taken what came; when it closes, it lets go of the session.
+    private let connection: OriginConnection
     /// Whether the connection stands.
     private(set) var isConnected = false
     /// Whether a response has ever come.
