@@ -95,6 +95,8 @@ final class ClientSession: HTTP2Session {
         case .headersOversized(let id, let endStream):
             open(id, endStream: endStream, violation: .fieldSectionTooLarge)
         case .priorityUpdate: setsPriorities = true
+        // RFC 9113 §6.8: who says so wants the connection closed once its streams have ended.
+        case .goAway: end(.noError)
         case .pingAcknowledged where isDraining: end(.noError)
         default: break
         }
