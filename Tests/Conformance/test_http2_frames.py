@@ -343,8 +343,8 @@ def test_rfc9113_5_4_1_goaway_names_the_last_stream_before_the_close(wire):
     wire.headers(3)
     wire.expect_end_of_stream(3)
     wire.send(frame(PING, 0, 3, bytes(8))[:9])
-    wire.put(0, 0, 0)  # eight octets more or less: a reset must not overtake GOAWAY
-    came = next(iter(wire.read_frame, None))
+    wire.send(bytes(8))  # what comes after the verdict must not have the end overtake GOAWAY
+    came = wire.read_frame()
     assert came.kind == GOAWAY and int.from_bytes(came.payload[:4], "big") == 3
     assert http2.code_of(came) == Code.PROTOCOL_ERROR
     assert wire.read_frame() is None
@@ -633,14 +633,6 @@ def test_rfc9113_6_9_an_increment_of_nothing_for_a_stream(wire):
     wire.headers(1, WAITING_POST, END_HEADERS)
     wire.window_update(1, 0)
     assert wire.expect_stream_error(1, Code.PROTOCOL_ERROR)
-
-
-def test_rfc9113_6_9_an_increment_of_nothing_for_a_closed_stream(wire):
-    """An increment of 0 is an error of type PROTOCOL_ERROR whether or not the response has just gone out."""
-    wire.headers(1)
-    wire.expect_end_of_stream(1)
-    wire.window_update(1, 0)
-    wire.expect_stream_error(1, Code.PROTOCOL_ERROR)
 
 
 @pytest.mark.parametrize("payload", [bytes(3), bytes(5)])
