@@ -17,7 +17,7 @@ extension Exchange {
     ///
     /// `h2c` is left out: who speaks HTTP/2 in clear text begins with it (RFC 9113 §3.1 withdrew the upgrade).
     func appendConnectionOptions(_ octets: Span<UInt8>, to head: inout Buffer) {
-        isUpgradeAsked = false
+        protocolsAsked = []
         let options = request.fields.facts.connection
         guard request.version == .http11, options.contains(.upgrade) || options.contains(.te)
         else { return }
@@ -31,12 +31,14 @@ extension Exchange {
             var list = ElementList(lines[index].valueRange)
             while let element = list.next(octets) {
                 guard isProtocol(octets, element) else { continue }
-                head.append(isUpgradeAsked ? ", " : "upgrade: " as StaticString)
-                head.append(octets.extracting(element))
-                isUpgradeAsked = true
+                if !protocolsAsked.isEmpty { protocolsAsked += [0x2C, 0x20] }
+                protocolsAsked.append(copying: octets.extracting(element))
             }
         }
-        if isUpgradeAsked { head.append("\r\n" as StaticString) }
+        guard !protocolsAsked.isEmpty else { return }
+        head.append("upgrade: " as StaticString)
+        head.append(protocolsAsked)
+        head.append("\r\n" as StaticString)
     }
 
     /// Whether the client says that it takes trailer fields (RFC 9110 §10.1.4).
@@ -52,7 +54,7 @@ extension Exchange {
     }
 
     private func appendConnection(takesTrailers: Bool, to head: inout Buffer) {
-        switch (isUpgradeAsked, takesTrailers) {
+        switch (!protocolsAsked.isEmpty, takesTrailers) {
         case (false, false): return
         case (true, false): head.append("connection: upgrade\r\n" as StaticString)
         case (false, true): head.append("te: trailers\r\nconnection: te\r\n" as StaticString)
@@ -63,7 +65,6 @@ extension Exchange {
 
     /// `protocol-name ["/" protocol-version]`, one that can go on.
     private func isProtocol(_ octets: Span<UInt8>, _ range: Range<Int>) -> Bool {
-        guard !range.isEmpty, !octets.matches("h2c", in: range) else { return false }
         let slash = octets.firstIndex(
             of: UInt8(ascii: "/"),
             from: range.lowerBound,
@@ -71,7 +72,8 @@ extension Exchange {
         )
         let name = range.lowerBound..<slash
         let version = min(slash + 1, range.upperBound)..<range.upperBound
-        return !name.isEmpty && OctetSet.token.firstIndexOutside(octets, name) == name.upperBound
+        return !name.isEmpty && !octets.matches("h2c", in: name)
+            && OctetSet.token.firstIndexOutside(octets, name) == name.upperBound
             && OctetSet.token.firstIndexOutside(octets, version) == version.upperBound
     }
 
@@ -79,10 +81,10 @@ extension Exchange {
     ///
     /// - Returns: Whether there is something to go on with.
     func beginTunnel(_ origin: Origin, headBytes: Int) -> Bool {
-        guard let client, let tables, isUpgradeAsked, requestBody.isComplete,
+        guard let client, let tables, requestBody.isComplete,
             requestSent == requestBody.ready,
             response.fields.facts.connection.contains(.upgrade),
-            let upgrade = upgradeLine
+            let upgrade = upgradeLine, wasAsked(for: upgrade)
         else {
             originFailed(ExchangeError(.httpUpgradeFailed, .upstream))
             return false
@@ -114,6 +116,27 @@ extension Exchange {
 
     private var upgradeLine: FieldLine? {
         response.fields.lines.first { $0.name == .upgrade && $0.valueCount > 0 }
+    }
+
+    /// Whether the endpoint was asked for every protocol that it names (RFC 9110 §7.8).
+    private func wasAsked(for upgrade: FieldLine) -> Bool {
+        responseBuffer.withReadable { octets in
+            var chosen = ElementList(upgrade.valueRange)
+            while let element = chosen.next(octets) {
+                guard wasAsked(for: octets.extracting(element)) else { return false }
+            }
+            return true
+        }
+    }
+
+    private func wasAsked(for name: Span<UInt8>) -> Bool {
+        let protocols = protocolsAsked
+        let asked = protocols.span
+        var list = ElementList(0..<asked.count)
+        while let element = list.next(asked) {
+            if !element.isEmpty, asked.extracting(element).equalsIgnoringCase(name) { return true }
+        }
+        return false
     }
 
     /// The client of a tunnel has sent its last octets, which the endpoint has.

@@ -61,8 +61,8 @@ final class Exchange {
     var isRequestRetained = true
     /// Whether the request was sent again already.
     var isRetried = false
-    /// Whether the endpoint was asked to switch protocols.
-    var isUpgradeAsked = false
+    /// The protocols that the endpoint was asked to switch to, as a list; empty without.
+    var protocolsAsked: [UInt8] = []
     /// Whether the client can see where the response ends without the end of the connection.
     var isEndVisible = true
     /// Whether the endpoint has the whole request.
@@ -569,7 +569,7 @@ final class Exchange {
         isRequestRetained = true
         isRetried = false
         isEndVisible = true
-        isUpgradeAsked = false
+        protocolsAsked = []
         isPathNormalised = true
         totalDeadline = .never
         status = 0
