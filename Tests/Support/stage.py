@@ -1,7 +1,8 @@
 """One node between a scripted client and an origin that records, for the tests of conformance.
 
 The origin reads what is forwarded with the reader of strict.py and keeps it. A test sets what is answered, by target:
-octets that go out as they are, or a function that has the connection for itself.
+octets that go out as they are, or a function that has the connection for itself and returns
+whether that goes on.
 """
 
 import contextlib
@@ -31,7 +32,9 @@ class RecordingOrigin(Origin):
         while (head := self.read(peer, strict.read_forwarded_head)) is not None:
             reply = self.replies.get(head.target)
             if callable(reply):
-                return reply(peer, head)
+                if not reply(peer, head):
+                    return None
+                continue
             if self.read(peer, lambda octets: (True, strict.read_content(head, octets, 0))) is None:
                 return None
             self.records.append(head)
@@ -61,14 +64,14 @@ class RecordingOrigin(Origin):
 class Stage:
     """The node, and both sides of it."""
 
-    def __init__(self, space, listener="", upstream="", workers=1):
+    def __init__(self, space, listener="", limits="bodyBytes: 64MiB"):
         self.origin = space.keep(RecordingOrigin())
         port = space.keep(weir.ReservedPort())
         self.node = space.node(f"""
-listeners: [{{name: web, address: {port}, limits: {{bodyBytes: 64MiB}}{listener}}}]
-upstreams: [{{name: main, endpoints: [{{address: {self.origin}}}]{upstream}}}]
+listeners: [{{name: web, address: {port}, limits: {{{limits}}}{listener}}}]
+upstreams: [{{name: main, endpoints: [{{address: {self.origin}}}]}}]
 routes: [{{name: all, upstream: main}}]
-""", workers=workers)
+""", workers=1)
         self.web = port.address
         self.numbers = itertools.count()
 
@@ -77,7 +80,7 @@ routes: [{{name: all, upstream: main}}]
 
     def target(self, reply=None, closes=False):
         """A target of its own, for which the origin answers `reply`: octets, or a function."""
-        target = b"/%d" % next(self.numbers)
+        target = b"/reply-%d" % next(self.numbers)
         if reply is not None:
             self.origin.replies[target] = reply if callable(reply) else (reply, closes)
         return target

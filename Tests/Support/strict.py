@@ -97,7 +97,7 @@ def read_fields(octets, at, lines_max=LINES_MAX):
         if not line:
             return fields, at
         match = re.fullmatch(rb"(%b):([\t\x20-\x7e\x80-\xff]*)" % TOKEN, line, re.DOTALL)
-        if not match or match[1].lower().replace(b"_", b"-") in DISGUISED and b"_" in match[1]:
+        if not match:
             raise Refused(400, "not a field line")
         if len(fields) == lines_max:
             raise Refused(431, "too many field lines")
@@ -126,6 +126,8 @@ def read_request_head(octets, lines_max=LINES_MAX):
     line, at = take_line(octets, 2 if octets[:2] == b"\r\n" else 0)
     read_request_line(message, line)
     message.fields, at = read_fields(octets, at, lines_max)
+    if any(b"_" in name and name.replace(b"_", b"-") in DISGUISED for name, _ in message.fields):
+        raise Refused(400, "a framing field in disguise")
     settle_host(message)
     settle_framing(message)
     for value in message.all(b"expect"):
@@ -300,7 +302,7 @@ def read_response(octets, method=b"GET", ended=False):
     """One response to `method` and the index behind it; interim ones too. `ended` says that no more octets come."""
     message = Message()
     line, at = take_line(octets, 0)
-    match = re.fullmatch(rb"HTTP/(\d\.\d) ([1-5]\d\d) ?([\t\x20-\x7e\x80-\xff]*)", line, re.DOTALL)
+    match = re.fullmatch(rb"HTTP/(\d\.\d) ([1-5]\d\d)(?: ([\t\x20-\x7e\x80-\xff]{0,512}))?", line, re.DOTALL)
     if not match or match[1] not in (b"1.0", b"1.1"):
         raise Refused(502, "not a status line")
     message.version, message.status, message.reason = match[1], int(match[2]), match[3]
