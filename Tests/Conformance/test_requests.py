@@ -621,7 +621,8 @@ def test_rfc9110_6_5_trailer_fields_are_forwarded(stage):
 
 @cases("name", b"Content-Length", b"Transfer-Encoding", b"Host", b"Connection", b"Trailer", b"TE", b"Upgrade", b"Expect", b"Authorization",
        b"Cookie", b"Content-Type", b"Content-Encoding", b"Content-Range", b"Cache-Control", b"Max-Forwards", b"Range", b"If-Match", b"Via",
-       b"X-Forwarded-For", b"X-Forwarded-Host", b"X-Forwarded-Proto", b"Forwarded", b"X-Request-ID", b"Proxy-Authorization", b"Keep-Alive")
+       b"X-Forwarded-For", b"X-Forwarded-Host", b"X-Forwarded-Proto", b"Forwarded", b"X-Request-ID", b"Proxy-Authorization", b"Keep-Alive",
+       b"Content_Length", b"X_Forwarded_For", b"transfer_encoding")
 def test_rfc9110_6_5_1_fields_that_may_not_be_trailers_are_dropped(stage, name):
     """Fields of framing, routing, authentication and content MUST NOT be taken from a trailer section."""
     record, _ = stage.forwards(chunked(b"5\r\nhello\r\n0\r\n" + name + b": 1\r\nX-Kept: 1\r\n\r\n"))

@@ -160,12 +160,18 @@ package struct FieldSection: ~Copyable {
             )
             if role == .trailer {
                 line.isHopByHop = now.name.isForbiddenInTrailers
+                if case .other = now.name {
+                    let disguised = Self.nameInDisguise(octets, now.lineStart..<now.nameEnd)
+                    line.isHopByHop = disguised.isForbiddenInTrailers
+                }
             } else {
                 line.isHopByHop = now.name.isHopByHop
                 if now.name.decidesFraming {
                     try facts.take(now.name, octets, start..<last, number: number, role)
                 } else if case .other = now.name, role == .request {
-                    line.isHopByHop = try Self.isDisguised(octets, now.lineStart..<now.nameEnd)
+                    let disguised = Self.nameInDisguise(octets, now.lineStart..<now.nameEnd)
+                    guard !disguised.decidesFraming else { throw .fieldNameInvalid }
+                    line.isHopByHop = disguised.isOfForwarding
                 }
             }
             table[number] = line
@@ -300,23 +306,17 @@ package struct FieldSection: ~Copyable {
         guard now.nameEnd - now.lineStart <= Int(UInt16.max) else { throw .fieldSectionTooLarge }
     }
 
-    /// Judges an unknown name as readers see it that take `_` for `-`, such as gateways to CGI and what came after.
+    /// What an unknown name is to readers that take `_` for `-`, such as gateways to CGI and what came after.
     ///
     /// - Parameters:
     ///   - octets: The message.
     ///   - name: The name's octets.
-    /// - Returns: Whether they would take it for a field that only a proxy may send: it must not be forwarded.
-    /// - Throws: `fieldNameInvalid` when they would take it for a field of framing.
-    private static func isDisguised(
-        _ octets: Span<UInt8>,
-        _ name: Range<Int>
-    ) throws(HTTP1Error) -> Bool {
+    /// - Returns: The field that it would pass for, or `other`.
+    private static func nameInDisguise(_ octets: Span<UInt8>, _ name: Range<Int>) -> FieldName {
         let first = octets.firstIndex(of: lowLine, from: name.lowerBound, to: name.upperBound)
-        guard first < name.upperBound else { return false }
+        guard first < name.upperBound else { return .other }
         let dashed = name.map { octets[$0] == lowLine ? hyphen : octets[$0] }
-        let known = FieldName.find(dashed.span)
-        guard !known.decidesFraming else { throw .fieldNameInvalid }
-        return known.isOfForwarding
+        return FieldName.find(dashed.span)
     }
 
     /// Finds the CR that ends the value.
