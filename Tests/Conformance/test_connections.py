@@ -473,8 +473,9 @@ def test_rfc9110_10_1_4_trailers_are_asked_for_on_the_clients_behalf(stage, line
 # Many peers, and slow ones
 
 
-def test_rfc9112_9_5_a_thousand_slow_connections_hold_up_nobody(stage):
+def test_rfc9112_9_5_a_thousand_slow_connections_hold_up_nobody(workspace):
     """Heads, content and readers that trickle cost the node nothing that others need."""
+    stage = Stage(workspace)
     stage.origin.replies[b"/long"] = (b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + b"x" * 300_000, False)
     kinds = [b"GET / HTTP/1.1\r\nHost: a", post(b"/slow", b"Content-Length: 100", content=b"x"), get(b"/long"), b"", post(b"/slow", b"Transfer-Encoding: chunked", content=b"5\r\nhel")]
     with contextlib.ExitStack() as closing:

@@ -303,9 +303,10 @@ def read_response(octets, method=b"GET", ended=False):
     message = Message()
     line, at = take_line(octets, 0)
     match = re.fullmatch(rb"HTTP/(\d\.\d) ([1-5]\d\d)(?: ([\t\x20-\x7e\x80-\xff]{0,512}))?", line, re.DOTALL)
-    if not match or match[1] not in (b"1.0", b"1.1"):
+    if not match or match[1][:1] != b"1":
         raise Refused(502, "not a status line")
     message.version, message.status, message.reason = match[1], int(match[2]), match[3]
+    message.version = b"1.0" if message.version == b"1.0" else b"1.1"
     message.fields, at = read_fields(octets, at)
     settle_framing(message)
     if message.status < 200 or message.status in (204, 304) or method == b"HEAD":
