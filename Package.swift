@@ -174,6 +174,7 @@ let protocols = [
     Part("Sources/Protocol", "HTTPSemantics", ["Bytes"]),
     Part("Sources/Protocol", "HTTP1", ["Bytes", "HTTPSemantics"]),
     Part("Sources/Protocol", "HTTP2", ["Bytes", "HTTPSemantics"]),
+    Part("Sources/Protocol", "ProxyProtocol", ["Bytes"]),
 ]
 let model = [
     Part("Sources/Model", "FleetModel", ["Cryptography"]),
@@ -331,6 +332,7 @@ let tests = [
     test("HTTPSemanticsTests", ["HTTPSemantics", "Bytes"]),
     test("HTTP1Tests", ["HTTP1", "HTTPSemantics", "Bytes"]),
     test("HTTP2Tests", ["HTTP2", "HTTPSemantics", "Bytes"]),
+    test("ProxyProtocolTests", ["ProxyProtocol"]),
     test("FleetModelTests", ["FleetModel", "Cryptography"]),
     test("RoutingTests", ["Routing", "FleetModel", "HTTPSemantics", "Bytes"]),
     test("SnapshotCompilerTests", ["SnapshotCompiler", "Routing", "FleetModel", "Cryptography"]),
@@ -398,8 +400,8 @@ let fuzzers = [
         "Tests/Fuzz",
         "fuzz-decoders",
         [
-            "CFuzz", "SystemCalls", "Bytes", "HTTPSemantics", "HTTP1", "HTTP2", "FleetModel",
-            "SnapshotCompiler", "FleetProtocol",
+            "CFuzz", "SystemCalls", "Bytes", "HTTPSemantics", "HTTP1", "HTTP2", "ProxyProtocol",
+            "FleetModel", "SnapshotCompiler", "FleetProtocol",
         ],
         kind: .fuzzer
     ),

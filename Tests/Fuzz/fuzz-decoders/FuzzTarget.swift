@@ -4,6 +4,7 @@ import FleetProtocol
 import HTTP1
 import HTTP2
 import HTTPSemantics
+import ProxyProtocol
 import SnapshotCompiler
 
 /// A decoder of foreign octets, and what must hold whatever they are.
@@ -30,6 +31,9 @@ enum FuzzTarget: String, CaseIterable {
     /// Frames of a peer to either end of an HTTP/2 connection: the same reading whether they come at once or in two
     /// pieces, and no trap whatever the caller does.
     case http2
+    /// Headers of the PROXY protocol: the same reading whether they come at once or octet by octet, and what is told is
+    /// told again by the encoder.
+    case proxy
 
     /// Feeds the octets.
     func run(_ octets: [UInt8]) {
@@ -43,6 +47,7 @@ enum FuzzTarget: String, CaseIterable {
         case .configuration: Self.configuration(octets)
         case .hpack: HPACKConnection.run(octets)
         case .http2: HTTP2Ends.run(octets)
+        case .proxy: Self.proxy(octets)
         }
     }
 
@@ -157,5 +162,28 @@ enum FuzzTarget: String, CaseIterable {
         else { return }
         let again = try? Configuration(json: configuration.documentJSON)
         precondition(again == configuration, "the export is another configuration")
+    }
+
+    private static func proxy(_ octets: [UInt8]) {
+        func read(_ places: [Int]) -> ProxyHeaderReading? {
+            for place in places {
+                do {
+                    let reading = try ProxyHeader.decode(octets.span.extracting(first: place))
+                    if reading != .incomplete { return reading }
+                } catch {
+                    return nil
+                }
+            }
+            return .incomplete
+        }
+        let whole = read([octets.count])
+        precondition(whole == read(Array(0...octets.count)), "octet by octet it is read otherwise")
+        guard case .complete(let header, let byteCount)? = whole else { return }
+        precondition(byteCount <= octets.count)
+        for version in [ProxyProtocolVersion.v1, .v2] {
+            let written = header.encoded(as: version)
+            let again = try? ProxyHeader.decode(written.span)
+            precondition(again == .complete(header, byteCount: written.count))
+        }
     }
 }
