@@ -19,7 +19,7 @@ final class Activator: EventHandler {
     /// What another process handed over and no version has used yet, by listener.
     var inherited: [String: ListenerSockets] = [:]
     private var counts: [String: ConnectionCount] = [:]
-    private var addresses: [String: [SocketAddress]] = [:]
+    private var addresses: [String: [StreamAddress]] = [:]
     var isDraining = false
     private var logWriter: (target: LogWriter.Target, writer: LogWriter)?
     /// Logs that were replaced and may still be written to.
@@ -245,17 +245,21 @@ final class Activator: EventHandler {
 
     /// Looks up what endpoints are called; a name that does not resolve keeps the addresses that it had.
     private func resolveNames(_ upstreams: [Upstream]) {
-        var found: [String: [SocketAddress]] = [:]
+        var found: [String: [StreamAddress]] = [:]
         for address in upstreams.flatMap(\.endpoints).map(\.address) {
             let key = address.description
             guard found[key] == nil else { continue }
+            if let path = address.path {
+                found[key] = [.local(path: path)]
+                continue
+            }
             let host = address.hostText
             if let literal = SocketAddress(address: host, port: address.port) {
-                found[key] = [literal]
+                found[key] = [.internet(literal)]
                 continue
             }
             do throws(ResolutionError) {
-                found[key] = try resolve(host: host, port: address.port)
+                found[key] = try resolve(host: host, port: address.port).map { .internet($0) }
             } catch {
                 found[key] = addresses[key] ?? []
             }
@@ -265,8 +269,8 @@ final class Activator: EventHandler {
 
     private func scheduleResolution() {
         let hasNames = current?.configuration.upstreams.contains { upstream in
-            upstream.endpoints.contains {
-                SocketAddress(address: $0.address.hostText, port: 0) == nil
+            upstream.endpoints.contains { endpoint in
+                if case .name = endpoint.address.host { true } else { false }
             }
         }
         let next = loop.now.advanced(by: Self.resolveNanoseconds)

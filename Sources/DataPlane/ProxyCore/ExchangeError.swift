@@ -56,7 +56,9 @@ package struct ExchangeError: Error, Equatable, Sendable {
     static func connect(_ errno: Errno) -> ExchangeError {
         let kind: ProxyErrorType
         switch errno {
-        case .connectionRefused, .connectionReset: kind = .connectionRefused
+        // Of a unix socket: nobody has made it, and nobody takes connections as fast as they come.
+        case .connectionRefused, .connectionReset, .noSuchFile, .wouldBlock:
+            kind = .connectionRefused
         case .timedOut: kind = .connectionTimeout
         case .hostUnreachable, .networkUnreachable, .addressNotAvailable, .notPermitted,
             .permissionDenied:

@@ -26,7 +26,7 @@ final class OriginConnection: Origin {
         worker: Worker,
         _ upstream: UpstreamPool,
         _ endpoint: EndpointPool,
-        _ address: SocketAddress
+        _ address: StreamAddress
     ) throws(SystemCallError) {
         do throws(SystemCallError) {
             socket = StreamSocket(owning: try connectStream(to: address), isConnected: false)

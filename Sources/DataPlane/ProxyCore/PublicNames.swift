@@ -17,7 +17,8 @@ struct PublicNames {
 
     /// Makes the set of what names an endpoint; `nil` when nothing is to be rewritten.
     init?(_ hiding: Hiding, _ upstreams: [Upstream]) {
-        let addresses = upstreams.flatMap(\.endpoints).map(\.address)
+        // The path of a unix socket stands in no URL.
+        let addresses = upstreams.flatMap(\.endpoints).map(\.address).filter { $0.path == nil }
         guard hiding.rewriteLocation || hiding.rewriteCookies, !addresses.isEmpty else {
             return nil
         }

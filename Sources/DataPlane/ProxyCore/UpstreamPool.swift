@@ -10,7 +10,7 @@ final class EndpointPool {
     /// As `Proxy-Status`, logs and metrics name it.
     let label: [UInt8]
     /// Where its name leads; empty when it could not be resolved.
-    var addresses: [SocketAddress]
+    var addresses: [StreamAddress]
     /// Open connections to it over all workers.
     let count: ConnectionCount
     private var idle: [OriginConnection] = []
@@ -20,7 +20,7 @@ final class EndpointPool {
     /// Whether the configuration no longer names it; connections that come back are closed.
     private(set) var isRetired = false
 
-    init(endpoint: Endpoint, addresses: [SocketAddress], count: ConnectionCount) {
+    init(endpoint: Endpoint, addresses: [StreamAddress], count: ConnectionCount) {
         self.endpoint = endpoint
         self.addresses = addresses
         self.count = count
@@ -80,7 +80,7 @@ final class EndpointPool {
     /// The next of the endpoint's addresses, in turn.
     ///
     /// - Returns: An address, or `nil` when the name could not be resolved.
-    func address() -> SocketAddress? {
+    func address() -> StreamAddress? {
         guard !addresses.isEmpty else { return nil }
         nextAddress = nextAddress + 1 < addresses.count ? nextAddress + 1 : 0
         return addresses[nextAddress]

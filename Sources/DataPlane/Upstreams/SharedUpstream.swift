@@ -26,10 +26,10 @@ package struct UpstreamLimits: Equatable, Sendable {
 package struct SharedUpstream: Sendable {
     /// One endpoint's part.
     package struct SharedEndpoint: Sendable {
-        package let addresses: [SocketAddress]
+        package let addresses: [StreamAddress]
         package let count: ConnectionCount
 
-        package init(addresses: [SocketAddress], count: ConnectionCount) {
+        package init(addresses: [StreamAddress], count: ConnectionCount) {
             self.addresses = addresses
             self.count = count
         }

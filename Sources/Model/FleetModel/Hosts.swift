@@ -62,6 +62,12 @@ enum Hosts {
     }
 
     static func listenAddress(_ text: String) throws(Complaint) -> NetworkAddress {
+        if text.hasPrefix("unix:") {
+            throw Complaint(
+                "\(quoted(text)): unix: listeners are not supported by this build; "
+                    + "a listener binds to an IP address"
+            )
+        }
         let port = text.hasPrefix("*:") ? text.dropFirst(2) : text.dropFirst()
         if text.hasPrefix("*:") || text.hasPrefix(":") && Quantity.isDigits(port) {
             throw Complaint(
@@ -83,16 +89,34 @@ enum Hosts {
     }
 
     static func endpointAddress(_ text: String) throws(Complaint) -> NetworkAddress {
+        if text.hasPrefix("unix:") { return try socketPath(text) }
         if text.contains("://") {
             throw Complaint("\(quoted(text)) is a URL; an address is host:port")
         }
         return try address(text, portMin: 1)
     }
 
-    private static func address(_ text: String, portMin: Int) throws(Complaint) -> NetworkAddress {
-        if text.hasPrefix("unix:") {
-            throw Complaint("\(quoted(text)): unix: addresses are not supported by this build")
+    /// `unix:` and an absolute path that sun_path (unix(7)) has room for.
+    private static func socketPath(_ text: String) throws(Complaint) -> NetworkAddress {
+        let path = String(text.dropFirst("unix:".count))
+        guard path.hasPrefix("/"), !path.hasPrefix("//") else {
+            throw Complaint(
+                "\(quoted(text)): the path of a unix socket is absolute, as in unix:/run/app.sock"
+            )
         }
+        let countMax = ModelLimits.socketPathBytesMax
+        guard path.utf8.count <= countMax else {
+            throw Complaint(
+                "\(quoted(text)): the path of a unix socket has at most \(countMax) octets"
+            )
+        }
+        guard !path.hasSuffix("/"), path.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+            throw Complaint("\(quoted(text)): \(quoted(path)) is no path of a socket")
+        }
+        return NetworkAddress(path: path)
+    }
+
+    private static func address(_ text: String, portMin: Int) throws(Complaint) -> NetworkAddress {
         if case .v6? = IPAddress(text) {
             throw Complaint("\(quoted(text)) has no port; did you mean [\(text)]:80?")
         }

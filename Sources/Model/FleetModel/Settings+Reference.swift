@@ -19,7 +19,7 @@ extension Settings {
             | duration | `250ms`, `5s`, `10m`, `24h`, `30d`; `0` where it means no limit |
             | size | `1000`, `64KiB`, `1MiB`, in octets |
             | share | `10%`, `0.5%` |
-            | address | `host:port`, `[v6]:port`; a listener's host is an IP address |
+            | address | `host:port`, `[v6]:port`, `unix:/path`; a listener's host is an IP address |
             | name | letters, digits, and `.` `-` `_` between them, at most \(ModelLimits.nameBytesMax) |
 
             Texts with variables know

@@ -58,7 +58,7 @@ extension Settings {
             "address",
             .text(.endpointAddress),
             .required,
-            "A host name is resolved by each node"
+            "A host name is resolved by each node; unix:/path is a socket on the node's machine"
         ),
         Setting(
             "weight",

@@ -30,7 +30,7 @@ package enum TextFormat: Hashable, Sendable {
     case pathPrefix
     /// Where a listener binds: an IP address and a port.
     case listenAddress
-    /// Where an endpoint is: a host and a port.
+    /// Where an endpoint is: a host and a port, or `unix:` and a path.
     case endpointAddress
     /// An address or a block of addresses.
     case addressBlock
@@ -54,7 +54,7 @@ package enum TextFormat: Hashable, Sendable {
         case .hostPattern: "host or `*.`domain"
         case .path, .pathPrefix: "path"
         case .listenAddress: "IP address and port"
-        case .endpointAddress: "host and port"
+        case .endpointAddress: "host and port, or `unix:` and a path"
         case .addressBlock: "address or block"
         case .logTarget: "`stdout` or a file's path"
         }

@@ -29,7 +29,7 @@ package enum Balance: String, Hashable, Sendable {
 
 /// One address in an upstream.
 package struct Endpoint: Hashable, Sendable {
-    /// An IP address, or a name to resolve, and a port of at least 1.
+    /// An IP address, or a name to resolve, and a port of at least 1; or the path of a unix socket.
     package let address: NetworkAddress
     /// Its share of the requests, relative to the others; 0 takes none.
     package let weight: Int

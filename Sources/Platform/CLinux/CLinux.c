@@ -132,6 +132,18 @@ int weir_connect(int descriptor, const struct weir_address *address) {
     return connect(descriptor, (struct sockaddr *)&storage, length);
 }
 
+int weir_local_socket(void) { return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
+
+int weir_connect_local(int descriptor, const char *path, size_t count) {
+    struct sockaddr_un target = {.sun_family = AF_UNIX};
+    if (count == 0 || count >= sizeof target.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(target.sun_path, path, count);
+    return connect(descriptor, (struct sockaddr *)&target, sizeof target);
+}
+
 int weir_accept(int descriptor, struct weir_address *peer) {
     struct sockaddr_storage storage;
     socklen_t length = sizeof storage;

@@ -141,6 +141,16 @@ struct ProblemTests {
             (#"{"address":"a:80","weight":-1}"#, "0 to 10000"),
             (#"{"address":"a:80","tier":1}"#, "not supported by this build"),
             (#"{"address":"a b:80"}"#, "not a host name"), (#""a:80""#, "must be a map"),
+            (#"{"address":"unix:run/app"}"#, "absolute"), (#"{"address":"unix:"}"#, "absolute"),
+            (#"{"address":"unix://run/app"}"#, "absolute"),
+            (#"{"address":"unix:@app"}"#, "absolute"),
+            (#"{"address":"unix:/run/"}"#, "no path of a socket"),
+            (#"{"address":"unix:/run/a\u0000b"}"#, "no path of a socket"),
+            (#"{"address":"unix:/a"},{"address":"unix:/a"}"#, "already endpoints[0]"),
+            (
+                #"{"address":"unix:/\#(String(repeating: "x", count: 107))"}"#,
+                "at most 107 octets"
+            ),
         ]
     )
     func refusesEndpoints(endpoints: String, message: String) {

@@ -74,6 +74,14 @@ struct PublicNamesTests {
         #expect(try rewrite(.setCookie, "a=b; Domain=shop.test") == nil)
     }
 
+    @Test("The path of a unix socket stands in no URL")
+    func leavesPaths() throws {
+        let configuration = try Configuration(
+            json: #"{"upstreams":[{"name":"a","endpoints":[{"address":"unix:/run/a.sock"}]}]}"#
+        )
+        #expect(PublicNames(configuration.hiding, configuration.upstreams) == nil)
+    }
+
     @Test("What the configuration leaves alone is left alone")
     func respectsConfiguration() throws {
         #expect(try names(#"{"rewriteLocation": false, "rewriteCookies": false}"#) == nil)

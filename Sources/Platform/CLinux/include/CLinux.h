@@ -71,6 +71,12 @@ int weir_bind(int descriptor, const struct weir_address *address);
 /// connect(2).
 int weir_connect(int descriptor, const struct weir_address *address);
 
+/// socket(2): a non-blocking, close-on-exec unix stream socket.
+int weir_local_socket(void);
+
+/// connect(2) to the unix socket at a path of `count` octets.
+int weir_connect_local(int descriptor, const char *path, size_t count);
+
 /// accept4(2): non-blocking and close-on-exec. `peer` gets the peer's address.
 int weir_accept(int descriptor, struct weir_address *peer);
 
