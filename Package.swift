@@ -206,8 +206,8 @@ let dataPlane = [
         "ProxyCore",
         [
             "SystemCalls", "Cryptography", "Bytes", "Structures", "Telemetry", "HTTPSemantics",
-            "HTTP1", "HTTP2", "FleetModel", "Routing", "SnapshotCompiler", "EventLoop", "Transport",
-            "Upstreams",
+            "HTTP1", "HTTP2", "ProxyProtocol", "FleetModel", "Routing", "SnapshotCompiler",
+            "EventLoop", "Transport", "Upstreams",
         ]
     ),
     Part(

@@ -141,7 +141,7 @@ extension MetricFamily {
             MetricFamily(
                 "weir_connections_refused_total",
                 .counter,
-                "Client connections that were closed at once because a limit was reached.",
+                "Client connections that were closed at once: a limit was reached, or no PROXY header came.",
                 [("", .connectionsRefused)]
             ),
             MetricFamily(

@@ -13,7 +13,7 @@ class Client: EventHandler {
     final let worker: Worker
     /// The listener's port that accepted its connection.
     final let port: ListeningPort
-    /// The address of its end.
+    /// The address of its end, or what a PROXY header has told in its place.
     final let peer: SocketAddress
     /// Whether its protocol says itself where content ends, so that the octets of a message need not.
     final let framesContent: Bool
@@ -59,6 +59,9 @@ class Client: EventHandler {
         return Array(quoted ? "proto=http;for=\"[".utf8 : "proto=http;for=".utf8)
             + peerText + Array(quoted ? "]\"".utf8 : "".utf8)
     }
+
+    /// The address that it has connected to, or what a PROXY header has told in its place.
+    var destination: SocketAddress? { nil }
 
     // MARK: What it can do
 

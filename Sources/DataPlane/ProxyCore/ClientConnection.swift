@@ -16,6 +16,7 @@ final class ClientConnection: Client {
     var socket: StreamSocket
     private(set) var requestCount = 0
     private let share: ListeningPort.ClientShare
+    private let addresses: ClientAddresses
     /// Since when the client owes us a request.
     private var owesSince: LoopInstant
     private var lingerOctetsLeft = 0
@@ -24,16 +25,20 @@ final class ClientConnection: Client {
     private var session: ClientSession?
 
     init(
-        worker: Worker,
         port: ListeningPort,
         _ share: ListeningPort.ClientShare,
         _ descriptor: consuming FileDescriptor,
-        _ peer: SocketAddress
+        _ addresses: ClientAddresses
     ) {
-        self.share = share
-        owesSince = worker.loop.now
+        (self.share, self.addresses) = (share, addresses)
+        owesSince = port.worker.loop.now
         socket = StreamSocket(owning: descriptor, isConnected: true)
-        super.init(worker: worker, port: port, peer: peer, framesContent: false)
+        super.init(
+            worker: port.worker,
+            port: port,
+            peer: addresses.source,
+            framesContent: false
+        )
     }
 
     /// Joins the loop.
@@ -42,6 +47,7 @@ final class ClientConnection: Client {
         setDeadline(worker.loop.now.advanced(by: port.table.idleNanoseconds))
     }
 
+    override var destination: SocketAddress? { addresses.destination(socket.number) }
     override var canRead: Bool { socket.canRead }
     override var canWrite: Bool { socket.canWrite }
     override var isBroken: Bool { socket.isBroken }

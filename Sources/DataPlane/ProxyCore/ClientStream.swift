@@ -44,6 +44,8 @@ final class ClientStream: Client, HTTP2Stream.Owner {
         registration = worker.loop.register(self)
     }
 
+    override var destination: SocketAddress? { connection.destination }
+
     /// Leaves the loop: it is not used again.
     func leave() {
         worker.loop.unregister(registration)

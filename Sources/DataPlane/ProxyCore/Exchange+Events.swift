@@ -34,6 +34,9 @@ extension Exchange {
                 return originFailed(ExchangeError.connect(errno))
             }
             guard origin.canWrite else { return }
+            guard origin.greet() else {
+                return originFailed(ExchangeError(.connectionTerminated, .upstream))
+            }
             return forward(client, origin)
         }
         if requestSent < requestBody.ready || !requestBody.isComplete {

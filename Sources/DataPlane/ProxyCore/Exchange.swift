@@ -252,6 +252,7 @@ final class Exchange {
             }
             origin = made
             made.exchange = self
+            made.proxyHeader = upstream.proxyHeader(for: client)
             made.setDeadline(after: upstream.limits.connect)
         } catch {
             if error.errno == .tooManyOpenFiles, worker.makeRoom(where: { _ in true }) {

@@ -120,20 +120,38 @@ final class ListeningPort: EventHandler {
             worker.metrics.add(.connectionsRefused)
             return
         }
-        guard let share = countClient(peer) else {
-            count.remove()
-            worker.metrics.add(.connectionsRefused)
-            return
-        }
-        let client = ClientConnection(worker: worker, port: self, share, descriptor, peer)
         worker.clientOpened()
-        do throws(SystemCallError) {
-            try client.open()
-        } catch {
-            worker.metrics.add(.connectionsRefused)
-            connectionClosed(share)
-            worker.clientClosed()
+        guard table.readsProxyHeader(from: peer) else {
+            return admit(descriptor, ClientAddresses(source: peer, toldDestination: nil))
         }
+        let isRequired = table.requiresProxyHeader
+        let reader = ProxyHeaderReader(self, descriptor, peer, isRequired: isRequired)
+        do throws(SystemCallError) {
+            try reader.open()
+        } catch {
+            refuse(.none)
+        }
+    }
+
+    /// Takes a connection up once it is known whose it is.
+    ///
+    /// - Parameters:
+    ///   - descriptor: Its socket, in no loop.
+    ///   - addresses: Whose it is.
+    func admit(_ descriptor: consuming FileDescriptor, _ addresses: ClientAddresses) {
+        guard let share = countClient(addresses.source) else { return refuse(.none) }
+        do throws(SystemCallError) {
+            try ClientConnection(port: self, share, descriptor, addresses).open()
+        } catch {
+            refuse(share)
+        }
+    }
+
+    /// A connection that was accepted cannot be served.
+    private func refuse(_ share: ClientShare) {
+        worker.metrics.add(.connectionsRefused)
+        connectionClosed(share)
+        worker.clientClosed()
     }
 
     /// What a connection takes of its client's limit.
@@ -208,7 +226,7 @@ final class ListeningPort: EventHandler {
     private func endConnections() {
         worker.loop.unregister(registration)
         registration = .none
-        worker.closeClients { $0.port === self }
+        worker.closeClients { $0 === self }
         worker.release(tables)
     }
 }

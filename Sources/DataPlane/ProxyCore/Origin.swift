@@ -43,6 +43,11 @@ class Origin: EventHandler {
     /// Why it could not be connected, once that is known.
     func connectError() -> Errno? { nil }
 
+    /// Writes what stands before all else on a connection that was just made.
+    ///
+    /// - Returns: Whether that left whole.
+    func greet() -> Bool { true }
+
     /// Reads once.
     ///
     /// - Parameter buffer: Keeps what it holds.

@@ -16,6 +16,8 @@ final class OriginConnection: Origin {
     var socket: StreamSocket
     /// Whether it has carried an exchange before this one.
     private var hasRested = false
+    /// The PROXY header that tells whose connection it is; nobody else's requests go there then.
+    var proxyHeader: [UInt8] = []
     /// What carries the exchanges of a connection that speaks HTTP/2.
     private(set) var session: OriginSession?
 
@@ -64,6 +66,14 @@ final class OriginConnection: Origin {
     override var isRestless: Bool { socket.canRead && socket.isReadable() }
 
     override func connectError() -> Errno? { socket.connectError() }
+
+    override func greet() -> Bool {
+        guard !proxyHeader.isEmpty else { return true }
+        // A new connection has room for it.
+        guard case .octets(proxyHeader.count) = socket.send(proxyHeader.span) else { return false }
+        worker.metrics.add(.upstreamSentBytes, UInt64(proxyHeader.count))
+        return true
+    }
 
     override func receive(into buffer: inout Buffer) -> StreamSocket.Received {
         let received = socket.receive(into: &buffer, reserve: Limits.tailReserve)
@@ -118,6 +128,7 @@ final class OriginConnection: Origin {
 
     /// Nothing is left of the exchange: waits for another one.
     override func rest() {
+        guard proxyHeader.isEmpty else { return close() }
         hasRested = true
         setDeadline(after: upstream.limits.rest)
         endpoint.giveBack(self)

@@ -148,8 +148,10 @@ final class UpstreamPool {
     func update(to shared: SharedUpstream, worker: Int) {
         let sameWeights =
             endpoints.map(\.endpoint) == shared.upstream.endpoints && !sequence.isEmpty
-        // Connections that speak another protocol are of no use.
-        let speaksTheSame = upstream.transport == shared.upstream.transport
+        // Connections that speak another protocol, or have begun otherwise, are of no use.
+        let speaksTheSame =
+            upstream.transport == shared.upstream.transport
+            && upstream.proxyProtocol == shared.upstream.proxyProtocol
         upstream = shared.upstream
         limits = UpstreamLimits(shared.upstream)
         var old: [NetworkAddress: EndpointPool] = [:]

@@ -244,11 +244,15 @@ final class Worker: EventHandler {
 
     /// Closes connections of clients at once, with what is under way on them.
     ///
-    /// - Parameter isMeant: Which.
+    /// - Parameter isMeant: Which, by their port.
     /// - Complexity: O(connections of the worker): for deadlines, not for requests.
-    func closeClients(where isMeant: (ClientConnection) -> Bool) {
-        for case let client as ClientConnection in loop.allHandlers where isMeant(client) {
-            client.cutOff()
+    func closeClients(where isMeant: (ListeningPort) -> Bool) {
+        for handler in loop.allHandlers {
+            if let client = handler as? ClientConnection {
+                if isMeant(client.port) { client.cutOff() }
+            } else if let other = handler as? PortConnection, isMeant(other.port) {
+                other.cutOff()
+            }
         }
     }
 

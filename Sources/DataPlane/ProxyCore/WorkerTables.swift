@@ -106,6 +106,7 @@ final class ListenerTable {
     let connectionsPerClientMax: Int?
     /// Nanoseconds that an octet of a request's content may take after the first 5 s; 0 is no limit.
     let contentOctetNanoseconds: UInt64
+    private let proxyProtocol: ListenerProxyProtocol
     private let routes: RouteTable
     private let trusted: [AddressRange]
 
@@ -130,6 +131,7 @@ final class ListenerTable {
         connectionsPerClientMax = listener.limits.connectionsPerClient
         contentOctetNanoseconds =
             listener.timeouts.minimumBodyRate.map { max(1, 1_000_000_000 / UInt64($0)) } ?? 0
+        proxyProtocol = listener.proxyProtocol
         self.routes = RouteTable(routes: routes, listener: listener.name)
         trusted = listener.trustedProxies.map(AddressRange.init)
     }
@@ -155,6 +157,21 @@ final class ListenerTable {
             return routes.match(host: host, path: root.span)
         }
         return routes.match(host: host, path: octets.extracting(request.path.indices))
+    }
+
+    /// Whether connections without a PROXY header are closed.
+    var requiresProxyHeader: Bool { proxyProtocol == .require }
+
+    /// Whether connections of a peer may begin with a PROXY header that counts.
+    ///
+    /// Where a header may be absent, one that is there is believed of trusted proxies alone, if such are named:
+    /// others could tell of themselves what they like.
+    func readsProxyHeader(from peer: SocketAddress) -> Bool {
+        switch proxyProtocol {
+        case .off: false
+        case .accept: trusted.isEmpty || trusts(peer)
+        case .require: true
+        }
     }
 
     /// Whether what this peer says of others is believed.

@@ -8,6 +8,8 @@ package struct Listener: Hashable, Sendable {
     package let address: NetworkAddress
     /// What it speaks.
     package let transport: ListenerProtocol
+    /// Whether connections begin with a PROXY header.
+    package let proxyProtocol: ListenerProxyProtocol
     /// Peers whose X-Forwarded-For and Forwarded are believed, walked from the right.
     package let trustedProxies: [AddressBlock]
     /// What a connection or a request may cost.
@@ -19,6 +21,16 @@ package struct Listener: Hashable, Sendable {
 /// What a listener speaks.
 package enum ListenerProtocol: String, Hashable, Sendable {
     case http
+}
+
+/// Whether a listener's connections begin with a PROXY header.
+package enum ListenerProxyProtocol: String, Hashable, Sendable {
+    /// None is looked for.
+    case off
+    /// One is taken where it is there, from trusted proxies where such are named.
+    case accept
+    /// Connections without one are closed.
+    case require
 }
 
 /// Limits of a listener; `nil` is no limit.
@@ -43,7 +55,7 @@ package struct ListenerLimits: Hashable, Sendable {
 
 /// Timeouts of a listener.
 package struct ListenerTimeouts: Hashable, Sendable {
-    /// From the first octet of a request to the end of its field section.
+    /// From the first octet of a request to the end of its field section; and for a PROXY header.
     package let header: Duration
     /// Octets per second of a request's content that a client must come to, after 5 s; `nil` is no limit.
     package let minimumBodyRate: Int?

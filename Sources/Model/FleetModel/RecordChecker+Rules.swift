@@ -7,7 +7,9 @@ extension RecordChecker {
     /// - Returns: The value in its one spelling.
     mutating func applyRules(_ value: SettingValue, _ node: ConfigurationNode) -> SettingValue {
         switch kind {
-        case .upstream: checkEndpoints(value, node)
+        case .upstream:
+            checkEndpoints(value, node)
+            checkProxyProtocol(value, node)
         case .route:
             checkResponse(value, node)
             checkRedirect(value, node)
@@ -17,6 +19,18 @@ extension RecordChecker {
             break
         }
         return value
+    }
+
+    /// Connections that clients share cannot tell of one.
+    private mutating func checkProxyProtocol(_ value: SettingValue, _ node: ConfigurationNode) {
+        guard let header = value["proxyProtocol"]?.scalarText, header != "off",
+            let spoken = value["protocol"]?.scalarText, spoken != "http1"
+        else { return }
+        complain(
+            "\(header) needs protocol: http1; clients share connections of \(spoken)",
+            field: "proxyProtocol",
+            at: node["proxyProtocol"]?.place ?? node.place
+        )
     }
 
     private mutating func checkEndpoints(_ value: SettingValue, _ node: ConfigurationNode) {

@@ -27,15 +27,18 @@ extension Settings {
             Setting("tls", listenerTLS, .optional, "How TLS is terminated", .unbuilt),
             Setting(
                 "proxyProtocol",
-                .word(["off"], unbuilt: ["accept", "require"]),
+                .word("off", "accept", "require"),
                 .defaultsTo("off"),
-                "Whether connections start with a PROXY protocol header"
+                "Whether connections start with a PROXY protocol header, v1 or v2, which then tells the "
+                    + "client's address; `accept` takes connections without one too, and headers only "
+                    + "from `trustedProxies` where such are named"
             ),
             Setting(
                 "trustedProxies",
                 .list(.text(.addressBlock)),
                 .defaultsTo("[]"),
-                "Peers whose X-Forwarded-For is believed, walked from the right"
+                "Peers whose X-Forwarded-For is believed, walked from the right; and, with "
+                    + "`proxyProtocol: accept`, whose PROXY headers"
             ),
             Setting("limits", listenerLimits, .optional, "What connections and requests may cost"),
             Setting("timeouts", listenerTimeouts, .optional, "How long a client may take"),
@@ -109,7 +112,12 @@ extension Settings {
 
     private static let listenerTimeouts = SettingType.fields([
         Setting("handshake", .timeout, .defaultsTo("10s"), "TLS handshake", .unbuilt),
-        Setting("header", .timeout, .defaultsTo("10s"), "A request's whole field section"),
+        Setting(
+            "header",
+            .timeout,
+            .defaultsTo("10s"),
+            "A request's whole field section; a PROXY header"
+        ),
         Setting(
             "minimumBodyRate",
             .countOrNone,

@@ -46,9 +46,10 @@ extension Settings {
             Setting("tls", upstreamTLS, .optional, "TLS to the endpoints", .unbuilt),
             Setting(
                 "proxyProtocol",
-                .word(["off"], unbuilt: ["v1", "v2"]),
+                .word("off", "v1", "v2"),
                 .defaultsTo("off"),
-                "Whether connections start with a PROXY protocol header"
+                "Whether connections start with a PROXY protocol header, which tells the client's "
+                    + "address; each then carries one exchange; with `protocol: http1` only"
             ),
         ])
     )

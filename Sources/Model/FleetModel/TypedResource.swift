@@ -32,6 +32,7 @@ extension Listener {
             name: fields.text("name"),
             address: fields.address("address"),
             transport: fields.word("protocol", as: ListenerProtocol.self),
+            proxyProtocol: fields.word("proxyProtocol", as: ListenerProxyProtocol.self),
             trustedProxies: fields.list("trustedProxies").compactMap { value in
                 guard case .block(let block) = value else { return nil }
                 return block
@@ -76,7 +77,8 @@ extension Upstream {
                 firstByte: timeouts.durationLimit("firstByte"),
                 idle: timeouts.durationLimit("idle"),
                 total: timeouts.durationLimit("total")
-            )
+            ),
+            proxyProtocol: fields.word("proxyProtocol", as: UpstreamProxyProtocol.self)
         )
     }
 }

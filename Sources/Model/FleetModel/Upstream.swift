@@ -12,6 +12,15 @@ package struct Upstream: Hashable, Sendable {
     package let connections: UpstreamConnections
     /// How long an endpoint may take.
     package let timeouts: UpstreamTimeouts
+    /// The PROXY header with which connections begin.
+    package let proxyProtocol: UpstreamProxyProtocol
+}
+
+/// The PROXY header with which an upstream's connections begin.
+package enum UpstreamProxyProtocol: String, Hashable, Sendable {
+    case off
+    case v1
+    case v2
 }
 
 /// What an upstream's endpoints speak.

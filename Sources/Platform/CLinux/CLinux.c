@@ -54,6 +54,10 @@ ssize_t weir_peek(int descriptor) {
     return recv(descriptor, &octet, 1, MSG_PEEK);
 }
 
+ssize_t weir_look(int descriptor, void *octets, size_t count) {
+    return recv(descriptor, octets, count, MSG_PEEK);
+}
+
 int weir_pipe(int ends[2], int bytes) {
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) return -1;
     // A smaller pipe carries the same, in more calls.

@@ -101,6 +101,14 @@ package func receive(_ descriptor: Int32, into span: inout MutableSpan<UInt8>) -
     unsafe span.withUnsafeMutableBytes { unsafe receive(descriptor, into: $0) }
 }
 
+/// recv(2) into the memory of `span` of octets that stay where they are.
+package func peek(_ descriptor: Int32, into span: inout MutableSpan<UInt8>) -> IOResult {
+    // SAFETY: the pointer does not leave the closure; the kernel writes at most `count` octets before it returns.
+    unsafe span.withUnsafeMutableBytes { buffer in
+        result { unsafe weir_look(descriptor, buffer.baseAddress, buffer.count) }
+    }
+}
+
 /// send(2) from `span`.
 package func send(
     _ descriptor: Int32,

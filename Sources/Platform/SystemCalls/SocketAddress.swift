@@ -14,6 +14,18 @@ package struct SocketAddress: Hashable, Sendable {
         isIPv6 = address.family == 6
     }
 
+    /// Makes an address of its numbers.
+    ///
+    /// - Parameters:
+    ///   - high: The upper 64 bits of an IPv6 address; 0 for IPv4.
+    ///   - low: The lower 64 bits; an IPv4 address is the low 32.
+    ///   - isIPv6: Its family.
+    ///   - port: The port.
+    package init(high: UInt64, low: UInt64, isIPv6: Bool, port: UInt16) {
+        (self.high, self.low) = isIPv6 ? (high, low) : (0, low & 0xFFFF_FFFF)
+        (scope, self.port, self.isIPv6) = (0, port, isIPv6)
+    }
+
     var system: weir_address {
         weir_address(high: high, low: low, scope: scope, port: port, family: isIPv6 ? 6 : 4)
     }

@@ -58,6 +58,31 @@ struct ConfigurationTests {
         #expect(upstream.timeouts.idle == .seconds(60))
     }
 
+    @Test("connections that begin with PROXY headers, and unix sockets")
+    func readsTransport() throws {
+        let configuration = try Configuration(
+            json: #"""
+                {"listeners": [
+                   {"name": "db", "address": "0.0.0.0:5432",
+                    "proxyProtocol": "accept", "trustedProxies": ["10.0.0.0/8"],
+                    "limits": {"connections": 7, "connectionsPerClient": 2},
+                    "timeouts": {"header": "3s"}},
+                   {"name": "web", "address": "0.0.0.0:80"}],
+                 "upstreams": [{"name": "u", "proxyProtocol": "v2",
+                   "endpoints": [{"address": "unix:/run/App.sock"}, {"address": "a:1"}]}]}
+                """#
+        )
+        let (db, web) = (configuration.listeners[0], configuration.listeners[1])
+        #expect(db.proxyProtocol == .accept)
+        #expect(web.proxyProtocol == .off)
+        let upstream = configuration.upstreams[0]
+        #expect(upstream.proxyProtocol == .v2)
+        #expect(upstream.endpoints.map(\.address.path) == ["/run/App.sock", nil])
+        #expect(upstream.endpoints[0].address.description == "unix:/run/App.sock")
+        let again = try Configuration(json: configuration.documentJSON)
+        #expect(again == configuration)
+    }
+
     @Test("routes keep file order and know their hosts, paths and actions")
     func readsRoutes() throws {
         let routes = try Configuration(json: Self.full).routes

@@ -208,6 +208,22 @@ struct ProblemTests {
         #expect(found.count == 1 && found[0].contains(message), "\(found)")
     }
 
+    @Test("a PROXY header tells of one client, and HTTP/2 connections have many")
+    func refusesProxyProtocolOnShared() {
+        func upstream(_ fields: String) -> String {
+            #"{"upstreams":[{"name":"u","endpoints":[{"address":"a:80"}],\#(fields)}]}"#
+        }
+        #expect(
+            problems(upstream(#""protocol":"h2c","proxyProtocol":"v2""#)) == [
+                "upstreams[u].proxyProtocol: v2 needs protocol: http1; "
+                    + "clients share connections of h2c"
+            ]
+        )
+        #expect(problems(upstream(#""protocol":"h2c","proxyProtocol":"off""#)) == [])
+        #expect(problems(upstream(#""proxyProtocol":"v1""#)) == [])
+        #expect(problems(upstream(#""proxyProtocol":"v3""#)).count == 1)
+    }
+
     @Test("names are checked, and nameless resources are counted")
     func refusesNames() {
         for name in ["", "-a", "a-", "a b", "a/b", "ä", String(repeating: "a", count: 64)] {

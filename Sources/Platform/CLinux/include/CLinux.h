@@ -44,6 +44,9 @@ ssize_t weir_receive(int descriptor, void *octets, size_t count);
 /// recv(2) of one octet with MSG_PEEK.
 ssize_t weir_peek(int descriptor);
 
+/// recv(2) with MSG_PEEK.
+ssize_t weir_look(int descriptor, void *octets, size_t count);
+
 /// pipe2(2), non-blocking and close-on-exec: the reading end and the writing end of a pipe for about `bytes` octets.
 int weir_pipe(int ends[2], int bytes);
 
