@@ -1,13 +1,15 @@
-"""What lies below HTTP: the PROXY protocol on both sides, and endpoints on unix sockets."""
+"""What lies below HTTP: the PROXY protocol on both sides, tcp listeners, and endpoints on unix sockets."""
 
 import contextlib
+import hashlib
+import os
 import socket
 import struct
 import threading
 
 import pytest
 
-from weir import Origin, Peer, ReservedPort, answer_with_request, get, request, until
+from weir import Origin, Peer, ReservedPort, answer_with_request, get, is_listening, request, run_proxyctl, until
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
@@ -57,6 +59,16 @@ def metric(node, name):
         if line.startswith(name + " "):
             return int(line.split()[1])
     raise AssertionError(f"{name} is not there")
+
+
+def nothing_is_left(node):
+    until(lambda: metric(node, "weir_connections") == 0 and metric(node, "weir_tunnels") == 0
+          and metric(node, "weir_upstream_connections") == 0, "every connection is gone")
+
+
+def refusal(workspace, text):
+    """What `validate` says of a configuration that it refuses."""
+    return run_proxyctl("validate", workspace.configuration(text), code=None)
 
 
 # PROXY headers from clients
@@ -251,6 +263,335 @@ def test_a_change_of_the_setting_leaves_no_connection_behind(workspace):
     told_origin = workspace.keep(Origin(recording(headers)))
     _, web = http(workspace, "limits: {connections: 100}", told_origin, ", proxyProtocol: v1")
     assert get(web).status == 200 and len(headers) == 1
+
+
+# tcp listeners
+
+
+def tcp(workspace, endpoints, listener="", upstream="", workers=1, arguments=()):
+    port = workspace.keep(ReservedPort())
+    text = ", ".join(f"{{address: {endpoint}}}" for endpoint in endpoints)
+    node = workspace.node(f"""
+listeners: [{{name: db, address: {port}, protocol: tcp, upstream: main{listener}}}]
+upstreams: [{{name: main, endpoints: [{text}]{upstream}}}]
+""", workers=workers, arguments=arguments)
+    return node, port.address
+
+
+def echo(peer, origin):
+    while peer.fill():
+        peer.send(peer.take(len(peer.buffer)))
+
+
+
+
+@pytest.mark.parametrize("unix", [False, True])
+def test_octets_go_both_ways(workspace, unix):
+    origin = workspace.keep(UnixOrigin(echo, workspace.folder / "echo") if unix else Origin(echo))
+    node, db = tcp(workspace, [origin])
+    with Peer.connect(db) as peer:
+        for size in (1, 100, 5000, 300_000, 20_000_000):
+            sender = threading.Thread(target=peer.send, args=[content(size)])
+            sender.start()
+            assert hashlib.sha256(peer.read_exactly(size)).digest() == hashlib.sha256(content(size)).digest()
+            sender.join()
+        assert metric(node, "weir_tunnels") == 1 and metric(node, "weir_connections") == 1
+        total = 1 + 100 + 5000 + 300_000 + 20_000_000
+        for name in ("received", "sent", "upstream_received", "upstream_sent"):
+            until(lambda name=name: metric(node, f"weir_{name}_bytes_total") == total, f"{name} is counted")
+    nothing_is_left(node)
+    record = node.access_log(1)[0]
+    assert {key: record[key] for key in ("client", "scheme", "protocol", "status", "bytes", "upstream", "endpoint",
+                                         "method", "path", "route", "error")} == {
+        "client": "127.0.0.1", "scheme": "tcp", "protocol": "TCP", "status": 0, "bytes": total, "upstream": "main",
+        "endpoint": str(origin), "method": None, "path": None, "route": None, "error": None}
+
+
+def test_the_server_may_speak_first(workspace):
+    def script(peer, origin):
+        peer.send(b"220 ready\r\n")
+        peer.send(b"you said " + peer.read_until(b"\n"))
+
+    _, db = tcp(workspace, [workspace.keep(Origin(script))])
+    with Peer.connect(db) as peer:
+        assert peer.read_until(b"\n") == b"220 ready\r\n"
+        peer.send(b"hello\n")
+        assert peer.read_to_end() == b"you said hello\n"
+
+
+def test_each_side_may_end_alone(workspace):
+    def script(peer, origin):
+        peer.send(b"got %d" % len(peer.read_to_end()))
+
+    node, db = tcp(workspace, [workspace.keep(Origin(script))])
+    for size in (0, 10, 2_000_000):
+        with Peer.connect(db) as peer:
+            peer.send(content(size))
+            peer.end()
+            assert peer.read_to_end() == b"got %d" % size
+    nothing_is_left(node)
+
+
+def test_the_endpoint_may_end_first(workspace):
+    received = []
+
+    def script(peer, origin):
+        peer.send(b"bye")
+        peer.end()
+        received.append(peer.read_to_end())
+
+    _, db = tcp(workspace, [workspace.keep(Origin(script))])
+    with Peer.connect(db) as peer:
+        assert peer.read_to_end() == b"bye"
+        peer.send(b"after")
+        peer.end()
+        until(lambda: received, "the endpoint has all")
+    assert received == [b"after"]
+
+
+def test_a_side_that_does_not_read_stops_the_other(workspace):
+    """The endpoint sends without end: what is on its way is bounded, and goes on once the client reads."""
+    sent = [0]
+    block = content(1 << 16)
+
+    def script(peer, origin):
+        while sent[0] < 64 << 20:
+            peer.send(block)
+            sent[0] += len(block)
+
+    node, db = tcp(workspace, [workspace.keep(Origin(script))])
+    with Peer.connect(db) as peer:
+        peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        before = [-1]
+
+        def has_stopped():
+            stopped = sent[0] == before[0] and sent[0] > 0
+            before[0] = sent[0]
+            return stopped
+
+        until(has_stopped, "the endpoint is held up")
+        assert metric(node, "weir_upstream_received_bytes_total") < 64 << 20
+        received = 0
+        while received < 64 << 20:
+            received += len(peer.take(len(peer.buffer)) or peer.socket.recv(1 << 20))
+        assert received == 64 << 20
+    nothing_is_left(node)
+
+
+def test_another_endpoint_is_tried(workspace):
+    origin = workspace.keep(Origin(echo))
+    dead = [workspace.keep(ReservedPort()), f"unix:{workspace.folder}/nobody", workspace.keep(ReservedPort())]
+    node, db = tcp(workspace, [*dead, origin])
+    for _ in range(8):
+        with Peer.connect(db) as peer:
+            peer.send(b"x")
+            assert peer.read_exactly(1) == b"x"
+    assert metric(node, "weir_upstream_connect_failures_total") > 0
+    assert {record["endpoint"] for record in node.access_log(8)} == {str(origin)}
+
+
+def test_without_an_endpoint_the_connection_is_closed(workspace):
+    node, db = tcp(workspace, [workspace.keep(ReservedPort()), f"unix:{workspace.folder}/nobody"])
+    with Peer.connect(db) as peer:
+        assert peer.is_closed()
+    assert node.access_log(1)[0]["error"] == "connection_refused"
+    assert 'weir_upstream_errors_total{upstream="main"} 1' in node.get("/metrics").body.decode()
+    nothing_is_left(node)
+
+
+def test_connecting_has_its_time_and_then_another_endpoint_its_turn(workspace):
+    """A socket with a full backlog answers no handshake."""
+    deaf = workspace.keep(contextlib.closing(socket.socket()))
+    deaf.bind(("127.0.0.1", 0))
+    deaf.listen(0)
+    host, port = deaf.getsockname()
+    filling = []
+    for _ in range(4):
+        filler = workspace.keep(contextlib.closing(socket.socket()))
+        filler.setblocking(False)
+        filler.connect_ex((host, port))
+        filling.append(filler)
+    origin = workspace.keep(Origin(echo))
+    node, db = tcp(workspace, [f"{host}:{port}", origin], upstream=", timeouts: {connect: 300ms}")
+    for _ in range(2):
+        with Peer.connect(db) as peer:
+            peer.send(b"x")
+            assert peer.read_exactly(1) == b"x"
+    assert metric(node, "weir_upstream_connect_failures_total") in (1, 2)
+
+
+def test_limits_of_listener_client_and_upstream(workspace):
+    origin = workspace.keep(Origin(echo))
+
+    def takes(peer):
+        try:
+            peer.send(b"x")
+            return peer.read_exactly(1) == b"x"
+        except (EOFError, OSError):
+            return False
+
+    for listener, upstream in ((", limits: {connections: 1}", ""), (", limits: {connectionsPerClient: 1}", ""),
+                               ("", ", connections: {maximum: 1}"), ("", ", connections: {perEndpoint: 1}")):
+        _, db = tcp(workspace, [origin], listener, upstream)
+        with Peer.connect(db) as first, Peer.connect(db) as second:
+            assert takes(first) and not takes(second)
+            first.close()
+            until(lambda: takes_anew(db, takes), "there is room again")
+
+
+def takes_anew(db, takes):
+    with Peer.connect(db) as peer:
+        return takes(peer)
+
+
+def test_silence_ends_a_relay(workspace):
+    node, db = tcp(workspace, [workspace.keep(Origin(echo))], upstream=", timeouts: {idle: 400ms}")
+    with Peer.connect(db) as peer:
+        peer.send(b"x")
+        assert peer.read_exactly(1) == b"x"
+        assert peer.read_to_end() == b""
+    nothing_is_left(node)
+
+
+def test_a_reset_of_either_side_reaches_the_other(workspace):
+    seen = []
+    resets = threading.Event()
+    workspace.closing.callback(resets.set)
+
+    def script(peer, origin):
+        if peer.read_exactly(1) == b"r":
+            resets.wait(20)
+            peer.reset()
+            return
+        try:
+            seen.append(peer.read_to_end())
+        except ConnectionResetError:
+            seen.append("reset")
+
+    node, db = tcp(workspace, [workspace.keep(Origin(script))])
+    with Peer.connect(db) as mine, Peer.connect(db) as theirs:
+        theirs.send(b"r")
+        mine.send(b"x")
+        until(lambda: metric(node, "weir_upstream_sent_bytes_total") == 2, "both are with the endpoint")
+        mine.reset()
+        until(lambda: seen, "the endpoint has seen it")
+        assert seen == ["reset"]
+        resets.set()
+        with pytest.raises(ConnectionResetError):
+            theirs.read_to_end()
+    nothing_is_left(node)
+    assert sorted(record["error"] for record in node.access_log(2)) == ["connection_terminated"] * 2
+
+
+def test_what_an_endpoint_said_before_it_failed_arrives(workspace):
+    """It answers, and closes with octets of the client unread, which resets the connection."""
+
+    def script(peer, origin):
+        peer.read_exactly(1)
+        peer.send(b"go away")
+
+    _, db = tcp(workspace, [workspace.keep(Origin(script))])
+    for _ in range(20):
+        with Peer.connect(db) as peer:
+            peer.send(b"x" * 1000)
+            assert peer.read_exactly(7) == b"go away"
+
+
+def test_a_drain_lets_relays_go_on_until_its_time(workspace):
+    node, db = tcp(workspace, [workspace.keep(Origin(echo))], arguments=("--drain-timeout", "60s"))
+    with Peer.connect(db) as peer:
+        peer.send(b"a")
+        assert peer.read_exactly(1) == b"a"
+        node.program.signal(15)
+        until(lambda: not is_listening(db), "the listener is closed")
+        peer.send(b"b")
+        assert peer.read_exactly(1) == b"b", "the relay goes on"
+        peer.end()
+        assert peer.read_to_end() == b""
+    assert node.program.process.wait(15) == 0
+
+
+def test_a_drain_ends_relays_at_its_time(workspace):
+    node, db = tcp(workspace, [workspace.keep(Origin(echo))], arguments=("--drain-timeout", "500ms"))
+    with Peer.connect(db) as peer:
+        peer.send(b"a")
+        assert peer.read_exactly(1) == b"a"
+        node.program.signal(15)
+        assert peer.is_closed()
+    assert node.program.process.wait(15) == 0
+
+
+def test_floods_of_short_connections_leave_nothing_behind(workspace):
+    origin = workspace.keep(Origin(echo))
+    node, db = tcp(workspace, [origin], workers=2)
+    before = len(os.listdir(f"/proc/{node.program.pid}/fd"))
+
+    def run(index):
+        for number in range(50):
+            with Peer.connect(db) as peer:
+                peer.send(content(1 + 997 * number))
+                if (index + number) % 3 == 0:
+                    peer.reset()
+                elif (index + number) % 3 == 1:
+                    peer.end()
+                    assert len(peer.read_to_end()) == 1 + 997 * number
+
+    threads = [threading.Thread(target=run, args=[index]) for index in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    nothing_is_left(node)
+    until(lambda: len(os.listdir(f"/proc/{node.program.pid}/fd")) <= before, "descriptors are back")
+
+
+def test_headers_in_and_out_of_a_relay(workspace):
+    headers = []
+
+    def script(peer, origin):
+        headers.append(peer.read_until(b"\r\n"))
+        echo_rest(peer)
+
+    def echo_rest(peer):
+        peer.send(peer.take(len(peer.buffer)))
+        echo(peer, None)
+
+    node, db = tcp(workspace, [workspace.keep(Origin(script))], ", proxyProtocol: require", ", proxyProtocol: v1")
+    with Peer.connect(db) as peer:
+        peer.send(v2() + b"hello")
+        assert peer.read_exactly(5) == b"hello"
+    assert headers == [v1()]
+    assert node.access_log(1)[0]["client"] == "192.0.2.7"
+
+
+def test_accept_hands_a_silent_client_to_a_server_that_speaks_first(workspace):
+    def script(peer, origin):
+        peer.send(b"220 ready\r\n")
+        peer.read_to_end()
+
+    _, db = tcp(workspace, [workspace.keep(Origin(script))],
+                ", proxyProtocol: accept, timeouts: {header: 200ms}")
+    with Peer.connect(db) as peer:
+        assert peer.read_until(b"\n") == b"220 ready\r\n"
+
+
+def test_what_is_refused_is_named_with_its_place(workspace):
+    result = refusal(workspace, """
+listeners:
+  - name: db
+    address: 127.0.0.1:0
+    protocol: tcp
+    limits: {fieldLines: 5}
+  - {name: web, address: 127.0.0.1:0, upstream: main}
+upstreams: [{name: main, endpoints: [{address: "unix:run/app"}]}]
+routes: [{name: all, listeners: [db], upstream: main}]
+""")
+    assert result.code != 0
+    text = result.out + result.err
+    assert ":3:5: listeners[db]: upstream is missing" in text
+    assert ":6:26: listeners[db].limits.fieldLines: does nothing on a tcp listener" in text
+    assert ":7:49: listeners[web].upstream: is for listeners with protocol: tcp" in text
+    assert "endpoints[0].address: \"unix:run/app\": the path of a unix socket is absolute" in text
 
 
 # unix sockets

@@ -192,7 +192,7 @@ extension MetricFamily {
             MetricFamily(
                 "weir_tunnels",
                 .gauge,
-                "Exchanges that have switched protocols, such as to WebSocket, and go on.",
+                "Exchanges that have switched protocols and go on, and relayed connections.",
                 [("", .tunnelsOpen)]
             ),
             MetricFamily(

@@ -21,6 +21,11 @@ enum Limits {
     static let pipeBytes = 256 * 1024
     /// Pipes that are kept for other exchanges, two descriptors each, until they have not been needed for a second.
     static let sparedPipes = 32
+    /// Reads of a relay in a row that filled the largest block, from which on octets go through a pipe: so many wait then
+    /// that a pipe moves more in one call.
+    static let fullReadsBeforeSplice = 4
+    /// Endpoints that are tried for one connection of a tcp listener: where so many fail, others are likely to.
+    static let relayAttempts = 4
     /// Reads in one direction of one exchange in one tick; then others get their turn.
     static let readsPerTick = 16
     /// The queue of connections that the kernel has established and nobody has accepted.

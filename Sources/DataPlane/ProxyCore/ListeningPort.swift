@@ -141,7 +141,12 @@ final class ListeningPort: EventHandler {
     func admit(_ descriptor: consuming FileDescriptor, _ addresses: ClientAddresses) {
         guard let share = countClient(addresses.source) else { return refuse(.none) }
         do throws(SystemCallError) {
-            try ClientConnection(port: self, share, descriptor, addresses).open()
+            if let index = table.relayUpstream {
+                let upstream = tables.pools[index]
+                try TCPRelay(self, to: upstream, share, descriptor, addresses).open()
+            } else {
+                try ClientConnection(port: self, share, descriptor, addresses).open()
+            }
         } catch {
             refuse(share)
         }

@@ -2,7 +2,8 @@ internal import EventLoop
 internal import SystemCalls
 internal import Transport
 
-/// A connection that a port has accepted and that carries no exchanges yet: its PROXY header is still to come.
+/// A connection that a port has accepted and that carries no exchanges: its PROXY header is still to come, or it is
+/// relayed as it is.
 ///
 /// Confined to its worker's loop.
 class PortConnection: EventHandler {

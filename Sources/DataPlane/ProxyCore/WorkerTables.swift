@@ -67,7 +67,11 @@ final class WorkerTables {
         routeLabels = configuration.routes.map { Array($0.name.utf8) }
         var listeners: [String: ListenerTable] = [:]
         for listener in configuration.listeners {
-            listeners[listener.name] = ListenerTable(listener, routes: configuration.routes)
+            listeners[listener.name] = ListenerTable(
+                listener,
+                routes: configuration.routes,
+                relayUpstream: listener.upstream.flatMap { indices[$0] }
+            )
         }
         self.listeners = listeners
         let hiding = configuration.hiding
@@ -106,11 +110,13 @@ final class ListenerTable {
     let connectionsPerClientMax: Int?
     /// Nanoseconds that an octet of a request's content may take after the first 5 s; 0 is no limit.
     let contentOctetNanoseconds: UInt64
+    /// The index of the upstream that a tcp listener relays to; `nil` for others.
+    let relayUpstream: Int?
     private let proxyProtocol: ListenerProxyProtocol
     private let routes: RouteTable
     private let trusted: [AddressRange]
 
-    init(_ listener: Listener, routes: [Route]) {
+    init(_ listener: Listener, routes: [Route], relayUpstream: Int?) {
         name = Array(listener.name.utf8)
         limits = HTTP1Limits(
             fieldSectionBytesMax: listener.limits.fieldSectionBytes,
@@ -131,8 +137,11 @@ final class ListenerTable {
         connectionsPerClientMax = listener.limits.connectionsPerClient
         contentOctetNanoseconds =
             listener.timeouts.minimumBodyRate.map { max(1, 1_000_000_000 / UInt64($0)) } ?? 0
+        self.relayUpstream = relayUpstream
         proxyProtocol = listener.proxyProtocol
-        self.routes = RouteTable(routes: routes, listener: listener.name)
+        // Connections that began before the listener relayed find no route.
+        let isRelaying = listener.transport == .tcp
+        self.routes = RouteTable(routes: isRelaying ? [] : routes, listener: listener.name)
         trusted = listener.trustedProxies.map(AddressRange.init)
     }
 

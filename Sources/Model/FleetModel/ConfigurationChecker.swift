@@ -163,6 +163,7 @@ struct ConfigurationChecker {
         checkNames()
         checkAddresses()
         checkReferences()
+        checkRouteListeners()
         checkSizes()
         guard problems.isEmpty else { throw ConfigurationProblems(sortedProblems()) }
         var ordered = drafts
@@ -224,6 +225,28 @@ struct ConfigurationChecker {
                 let hint = suggester.hint(for: reference.name, among: candidates)
                 complain(
                     "there is no \(reference.kind.rawValue) \(quoted(reference.name))\(hint)",
+                    reference.place,
+                    kind: draft.kind,
+                    name: draft.name,
+                    field: reference.field
+                )
+            }
+        }
+    }
+
+    /// A listener without requests has no routes.
+    private mutating func checkRouteListeners() {
+        var relaying: Set<String> = []
+        for draft in drafts {
+            guard case .listener(let listener)? = draft.checked?.typed else { continue }
+            if listener.transport == .tcp { relaying.insert(listener.name) }
+        }
+        guard !relaying.isEmpty else { return }
+        for draft in drafts where draft.kind == .route {
+            for reference in draft.references
+            where reference.kind == .listener && relaying.contains(reference.name) {
+                complain(
+                    "\(quoted(reference.name)) is a tcp listener, which has no routes",
                     reference.place,
                     kind: draft.kind,
                     name: draft.name,

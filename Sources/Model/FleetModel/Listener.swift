@@ -16,11 +16,16 @@ package struct Listener: Hashable, Sendable {
     package let limits: ListenerLimits
     /// How long a downstream may take.
     package let timeouts: ListenerTimeouts
+    /// The upstream that a tcp listener relays to; `nil` for others.
+    package let upstream: String?
 }
 
 /// What a listener speaks.
 package enum ListenerProtocol: String, Hashable, Sendable {
+    /// HTTP/1.1, and HTTP/2 with prior knowledge.
     case http
+    /// Anything: each connection is relayed as it is.
+    case tcp
 }
 
 /// Whether a listener's connections begin with a PROXY header.

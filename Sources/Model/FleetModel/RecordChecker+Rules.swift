@@ -7,6 +7,7 @@ extension RecordChecker {
     /// - Returns: The value in its one spelling.
     mutating func applyRules(_ value: SettingValue, _ node: ConfigurationNode) -> SettingValue {
         switch kind {
+        case .listener: checkProtocol(value, node)
         case .upstream:
             checkEndpoints(value, node)
             checkProxyProtocol(value, node)
@@ -14,11 +15,59 @@ extension RecordChecker {
             checkResponse(value, node)
             checkRedirect(value, node)
         case .logging: return Self.expandAccess(value)
-        case .listener, .certificate, .policy, .consumer, .api, .test, .group, .hiding, .requestID,
+        case .certificate, .policy, .consumer, .api, .test, .group, .hiding, .requestID,
             .overload, .paths, .tracing, .metrics:
             break
         }
         return value
+    }
+
+    /// Settings that do nothing without requests.
+    private static let httpLimits = [
+        "fieldSectionBytes", "fieldLines", "requestTargetBytes", "bodyBytes",
+        "requestsPerConnection", "streamsPerConnection",
+    ]
+
+    /// What a listener's protocol needs, and what has no meaning with it.
+    private mutating func checkProtocol(_ value: SettingValue, _ node: ConfigurationNode) {
+        guard value["protocol"]?.scalarText == "tcp" else {
+            let message = "is for listeners with protocol: tcp; routes say where requests go"
+            return refuse(["upstream"], value, node, message)
+        }
+        if node["upstream"] == nil {
+            complain("upstream is missing: a tcp listener relays to one", at: node.place)
+        }
+        let message = "does nothing on a tcp listener"
+        refuse(["redirectToHTTPS", "tls", "serverNames"], value, node, message)
+        if let limits = value["limits"], let part = node["limits"] {
+            refuse(Self.httpLimits, limits, part, message, in: "limits.")
+        }
+        let proxyProtocol = value["proxyProtocol"]?.scalarText ?? "off"
+        if let timeouts = value["timeouts"], let part = node["timeouts"] {
+            let names = ["handshake", "minimumBodyRate", "idle"]
+            refuse(names, timeouts, part, message, in: "timeouts.")
+            if proxyProtocol == "off" {
+                let hint = message + " without proxyProtocol"
+                refuse(["header"], timeouts, part, hint, in: "timeouts.")
+            }
+        }
+        if proxyProtocol != "accept", case .list(let blocks)? = value["trustedProxies"],
+            !blocks.isEmpty
+        {
+            refuse(["trustedProxies"], value, node, message + " without proxyProtocol: accept")
+        }
+    }
+
+    private mutating func refuse(
+        _ names: [String],
+        _ value: SettingValue,
+        _ node: ConfigurationNode,
+        _ message: String,
+        in prefix: String = ""
+    ) {
+        for name in names where value[name] != nil {
+            complain(message, field: prefix + name, at: node[name]?.place ?? node.place)
+        }
     }
 
     /// Connections that clients share cannot tell of one.

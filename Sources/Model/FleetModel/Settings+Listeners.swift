@@ -13,7 +13,7 @@ extension Settings {
             ),
             Setting(
                 "protocol",
-                .word(["http"], unbuilt: ["https", "tcp", "tls-passthrough"]),
+                .word(["http", "tcp"], unbuilt: ["https", "tls-passthrough"]),
                 .defaultsTo("http"),
                 "What the listener speaks"
             ),
@@ -46,8 +46,7 @@ extension Settings {
                 "upstream",
                 .reference(.upstream),
                 .optional,
-                "Where a tcp listener forwards to",
-                .unbuilt
+                "Where a tcp listener relays its connections to; required there, refused elsewhere"
             ),
             Setting(
                 "serverNames",

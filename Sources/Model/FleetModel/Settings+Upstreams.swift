@@ -112,7 +112,7 @@ extension Settings {
             "idle",
             .timeoutOrNone,
             .defaultsTo("60s"),
-            "Between two octets of a body; 0 is no limit"
+            "Between two octets of a body, a tunnel or a tcp relay; 0 is no limit"
         ),
         Setting("total", .timeoutOrNone, .defaultsTo("0s"), "The whole exchange; 0 is no limit"),
     ])

@@ -51,7 +51,8 @@ extension Listener {
                 header: timeouts.duration("header"),
                 minimumBodyRate: timeouts.limit("minimumBodyRate"),
                 idle: timeouts.duration("idle")
-            )
+            ),
+            upstream: fields.optionalText("upstream")
         )
     }
 }

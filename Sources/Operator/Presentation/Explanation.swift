@@ -104,14 +104,20 @@ package struct Explanation: Sendable, Equatable {
         named name: String?
     ) throws -> [Listener] {
         guard let name else {
-            let onPort = configuration.listeners.filter { $0.address.port == request.port }
-            return onPort.isEmpty ? configuration.listeners : onPort
+            let serving = configuration.listeners.filter { $0.transport != .tcp }
+            let onPort = serving.filter { $0.address.port == request.port }
+            return onPort.isEmpty ? serving : onPort
         }
         guard let listener = configuration.listeners.first(where: { $0.name == name }) else {
             var suggester = Suggester()
             let hint = suggester.hint(for: name, among: configuration.listeners.map(\.name))
             throw ExplainedRequest.Fault(
                 description: "no listener is called '\(visible(name))'\(hint)"
+            )
+        }
+        guard listener.transport != .tcp else {
+            throw ExplainedRequest.Fault(
+                description: "'\(visible(name))' is a tcp listener, which has no routes"
             )
         }
         return [listener]

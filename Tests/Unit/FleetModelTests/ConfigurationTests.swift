@@ -58,12 +58,12 @@ struct ConfigurationTests {
         #expect(upstream.timeouts.idle == .seconds(60))
     }
 
-    @Test("connections that begin with PROXY headers, and unix sockets")
+    @Test("connections that are no requests: tcp listeners, PROXY headers, unix sockets")
     func readsTransport() throws {
         let configuration = try Configuration(
             json: #"""
                 {"listeners": [
-                   {"name": "db", "address": "0.0.0.0:5432",
+                   {"name": "db", "address": "0.0.0.0:5432", "protocol": "tcp", "upstream": "u",
                     "proxyProtocol": "accept", "trustedProxies": ["10.0.0.0/8"],
                     "limits": {"connections": 7, "connectionsPerClient": 2},
                     "timeouts": {"header": "3s"}},
@@ -73,8 +73,8 @@ struct ConfigurationTests {
                 """#
         )
         let (db, web) = (configuration.listeners[0], configuration.listeners[1])
-        #expect(db.proxyProtocol == .accept)
-        #expect(web.proxyProtocol == .off)
+        #expect(db.transport == .tcp && db.upstream == "u" && db.proxyProtocol == .accept)
+        #expect(web.transport == .http && web.upstream == nil && web.proxyProtocol == .off)
         let upstream = configuration.upstreams[0]
         #expect(upstream.proxyProtocol == .v2)
         #expect(upstream.endpoints.map(\.address.path) == ["/run/App.sock", nil])

@@ -124,7 +124,7 @@ struct ExportTests {
         let listener = schema["properties"]?["listeners"]?["items"]
         #expect(listener?["required"]?.items?.compactMap(\.text) == ["name", "address"])
         #expect(listener?["properties"]?["tls"]?["not"] != nil)
-        #expect(listener?["properties"]?["protocol"]?["enum"]?.items?.count == 1)
+        #expect(listener?["properties"]?["protocol"]?["enum"]?.items?.count == 2)
     }
 
     /// With `WEIR_UPDATE_DOCS` in the environment the page is written instead.

@@ -56,7 +56,7 @@ struct ProblemTests {
         arguments: [
             (#""tls":{}"#, "tls"), (#""redirectToHTTPS":8443"#, "redirectToHTTPS"),
             (#""timeouts":{"handshake":"10s"}"#, "timeouts.handshake"),
-            (#""upstream":"x""#, "upstream"), (#""serverNames":{}"#, "serverNames"),
+            (#""serverNames":{}"#, "serverNames"),
         ]
     )
     func refusesUnbuilt(field: String, path: String) {
@@ -206,6 +206,64 @@ struct ProblemTests {
     func refusesRoutes(fields: String, message: String) {
         let found = problems(route(fields))
         #expect(found.count == 1 && found[0].contains(message), "\(found)")
+    }
+
+    private static let upstreams =
+        #""upstreams":[{"name":"u","endpoints":[{"address":"unix:/run/a.sock"}]}]"#
+
+    @Test(
+        "a tcp listener relays to an upstream, and settings that would do nothing are refused by name",
+        arguments: [
+            (#""protocol":"tcp""#, ": upstream is missing"),
+            (#""upstream":"u""#, ".upstream: is for listeners with protocol: tcp"),
+            (#""protocol":"http","upstream":"u""#, ".upstream: is for listeners with"),
+            (#""protocol":"tcp","upstream":"v""#, ".upstream: there is no upstream"),
+            (
+                #""protocol":"tcp","upstream":"u","limits":{"connections":5,"fieldLines":5}"#,
+                ".limits.fieldLines: does nothing on a tcp listener"
+            ),
+            (
+                #""protocol":"tcp","upstream":"u","limits":{"bodyBytes":0}"#,
+                ".limits.bodyBytes: does nothing"
+            ),
+            (
+                #""protocol":"tcp","upstream":"u","timeouts":{"idle":"1m"}"#,
+                ".timeouts.idle: does nothing"
+            ),
+            (
+                #""protocol":"tcp","upstream":"u","timeouts":{"header":"1s"}"#,
+                ".timeouts.header: does nothing on a tcp listener without proxyProtocol"
+            ),
+            (
+                #""protocol":"tcp","upstream":"u","trustedProxies":["::1"]"#,
+                ".trustedProxies: does nothing on a tcp listener without proxyProtocol: accept"
+            ),
+            (
+                #""protocol":"tcp","upstream":"u","proxyProtocol":"require","trustedProxies":["::1"]"#,
+                ".trustedProxies: does nothing"
+            ),
+        ]
+    )
+    func refusesOnTCP(fields: String, message: String) {
+        let found = problems(
+            #"{"listeners":[{"name":"web","address":"0.0.0.0:80",\#(fields)}],\#(Self.upstreams)}"#
+        )
+        #expect(found.count == 1 && found[0].hasPrefix("listeners[web]\(message)"), "\(found)")
+    }
+
+    @Test("a route names no tcp listener, and one without listeners is for the others")
+    func refusesRoutesOfTCP() {
+        func configuration(_ route: String) -> String {
+            #"""
+            {"listeners":[{"name":"db","address":"0.0.0.0:5432","protocol":"tcp","upstream":"u"}],
+             "routes":[{"name":"r",\#(route)"respond":{}}],\#(Self.upstreams)}
+            """#
+        }
+        #expect(
+            problems(configuration(#""listeners":["db"],"#))
+                == ["routes[r].listeners[0]: \"db\" is a tcp listener, which has no routes"]
+        )
+        #expect(problems(configuration("")) == [])
     }
 
     @Test("a PROXY header tells of one client, and HTTP/2 connections have many")

@@ -33,6 +33,23 @@ import Testing
         #expect(explanation.host == "a.EXAMPLE.com:8080")
     }
 
+    @Test("a tcp listener takes no requests")
+    func relays() throws {
+        let configuration = try Configuration(
+            json: """
+                {"listeners": [{"name": "db", "address": "0.0.0.0:81", "protocol": "tcp", "upstream": "u"}],
+                 "upstreams": [{"name": "u", "endpoints": [{"address": "unix:/run/a"}]}],
+                 "routes": [{"name": "all", "upstream": "u"}]}
+                """
+        )
+        let request = try ExplainedRequest(url: "http://x:81/", hostField: nil)
+        let explanation = try Explanation(request, in: configuration, listener: nil)
+        #expect(explanation.listener == nil && explanation.route == nil)
+        #expect(throws: ExplainedRequest.Fault.self) {
+            try Explanation(request, in: configuration, listener: "db")
+        }
+    }
+
     @Test("the URL's port chooses the listener; without one on it, the first that has a route")
     func listeners() throws {
         #expect(try explain("http://x:81/").route == "secret")

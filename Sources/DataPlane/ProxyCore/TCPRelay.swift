@@ -1,0 +1,302 @@
+internal import EventLoop
+internal import FleetModel
+internal import SystemCalls
+internal import Telemetry
+internal import Transport
+internal import Upstreams
+
+/// A connection of a tcp listener and the one to an endpoint that it goes on in, octet for octet.
+///
+///     connecting ──stands──▶ relaying ──both sides have ended, or it rests too long──▶ closed
+///       │  ▲ └─fails, others are left─┐                      │ one side fails
+///       │  └──────────────────────────┘                      └──▶ what the other side still has to say ──▶ reset
+///       └──no endpoint is left──▶ closed
+///
+/// One side's end of octets is passed on as ours (FIN), and the other side goes on. What has failed is reset on the
+/// other side too, so that nobody takes a part for the whole. Confined to its worker's loop.
+final class TCPRelay: PortConnection {
+    private let upstream: UpstreamPool
+    private let share: ListeningPort.ClientShare
+    private let addresses: ClientAddresses
+    /// The client's side.
+    private var socket: StreamSocket
+    private var origin: RelayOrigin?
+    private var endpoint: EndpointPool?
+    /// Endpoints that could not be connected to.
+    private var tried: [EndpointPool] = []
+    /// From the client to the endpoint.
+    private var outbound = RelayFlow()
+    /// From the endpoint to the client.
+    private var inbound = RelayFlow()
+    private var isRelaying = false
+    private let started: LoopInstant
+    private let version: UInt64
+    private var failure: ExchangeError?
+
+    init(
+        _ port: ListeningPort,
+        to upstream: UpstreamPool,
+        _ share: ListeningPort.ClientShare,
+        _ descriptor: consuming FileDescriptor,
+        _ addresses: ClientAddresses
+    ) {
+        (self.upstream, self.share, self.addresses) = (upstream, share, addresses)
+        socket = StreamSocket(owning: descriptor, isConnected: true)
+        started = port.worker.loop.now
+        version = port.tables.version
+        super.init(port)
+    }
+
+    /// Joins the loop and begins to connect.
+    func open() throws(SystemCallError) {
+        registration = try worker.loop.register(self, descriptor: socket.number)
+        connect()
+    }
+
+    // MARK: Connect
+
+    /// Begins a connection to the endpoint whose turn it is, or to another one where that fails.
+    private func connect() {
+        while let endpoint = nextEndpoint() {
+            self.endpoint = endpoint
+            tried.append(endpoint)
+            do throws(ExchangeError) {
+                origin = try connect(to: endpoint)
+                return setDeadline(after: upstream.limits.connect)
+            } catch {
+                failure = error
+            }
+        }
+        end(failure ?? ExchangeError(.destinationUnavailable, .upstream))
+    }
+
+    /// Whose turn it is among those that have not failed yet; `nil` when there is none, or enough have.
+    private func nextEndpoint() -> EndpointPool? {
+        guard tried.count < Limits.relayAttempts, let chosen = upstream.choose() else { return nil }
+        func isNew(_ endpoint: EndpointPool) -> Bool { !tried.contains { $0 === endpoint } }
+        if isNew(chosen) { return chosen }
+        return upstream.endpoints.first { $0.endpoint.weight > 0 && isNew($0) }
+    }
+
+    private func connect(to endpoint: EndpointPool) throws(ExchangeError) -> RelayOrigin {
+        guard let address = endpoint.address() else { throw ExchangeError(.dnsError, .upstream) }
+        // What rests at endpoints counts too, and makes room.
+        guard upstream.count.add() || upstream.evict() && upstream.count.add() else {
+            throw ExchangeError(.connectionLimitReached, .upstream)
+        }
+        guard endpoint.count.add() else {
+            upstream.count.remove()
+            throw ExchangeError(.connectionLimitReached, .upstream)
+        }
+        do throws(SystemCallError) {
+            let made = try RelayOrigin(self, upstream, endpoint, address)
+            worker.metrics.add(.upstreamConnectionsOpened)
+            return made
+        } catch {
+            if error.errno == .tooManyOpenFiles, worker.makeRoom(where: { _ in true }) {
+                return try connect(to: endpoint)
+            }
+            worker.metrics.add(.upstreamConnectFailures)
+            throw ExchangeError.connect(error.errno)
+        }
+    }
+
+    /// The connection that is being made has failed: tries another endpoint.
+    private func connectFailed(_ error: ExchangeError) {
+        worker.metrics.add(.upstreamConnectFailures)
+        failure = error
+        origin?.close(isReset: false)
+        origin = nil
+        connect()
+    }
+
+    /// The connection stands.
+    private func begin() {
+        isRelaying = true
+        failure = nil
+        tried = []
+        worker.metrics.add(.tunnelsOpen)
+        setDeadline(after: upstream.limits.idle)
+        pump()
+    }
+
+    /// Writes the PROXY header, where the upstream wants one; `false` when it did not leave whole.
+    private func greet(_ origin: RelayOrigin) -> Bool {
+        let header = upstream.proxyHeader(
+            from: addresses.source,
+            to: addresses.destination(socket.number)
+        )
+        if header.isEmpty { return true }
+        // A new connection has room for it.
+        guard case .octets(header.count) = origin.socket.send(header.span) else { return false }
+        worker.metrics.add(.upstreamSentBytes, UInt64(header.count))
+        return true
+    }
+
+    // MARK: Events
+
+    override func ready(_ readiness: Readiness) {
+        socket.note(readiness)
+        if isRelaying { return pump() }
+        // Whom nobody waits for any more is not connected for.
+        if socket.hasFailed { end(ExchangeError(.connectionTerminated, .downstream)) }
+    }
+
+    /// The endpoint's socket can do something.
+    func originReady(_ origin: RelayOrigin) {
+        if isRelaying { return pump() }
+        if let errno = origin.socket.connectError() {
+            return connectFailed(ExchangeError.connect(errno))
+        }
+        guard origin.socket.canWrite else { return }
+        guard greet(origin) else {
+            return connectFailed(ExchangeError(.connectionTerminated, .upstream))
+        }
+        begin()
+    }
+
+    override func resume() {
+        if isRelaying { pump() }
+    }
+
+    override func deadlinePassed() {
+        if isRelaying { return end(nil) }
+        connectFailed(ExchangeError(.connectionTimeout, .upstream, retry: .always))
+    }
+
+    override func cutOff() {
+        end(failure)
+    }
+
+    // MARK: Relay
+
+    private func pump() {
+        guard let origin else { return }
+        let before = outbound.movedBytes &+ inbound.movedBytes
+        let isOutboundBusy = settle(
+            outbound.pump(from: &socket, to: &origin.socket, worker),
+            isOutbound: true
+        )
+        let isInboundBusy = settle(
+            inbound.pump(from: &origin.socket, to: &socket, worker),
+            isOutbound: false
+        )
+        count()
+        if outbound.isFinished, inbound.isFinished { return end(failure) }
+        // Nothing is read any more that would show it.
+        if outbound.isFinished, socket.hasFailed { return end(Self.terminated(.downstream)) }
+        if inbound.isFinished, origin.socket.hasFailed { return end(Self.terminated(.upstream)) }
+        if isOutboundBusy || isInboundBusy { worker.loop.resumeLater(registration) }
+        if outbound.movedBytes &+ inbound.movedBytes != before {
+            setDeadline(after: upstream.limits.idle)
+        }
+    }
+
+    /// Takes up what a flow came to.
+    ///
+    /// - Returns: Whether it has more to do at once.
+    private func settle(_ outcome: RelayFlow.Outcome, isOutbound: Bool) -> Bool {
+        switch outcome {
+        case .waits: return false
+        case .isBusy: return true
+        case .sourceFailed:
+            // Neither does it take what the other side says.
+            failure = failure ?? Self.terminated(isOutbound ? .downstream : .upstream)
+            outbound.abandon(worker)
+            inbound.abandon(worker)
+            return false
+        case .sinkFailed:
+            failure = failure ?? Self.terminated(isOutbound ? .upstream : .downstream)
+            // What it said before is read to its end, which is an error.
+            if isOutbound {
+                outbound.abandon(worker)
+                origin?.socket.expectEnd()
+            } else {
+                inbound.abandon(worker)
+                socket.expectEnd()
+            }
+            return true
+        }
+    }
+
+    private static func terminated(_ side: ExchangeError.Side) -> ExchangeError {
+        ExchangeError(.connectionTerminated, side)
+    }
+
+    // MARK: Count and log
+
+    private var counted: (received: UInt64, toOrigin: UInt64, fromOrigin: UInt64, sent: UInt64) =
+        (0, 0, 0, 0)
+
+    /// Brings the worker's numbers of octets up to date.
+    private func count() {
+        let now = (
+            received: outbound.receivedBytes, toOrigin: outbound.sentBytes,
+            fromOrigin: inbound.receivedBytes, sent: inbound.sentBytes
+        )
+        // Each only grows.
+        worker.metrics.add(.receivedBytes, now.received &- counted.received)
+        worker.metrics.add(.upstreamSentBytes, now.toOrigin &- counted.toOrigin)
+        worker.metrics.add(.upstreamReceivedBytes, now.fromOrigin &- counted.fromOrigin)
+        worker.metrics.add(.sentBytes, now.sent &- counted.sent)
+        counted = now
+    }
+
+    /// Closes both connections.
+    ///
+    /// - Parameter failure: What went wrong; then a side that has not got all of the other's octets is reset.
+    private func end(_ failure: ExchangeError?) {
+        guard registration != .none else { return }
+        count()
+        log(failure)
+        let mayReset = isRelaying && failure != nil
+        if isRelaying { worker.metrics.subtract(.tunnelsOpen) }
+        isRelaying = false
+        outbound.abandon(worker)
+        inbound.abandon(worker)
+        origin?.close(isReset: mayReset && outbound.isCut)
+        origin = nil
+        if mayReset, inbound.isCut { socket.resetOnClose() }
+        worker.loop.unregister(registration)
+        registration = .none
+        socket.close()
+        port.connectionClosed(share)
+        worker.clientClosed()
+    }
+
+    private func log(_ failure: ExchangeError?) {
+        let nanoseconds = worker.loop.now.nanoseconds(since: started)
+        if let failure { worker.metrics.countError(failure.kind) }
+        upstream.row?.record(nanoseconds: nanoseconds, failed: failure?.side == .upstream)
+        guard let log = port.tables.accessLog else { return }
+        var record = AccessRecord()
+        let now = realtimeNanoseconds()
+        record.unixNanoseconds = now > nanoseconds ? now - nanoseconds : 0
+        record.durationNanoseconds = nanoseconds
+        record.contentBytes = inbound.sentBytes
+        record.version = version
+        (record.scheme, record.protocolName) = ("tcp", "TCP")
+        record.error = failure?.kind
+        let client = Array(addresses.source.addressText.utf8)
+        let (upstreamLabel, endpointLabel) = (upstream.label, endpoint?.label ?? [])
+        let nothing: [UInt8] = []
+        log.append(
+            record,
+            client: client.span,
+            method: nothing.span,
+            host: nothing.span,
+            path: nothing.span,
+            route: nothing.span,
+            upstream: upstreamLabel.span,
+            endpoint: endpointLabel.span,
+            requestID: nothing.span,
+            referer: nothing.span,
+            userAgent: nothing.span
+        )
+    }
+}
+
+extension RelayFlow {
+    /// Grows whenever an octet moves.
+    fileprivate var movedBytes: UInt64 { receivedBytes &+ sentBytes }  // far from 2^64
+}
