@@ -3,6 +3,7 @@
 
 import collections
 import contextlib
+import select
 import socket
 import threading
 import time
@@ -428,3 +429,39 @@ def echoing(origin, connection, event):
             connection.send_data(event.stream_id, body, end_stream=not tail)
         if tail:
             connection.send_headers(event.stream_id, tail, end_stream=True)
+
+
+def flood(wire, octets, reads=True, bytes_max=64_000_000, seconds=10):
+    """Sends octets, from an iterator, as fast as they are taken until the other side closes or there are no more.
+
+    Returns how often each kind of frame came, the code of GOAWAY or `None`, and how many octets were sent.
+    """
+    kinds, code, sent, came = collections.Counter(), None, 0, b""
+    waiting, deadline, is_open = b"", time.monotonic() + seconds, True
+    wire.socket.setblocking(False)
+    while is_open and sent < bytes_max and time.monotonic() < deadline:
+        while len(waiting) < 65536 and (more := next(octets, None)):
+            waiting += more
+        if not waiting and not reads:
+            break
+        readable, writable, _ = select.select([wire.socket] if reads else [], [wire.socket] if waiting else [], [], 1)
+        if not waiting and not readable:
+            break
+        try:
+            if writable:
+                count = wire.socket.send(waiting)
+                sent, waiting = sent + count, waiting[count:]
+            if readable:
+                is_open = bool(piece := wire.socket.recv(65536))
+                came += piece
+        except BlockingIOError:
+            continue
+        except ConnectionError:
+            break
+        while len(came) >= 9 and len(came) >= 9 + (length := int.from_bytes(came[:3], "big")):
+            kinds[came[3]] += 1
+            if came[3] == GOAWAY:
+                code = code_of(Frame(GOAWAY, 0, 0, came[9:9 + length]))
+            came = came[9 + length:]
+    wire.socket.settimeout(PEER_SECONDS)
+    return kinds, code, sent

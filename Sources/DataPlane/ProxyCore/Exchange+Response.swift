@@ -245,6 +245,35 @@ extension Exchange {
         responseBody.prepended(worker.scratch.count)
     }
 
+    // MARK: The endpoint's part is over
+
+    /// The client does not take what there is: an endpoint that has said everything need not wait for that.
+    ///
+    /// Clients that open no windows would hold all connections that the endpoint allows.
+    func letOriginGo() {
+        guard let origin, phase == .delivering, responseBody.isComplete, requestBody.isComplete,
+            isRequestSent, pipe == nil
+        else { return }
+        part(from: origin)
+    }
+
+    /// The endpoint has said everything: its connection carries other exchanges, or ends.
+    func part(from origin: Origin) {
+        origin.exchange = nil
+        self.origin = nil
+        if mayReuse(origin) { origin.rest() } else { origin.close() }
+    }
+
+    /// Whether nothing of this exchange is left on the connection (RFC 9112 §9.3).
+    private func mayReuse(_ origin: Origin) -> Bool {
+        if origin.framesContent { return true }
+        return response.isPersistent && phase == .delivering && error == nil
+            && requestBody.isComplete
+            && requestSent == requestBody.ready && responseBuffer.count == responseBody.ready
+            && response.framing(answering: request.method) != .untilClose
+            && !worker.isDraining && !origin.isRestless
+    }
+
     // MARK: Our own
 
     /// Answers out of the configuration.

@@ -461,6 +461,7 @@ final class Exchange {
     private func deliver(_ client: Client) -> Bool {
         guard client.canWrite else {
             client.awaitWriting(totalDeadline)
+            letOriginGo()
             return false
         }
         let ready = responseBody.ready
@@ -474,7 +475,11 @@ final class Exchange {
         case .octets(let count):
             responseBuffer.consume(count)
             responseBody.sent(count)
-            return clientTook(client, count, of: ready)
+            guard clientTook(client, count, of: ready) else {
+                letOriginGo()
+                return false
+            }
+            return true
         case .failed:
             abandon()
             return false
@@ -495,27 +500,13 @@ final class Exchange {
     /// The response is with the client: settles what becomes of both connections.
     private func finish(_ client: Client, _ origin: Origin?) {
         if client.framesContent { client.finishResponse(trailers: responseBody.trailerLines) }
-        if let origin {
-            origin.exchange = nil
-            self.origin = nil
-            if mayReuse(origin) { origin.rest() } else { origin.close() }
-        }
+        if let origin { part(from: origin) }
         log(isCut: false)
         let persists = isClientPersistent && requestBody.isComplete && error?.side != .downstream
         if requestSent > 0 || requestBody.ready > 0 { client.buffer.consume(requestBody.ready) }
         let isLast = !request.isPersistent && requestBody.isComplete && error == nil
         end()
         client.exchangeEnded(persists: persists, isLast: isLast)
-    }
-
-    /// Whether nothing of this exchange is left on the connection (RFC 9112 §9.3).
-    private func mayReuse(_ origin: Origin) -> Bool {
-        if origin.framesContent { return true }
-        return response.isPersistent && phase == .delivering && error == nil
-            && requestBody.isComplete
-            && requestSent == requestBody.ready && responseBuffer.isEmpty
-            && response.framing(answering: request.method) != .untilClose
-            && !worker.isDraining && !origin.isRestless
     }
 
     // MARK: Log
