@@ -264,11 +264,20 @@ def test_rfc9113_5_1_frames_under_way_after_our_reset_are_ignored(wire):
     """An endpoint MUST ignore frames that it receives on closed streams after it has sent RST_STREAM; windows count them."""
     wire.headers(1, [*POST, ("te", "gzip")], END_HEADERS)
     assert wire.expect_stream_error(1, Code.PROTOCOL_ERROR)
-    for _ in range(40):
+    for _ in range(wire.peer_settings[INITIAL_WINDOW_SIZE] // 16384):
         wire.put(DATA, 0, 1, bytes(16384))
     wire.headers(1, [("x-trailer", "1")])
     wire.headers(3)
     assert wire.expect_end_of_stream(3) == TEN
+
+
+def test_rfc9113_5_1_no_more_is_under_way_after_our_reset_than_the_window_admitted(wire):
+    """The period in which frames are ignored is limited: beyond the stream's window it is a FLOW_CONTROL_ERROR."""
+    wire.headers(1, [*POST, ("te", "gzip")], END_HEADERS)
+    assert wire.expect_stream_error(1, Code.PROTOCOL_ERROR)
+    for _ in range(wire.peer_settings[INITIAL_WINDOW_SIZE] // 16384 + 1):
+        wire.put(DATA, 0, 1, bytes(16384))
+    wire.expect_connection_error(Code.FLOW_CONTROL_ERROR)
 
 
 # §5.1.1 Stream identifiers

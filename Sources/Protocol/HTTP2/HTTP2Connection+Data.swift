@@ -43,6 +43,9 @@ extension HTTP2Connection {
         let fate = closed.fate(of: frame.stream)
         guard fate == .reset || fate == .forgotten else { throw .streamEnded }
         if frame.length == 0 { try spend(.emptyData) }
+        // §5.1: what was under way is ignored, and no more than the streams' windows admitted can be.
+        discardable -= frame.length
+        guard discardable >= 0 else { throw .windowExceeded }
         giveBack(frame.length)
         reading = .skip(left: frame.length)
         return fate == .forgotten ? try fail(frame.stream, .forgotten) : nil
@@ -179,6 +182,8 @@ extension HTTP2Connection {
     mutating func drop(_ slot: Int) {
         let stream = streams.slots[slot]
         if stream.state != .closed { activeCount -= 1 }
+        // As many windows as streams were opened, of 31 bits each: no overflow.
+        if stream.canReceive { discardable += max(0, stream.receiveWindow) }
         streams.remove(at: slot)
         giveBack(stream.held)
     }
@@ -188,7 +193,11 @@ extension HTTP2Connection {
         try spend(.provokedResets)
         try countAnswer(payloadBytes: 4)
         writeReset(stream, error.code)
-        if let slot = streams.find(stream) { drop(slot) }
+        if let slot = streams.find(stream) {
+            drop(slot)
+        } else {
+            discardable += newStream(stream, .open).receiveWindow
+        }
         closed.rememberReset(stream)
         return .reset(stream: stream, code: error.code, cause: .violation(error))
     }

@@ -120,6 +120,8 @@ package struct HTTP2Connection: ~Copyable {
     var sendWindow = HTTP2Settings.windowBytesDefault
     var receiveWindow: Int
     var unreturned = 0
+    /// What the windows of streams that were given up admitted: so much may be under way for them.
+    var discardable = 0
 
     // Answers.
     var answerBytes = 0

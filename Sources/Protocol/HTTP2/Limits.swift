@@ -4,6 +4,7 @@
 /// |---|---|---|
 /// | `streamsMax` | streams | REFUSED_STREAM, counted as provoked |
 /// | `streamWindowBytes` | octets | FLOW_CONTROL_ERROR on the stream |
+/// | windows of streams that were reset here | octets | FLOW_CONTROL_ERROR on the connection |
 /// | `connectionWindowBytes` | octets | FLOW_CONTROL_ERROR on the connection |
 /// | `frameBytesMax` | octets | FRAME_SIZE_ERROR on the connection |
 /// | `fieldSectionBytesMax` | octets | a request: `headersOversized` (431); else the stream is reset |

@@ -93,15 +93,30 @@ struct StreamStateTests {
     @Test("Closed by our RST_STREAM: what was under way is ignored, its content given back")
     func closedHere() {
         let end = connected()
-        end.feed(Self.open)
+        end.feed(Self.open + Wire.headers(3, Wire.post, end: false))
         end.connection.reset(1, .cancel)
-        #expect(end.sent() == [.reset(1, .cancel)])
+        end.connection.reset(3, .cancel)
+        #expect(end.sent() == [.reset(1, .cancel), .reset(3, .cancel)])
         let before = end.seen
         let full = [UInt8](repeating: 1, count: 16384)
-        for _ in 0..<32 { end.feed(Wire.data(1, full)) }
+        for stream in [UInt32(1), 3] {
+            for _ in 0..<16 { end.feed(Wire.data(stream, full)) }
+        }
         end.feed(Wire.headers(1, [("x", "y")]) + Wire.windowUpdate(1, 1) + Wire.reset(1))
         #expect(end.seen == before)
         #expect(end.sent() == [.windowUpdate(0, 512 * 1024)])
+    }
+
+    @Test("Closed by our RST_STREAM: more than the stream's window cannot have been under way")
+    func closedHereAndExceeded() {
+        let end = connected()
+        end.feed(Self.open)
+        end.connection.reset(1, .cancel)
+        let full = [UInt8](repeating: 1, count: 16384)
+        for _ in 0..<16 { end.feed(Wire.data(1, full)) }
+        let before = end.seen
+        end.feed(Wire.data(1, [1]))
+        #expect(end.seen == before + [.failed(.windowExceeded)])
     }
 
     @Test("A stream reset in the middle of a frame: the rest of it is passed over")
