@@ -30,6 +30,12 @@ package enum Limits {
     static let undrainRetrySeconds: Int64 = 1
     static let undrainRetrySecondsMax: Int64 = 30
 
+    /// Octets above the least that were resident from which on free memory goes back to the system: what a small burst
+    /// leaves is soon needed again.
+    static let freeBytesKept = 8 << 20
+    /// Most looks at the memory, one each ten seconds, that are passed over when giving back brought little.
+    static let memoryPassesMax = 16
+
     /// Connections to the admin address; more are closed at once.
     static let adminConnectionsMax = 128
     /// How long an admin connection may rest or stall.

@@ -35,6 +35,7 @@ package final class NodeProcess {
     var leavesSession = false
     private var wasToldToEnd = false
     private var houseTimer: LoopTimer?
+    private var memoryReturn = MemoryReturn()
     var drainTimer: LoopTimer?
     var undrainTimer: LoopTimer?
     private var undrainBackoff = Backoff(
@@ -236,6 +237,11 @@ package final class NodeProcess {
     }
 
     func keepHouse() {
+        let resident = residentOctets()
+        if memoryReturn.isDue(resident: resident) {
+            returnFreeMemory()
+            memoryReturn.returned(before: resident, after: residentOctets())
+        }
         refreshGauges()
         houseTimer?.set(after: .seconds(10))
     }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <malloc.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -223,6 +224,8 @@ int weir_affinity_count(void) {
     CPU_ZERO(&set);
     return sched_getaffinity(0, sizeof set, &set) < 0 ? -1 : CPU_COUNT(&set);
 }
+
+void weir_return_free_memory(void) { malloc_trim(0); }
 
 int weir_refuse_new_connections(int descriptor) {
     struct sock_filter code[] = {

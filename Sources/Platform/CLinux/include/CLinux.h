@@ -107,6 +107,9 @@ const char *weir_resolve_message(int code);
 /// Number of CPUs in this thread's affinity mask, or -1.
 int weir_affinity_count(void);
 
+/// malloc_trim(3): gives pages that the allocator holds free back to the system.
+void weir_return_free_memory(void);
+
 /// setsockopt(2) SO_ATTACH_FILTER on a listening socket: drops segments that begin a connection, and
 /// lets those of handshakes under way through.
 int weir_refuse_new_connections(int descriptor);
