@@ -456,8 +456,11 @@ def flood(wire, octets, reads=True, bytes_max=64_000_000, seconds=10):
                 came += piece
         except BlockingIOError:
             continue
-        except ConnectionError:
-            break
+        except ConnectionError:  # what had come before the reset can still be read
+            if not waiting:
+                break
+            waiting, octets, reads = b"", iter(()), True
+            continue
         while len(came) >= 9 and len(came) >= 9 + (length := int.from_bytes(came[:3], "big")):
             kinds[came[3]] += 1
             if came[3] == GOAWAY:
