@@ -164,6 +164,19 @@ def test_rfc9112_2_2_a_stream_may_come_octet_by_octet(stage):
     assert targets(stage) == [b"/1?a=b", b"/2", b"/3"]
 
 
+@cases("size", 1, 7, 1000, 4095, 4096, 4097)
+def test_rfc9112_2_2_long_lines_may_come_in_pieces(stage, size):
+    """The longest lines that are taken are taken in pieces of any size."""
+    octets = get(b"/" + b"t" * 16_000, b"X-Long: " + b"v" * 4_000, b"N" * 8_000 + b": 1", b"Y-Long: " + b"w" * 40_000 if size > 1 else b"Y: 1")
+    stage.take_records()
+    with stage.connect() as peer:
+        for start in range(0, len(octets), size):
+            peer.send(octets[start:start + size])
+        assert read_response(peer).status == 200
+    record, = stage.take_records()
+    assert len(record.target) == 16_001 and len(record.get(b"x-long")) == 4_000 and record.get(b"n" * 8_000) == b"1"
+
+
 @cases("octets", b"GET /\x01", b"GET / HTTP/1.1\r\nHost: a.test\r\nX : ", b"G(T", b"GET / HTTP/2", b"GET / HTTP/1.1\n", b"GET / HTTP/1.1\r\nHost: a.test\r\nnonsense\r\n", b"GET / HTTP/1.1\r\n ",
        b"A" * 40, b"\x16\x03\x01", b"GET /" + b"a" * 17_000)
 def test_rfc9112_2_2_what_can_become_no_request_is_refused_at_once(stage, octets):

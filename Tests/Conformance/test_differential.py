@@ -48,7 +48,7 @@ REPLACEMENTS = [(b"\r\n", b"\n"), (b"\r\n", b"\r"), (b"\r\n\r\n", b"\n\n"), (b"c
                 (b"Content-Length", b"Transfer-Encoding"), (b"Transfer-Encoding", b"Content-Length"), (b"HTTP/1.1", b"HTTP/1.0"), (b"HTTP/1.1", b"HTTP/1.01"), (b"HTTP/1.1", b"HTTP/2.0"),
                 (b"Host", b"host"), (b"-", b"_"), (b"5", b"05"), (b"5", b"+5"), (b" ", b"  "), (b" ", b"\t"), (b"\r\n", b"\r\n "), (b"0\r\n\r\n", b"0\r\n\n"), (b"GET", b"HEAD"), (b"a.test", b"")]
 FORWARDING = {b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port", b"x-forwarded-prefix", b"x-real-ip", b"forwarded", b"x-request-id"}
-NO_TRAILERS = FORWARDING | strict.CONNECTION_SPECIFIC | {b"host", b"content-length", b"expect", b"trailer", b"cookie", b"content-type", b"set-cookie", b"link", b"accept"}
+NO_TRAILERS = FORWARDING | strict.CONNECTION_SPECIFIC | {b"host", b"content-length", b"expect", b"trailer", b"cookie", b"content-type", b"set-cookie"}
 
 
 def mutate(chance, octets):
