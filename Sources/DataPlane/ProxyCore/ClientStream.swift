@@ -226,6 +226,7 @@ final class ClientStream: Client, HTTP2Stream.Owner {
         }
         isHeadSent = status >= 200 || status == 101
         let endStream = isLast && isHeadSent && length == octets.count
+        let secrets = exchange?.origin?.carriesSecrets ?? false
         stream.writeFields(endStream: endStream) { encoder, output in
             if status == 101 {
                 encoder.append(pseudo: .status, value: okStatus.span, to: &output)
@@ -241,7 +242,7 @@ final class ClientStream: Client, HTTP2Stream.Owner {
                     name: octets.extracting(line.nameRange),
                     value: octets.extracting(line.valueRange),
                     known: line.name,
-                    isSensitive: carriesSecrets && line.name == .other,
+                    isSensitive: secrets && line.name == .other,
                     to: &output
                 )
             }

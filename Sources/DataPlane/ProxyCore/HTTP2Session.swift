@@ -77,9 +77,6 @@ class HTTP2Session {
     /// How long a field section may take.
     var fieldsNanoseconds: UInt64 { Limits.settingsNanoseconds }
 
-    /// Nobody needs the connection any more; `idleDeadline` has passed.
-    func idleDeadlinePassed() { end(.noError) }
-
     // MARK: Streams
 
     final func find(_ id: UInt32) -> HTTP2Stream? {
@@ -405,7 +402,7 @@ class HTTP2Session {
             abandonStreams()
             outputAdded()
         } else if streams.isEmpty, idleDeadline <= now {
-            idleDeadlinePassed()
+            end(.noError)
         } else {
             arm()
         }

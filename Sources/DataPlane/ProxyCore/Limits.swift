@@ -61,7 +61,7 @@ enum Limits {
     static let sessionOutputBytes = 64 * 1024
     /// Octets of content after which a stream that shares its turn lets others write: about a frame.
     static let turnBytes = 8 * 1024
-    /// Flow-control window of each stream, in octets; with its framing it fits in the largest block for content.
+    /// Flow-control window of each stream, in octets; with its framing it fits in a block for the longest head.
     ///
     /// Over a round trip of 80 ms one stream carries 9 Mbit/s.
     static let streamWindowBytes = 96 * 1024
