@@ -68,10 +68,11 @@ final class OriginConnection: Origin {
     override func connectError() -> Errno? { socket.connectError() }
 
     override func greet() -> Bool {
-        guard !proxyHeader.isEmpty else { return true }
+        let header = proxyHeader
+        guard !header.isEmpty else { return true }
         // A new connection has room for it.
-        guard case .octets(proxyHeader.count) = socket.send(proxyHeader.span) else { return false }
-        worker.metrics.add(.upstreamSentBytes, UInt64(proxyHeader.count))
+        guard case .octets(header.count) = socket.send(header.span) else { return false }
+        worker.metrics.add(.upstreamSentBytes, UInt64(header.count))
         return true
     }
 
