@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Installs what the tests need and runs all of them: ./Tests/run.sh [SUITE ...]
 #
-# Suites, in the order in which they run: tidy format unit generated fuzz conformance fleet sanitize. Without a name, all of them.
+# Suites, in the order in which they run: tidy format unit generated fuzz conformance fleet sanitize release. Without a name, all of them.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 suites=("$@")
-[ ${#suites[@]} -gt 0 ] || suites=(tidy format unit generated fuzz conformance fleet sanitize)
+[ ${#suites[@]} -gt 0 ] || suites=(tidy format unit generated fuzz conformance fleet sanitize release)
 failed=()
 
 # Runs one suite and remembers whether it failed: run NAME COMMAND...
@@ -74,7 +74,8 @@ for suite in "${suites[@]}"; do
         conformance) run conformance black_box Tests/Conformance ;;
         fleet) run fleet black_box Tests/Integration Tests/Fleet ;;
         sanitize) run sanitize ./Tests/sanitize.sh ;;
-        *) echo "no suite is called '$suite': tidy format unit generated fuzz conformance fleet sanitize" >&2; exit 2 ;;
+        release) run release ./Tests/release.sh ;;
+        *) echo "no suite is called '$suite': tidy format unit generated fuzz conformance fleet sanitize release" >&2; exit 2 ;;
     esac
 done
 

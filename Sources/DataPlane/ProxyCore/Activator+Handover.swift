@@ -58,20 +58,7 @@ extension Activator {
     ///   - names: Those that the other process serves; others are closed as in a drain.
     ///   - completion: Called on this loop when no connection is left.
     func releaseListeners(_ names: Set<String>, completion: @escaping () -> Void) {
-        isDraining = true
-        bound = [:]
-        var waiting = workers.count
-        let done = Handover {
-            waiting -= 1
-            if waiting == 0 { completion() }
-        }
-        let mailbox = loop.mailbox
-        for worker in workers {
-            let message = Handover(worker)
-            worker.loop.mailbox.post {
-                message.value.releasePorts(names) { mailbox.post { done.value() } }
-            }
-        }
+        endConnections({ $0.releasePorts(names, $1) }, completion: completion)
     }
 
     // MARK: Taking

@@ -372,6 +372,18 @@ final class Activator: EventHandler {
     ///
     /// - Parameter completion: Called on this loop when no connection is left.
     func drain(completion: @escaping () -> Void) {
+        endConnections({ $0.drain($1) }, completion: completion)
+    }
+
+    /// Has every worker end its connections, and listen no longer with what is active.
+    ///
+    /// - Parameters:
+    ///   - end: Runs on a worker's loop; has what it gets called there when no connection is left.
+    ///   - completion: Called on this loop when no worker has one.
+    func endConnections(
+        _ end: @escaping (Worker, @escaping () -> Void) -> Void,
+        completion: @escaping () -> Void
+    ) {
         isDraining = true
         bound = [:]
         var waiting = workers.count
@@ -379,11 +391,11 @@ final class Activator: EventHandler {
             waiting -= 1
             if waiting == 0 { completion() }
         }
-        let mailbox = loop.mailbox
+        let (mailbox, asked) = (loop.mailbox, Handover(end))
         for worker in workers {
             let message = Handover(worker)
             worker.loop.mailbox.post {
-                message.value.drain { mailbox.post { done.value() } }
+                asked.value(message.value) { mailbox.post { done.value() } }
             }
         }
     }
