@@ -16,6 +16,8 @@ TEN = b"0123456789"
 # A path whose response does not come before the connection ends: its streams stay open.
 WAITING = [*GET[:3], (":path", "/wait")]
 WAITING_POST = [(":method", "POST"), *WAITING[1:]]
+# A path whose response is made by the node, before the end of the request.
+EARLY_POST = [*POST[:3], (":path", "/here"), ("content-length", "1")]
 LONG = [(f"x-dummy{index}", "x" * 4000) for index in range(5)]
 
 
@@ -41,7 +43,7 @@ def web(workspace):
     node = workspace.node(f"""
 listeners: [{{name: web, address: {port}}}]
 upstreams: [{{name: main, endpoints: [{{address: {workspace.keep(Origin(script))}}}]}}]
-routes: [{{name: all, upstream: main}}]
+routes: [{{name: all, upstream: main}}, {{name: here, match: {{path: {{exact: /here}}}}, respond: {{status: 200, body: here}}}}]
 """, workers=1)
     yield port.address
     assert node.program.is_running
@@ -278,6 +280,39 @@ def test_rfc9113_5_1_no_more_is_under_way_after_our_reset_than_the_window_admitt
     for _ in range(wire.peer_settings[INITIAL_WINDOW_SIZE] // 16384 + 1):
         wire.put(DATA, 0, 1, bytes(16384))
     wire.expect_connection_error(Code.FLOW_CONTROL_ERROR)
+
+
+@pytest.mark.parametrize("frames, code", [
+    ([(DATA, END_STREAM, b"test")], Code.PROTOCOL_ERROR),
+    ([(DATA, PADDED, b"\x06test")], Code.PROTOCOL_ERROR),
+    ([(HEADERS, END_HEADERS, block([("x-a", "1")]))], Code.PROTOCOL_ERROR),
+    ([(HEADERS, WHOLE, block([(":method", "GET")]))], Code.PROTOCOL_ERROR),
+    ([(WINDOW_UPDATE, 0, number(0))], Code.PROTOCOL_ERROR),
+    ([(WINDOW_UPDATE, 0, number(WINDOW_MAX))] * 2, Code.FLOW_CONTROL_ERROR),
+    ([(RST_STREAM, 0, number(Code.CANCEL)), (DATA, END_STREAM, b"a")], Code.STREAM_CLOSED),
+    ([(RST_STREAM, 0, number(Code.CANCEL)), (HEADERS, WHOLE, block(GET))], Code.STREAM_CLOSED)])
+def test_rfc9113_5_1_half_closed_local_frames_are_judged(wire, frames, code):
+    """A stream whose response ended before the request is half-closed, and what is wrong on it is an error all the same."""
+    wire.headers(1, EARLY_POST, END_HEADERS)
+    assert wire.expect_end_of_stream(1) == b"here"
+    for kind, flags, payload in frames:
+        wire.put(kind, flags, 1, payload)
+    wire.expect_stream_error(1, code)
+
+
+@pytest.mark.parametrize("pieces, ends", [(0, False), (10, False), (10, True), (24, False)])
+def test_rfc9113_8_1_a_request_that_was_answered_early_is_not_waited_for(wire, pieces, ends):
+    """A server MAY ask the client to stop sending by RST_STREAM with NO_ERROR after a complete response."""
+    wire.headers(1, [*EARLY_POST[:4]], END_HEADERS)
+    assert wire.expect_end_of_stream(1) == b"here"
+    for _ in range(pieces):  # what was under way is taken and dropped, up to a window, and passed over after the reset
+        wire.put(DATA, 0, 1, bytes(4096))
+    if ends:
+        wire.put(DATA, END_STREAM, 1, b"a")
+    else:
+        assert wire.expect_stream_error(1, Code.NO_ERROR)
+    wire.headers(3)
+    assert wire.expect_end_of_stream(3) == TEN
 
 
 # §5.1.1 Stream identifiers

@@ -28,6 +28,10 @@ final class ClientStream: Client, HTTP2Stream.Owner {
     private var isFramed = false
     /// What was asked for by extended CONNECT.
     private var handshake = WebSocketHandshake.none
+    /// Whether the response is complete, and the rest of the request is waited for and dropped.
+    private var isLingering = false
+    /// Octets of the peer's windows that were dropped so.
+    private var lingerFlowBytes = 0
 
     init(_ session: ClientSession, _ connection: ClientConnection) {
         (self.session, self.connection) = (session, connection)
@@ -157,6 +161,7 @@ final class ClientStream: Client, HTTP2Stream.Owner {
     }
 
     func streamReady() {
+        if isLingering { return linger() }
         guard isNew else {
             exchange?.clientReady(self)
             return
@@ -268,6 +273,28 @@ final class ClientStream: Client, HTTP2Stream.Owner {
         worker.pool.reclaim(&buffer)
         isNew = false
         clearDeadline()
+        guard stream.isLocalEnded, !stream.isRemoteEnded else { return leaveSession() }
+        // RFC 9113 §8.1: a response that is complete may be followed by a reset. What is under way for the stream
+        // would be passed over then, right or wrong; while it is open, errors in it are told (§5.4.2).
+        isLingering = true
+        lingerFlowBytes = 0
+        setDeadline(worker.loop.now.advanced(by: Limits.streamLingerNanoseconds))
+        linger()
+    }
+
+    /// Drops what came of the rest of the request.
+    private func linger() {
+        lingerFlowBytes += stream.discard()  // bounded by the limit and a window
+        if stream.isRemoteEnded || lingerFlowBytes > Limits.streamLingerBytes { leaveSession() }
+    }
+
+    override func deadlinePassed() {
+        if isLingering { leaveSession() } else { super.deadlinePassed() }
+    }
+
+    private func leaveSession() {
+        isLingering = false
+        setDeadline(.never)
         stream.close(.internalError)
         session.spare(self)
     }

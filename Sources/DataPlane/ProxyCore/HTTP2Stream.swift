@@ -112,6 +112,18 @@ final class HTTP2Stream {
         return count
     }
 
+    /// Drops what came: nobody takes it any more.
+    ///
+    /// - Returns: The octets of the peer's window that it took.
+    func discard() -> Int {
+        let flowBytes = takenFlowBytes + inboxFlowBytes
+        (inboxFlowBytes, takenFlowBytes) = (0, 0)
+        session.http2.consumed(id, flowBytes: flowBytes)
+        session.worker.pool.reclaim(&inbox)
+        session.outputAdded()
+        return flowBytes
+    }
+
     private func giveBack() {
         guard takenFlowBytes > 0 else { return }
         session.http2.consumed(id, flowBytes: takenFlowBytes)

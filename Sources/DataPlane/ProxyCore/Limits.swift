@@ -39,6 +39,13 @@ enum Limits {
     static let lingerNanoseconds: UInt64 = 2_000_000_000
     /// How many of them.
     static let lingerOctets = 1 << 20
+    /// How long a stream of HTTP/2 stays open for the rest of a request that was answered before its end; then it is
+    /// reset (RFC 9113 §8.1).
+    ///
+    /// Longer than what a client had sent is on its way, short enough to keep an upload that nobody wants from going on.
+    static let streamLingerNanoseconds: UInt64 = 250_000_000
+    /// How much of it is dropped before that.
+    static let streamLingerBytes = 64 * 1024
     /// Response heads from origins: larger ones are answered with 502.
     static let responseFieldSectionBytes = 64 * 1024
     /// Field lines of a response head.
