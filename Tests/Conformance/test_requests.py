@@ -267,6 +267,19 @@ def test_rfc9112_3_2_4_an_asterisk_is_for_options(stage, method):
     stage.refuses(get(start=method + b" * HTTP/1.1"), 400)
 
 
+@cases("target", b"http://a.test", b"HTTP://b.test:80")
+def test_rfc9112_3_2_4_options_of_an_authority_alone_is_that_of_the_asterisk(stage, target):
+    """OPTIONS of an absolute-form without path and query stands for `*`, which is answered here."""
+    stage.take_records()
+    with stage.connect() as peer:
+        head = peer.exchange(get(start=b"OPTIONS " + target + b" HTTP/1.1"))
+        assert (head.status, head.get("content-length")) == (200, "0") and "GET" in head.get("allow")
+    assert stage.take_records() == []
+    for more, path in ((b"/", b"/"), (b"?x", b"/?x")):
+        record, _ = stage.forwards(get(start=b"OPTIONS " + target + more + b" HTTP/1.1"))
+        assert record.target == path
+
+
 def test_rfc9110_9_3_7_options_for_the_server_is_answered_here(stage):
     """OPTIONS * asks what the server as a whole can do, and this is the server."""
     stage.take_records()

@@ -183,7 +183,7 @@ final class Exchange {
         _ tables: WorkerTables
     ) {
         let isForUs =
-            request.form == .asterisk || client.buffer.withReadable { forwardsLeft($0) == 0 }
+            request.asksServer || client.buffer.withReadable { forwardsLeft($0) == 0 }
         if isForUs { return answer(status: 200, headBytes: headBytes) }
         let found = client.buffer.withReadable { octets in
             listener.match(request, octets, path: isPathNormalised ? nil : normalisedPath)

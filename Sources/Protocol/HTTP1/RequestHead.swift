@@ -59,6 +59,12 @@ package struct RequestHead: ~Copyable {
         return version == .http11 || fields.facts.connection.contains(.keepAlive)
     }
 
+    /// Whether the request is about the server as a whole: OPTIONS of `*`, or of a target in absolute-form without path
+    /// and query, which means the same (RFC 9112 §3.2.4).
+    package var asksServer: Bool {
+        form == .asterisk || method == .options && form == .absolute && path.isEmpty && !hasQuery
+    }
+
     /// Whether a 100 response is awaited (RFC 9110 §10.1.1): never by HTTP/1.0 or without content.
     package var expectsContinue: Bool {
         fields.facts.expectsContinue && version == .http11 && !framing.isEmpty
