@@ -428,6 +428,26 @@ def test_a_request_that_the_endpoint_has_not_looked_at_is_sent_again(workspace):
     assert len(seen) == 2
 
 
+@pytest.mark.parametrize("refusals, status", [(4, 200), (5, 502)])
+def test_connection_after_connection_may_turn_a_request_away(workspace, refusals, status):
+    seen = []
+
+    def refuse(origin, connection, event):
+        if not isinstance(event, h2.events.StreamEnded):
+            return None
+        seen.append(event.stream_id)
+        if len(seen) > refusals:
+            connection.send_headers(event.stream_id, [(":status", "200")], end_stream=True)
+            return None
+        connection.close_connection(last_stream_id=0)
+        return "close"
+
+    _, web = serve(workspace, workspace.keep(http2.Origin(refuse)))
+    with Peer.connect(web) as peer:
+        assert peer.exchange(request("POST", body=b"once")).status == status
+    assert len(seen) == 5
+
+
 def test_goaway_of_the_endpoint_moves_requests_to_another_connection(workspace):
     def leave(origin, connection, event):
         if isinstance(event, h2.events.StreamEnded):

@@ -118,17 +118,27 @@ extension Exchange {
     func originFailed(_ failure: ExchangeError) {
         let isReused = origin?.isReused ?? false
         closeOrigin()
-        let isSafe =
-            failure.retry == .ifConnectionReused && isReused && request.method.isIdempotent
-            || failure.retry == .unprocessed
         let mayRetry =
-            isSafe && !isRetried && isRequestRetained
+            isSafeToRepeat(failure, isReused: isReused) && isRequestRetained
             && (phase == .forwarding || phase == .connecting) && responseBuffer.isEmpty
         guard mayRetry else { return fail(failure) }
-        isRetried = true
         requestSent = 0
         worker.metrics.add(.upstreamRetries)
         connect()
+    }
+
+    /// Whether the request may be sent again after a failure; notes that it is.
+    private func isSafeToRepeat(_ failure: ExchangeError, isReused: Bool) -> Bool {
+        if failure.retry == .unprocessed {
+            // A connection that ends turns away all that is under way, and the next one may be about to.
+            refusalCount += 1
+            return refusalCount <= Limits.unprocessedRetries
+        }
+        guard failure.retry == .ifConnectionReused, isReused, request.method.isIdempotent,
+            !isRetried
+        else { return false }
+        isRetried = true
+        return true
     }
 
     /// Answers with the error's status, or cuts the connection when a response is under way.

@@ -59,8 +59,10 @@ final class Exchange {
     var requestSent = 0
     /// Whether the client's buffer holds the request from its first octet.
     var isRequestRetained = true
-    /// Whether the request was sent again already.
+    /// Whether the request was sent again although an endpoint may have looked at it.
     var isRetried = false
+    /// How often an endpoint has said that it has not.
+    var refusalCount = 0
     /// The protocols that the endpoint was asked to switch to, as a list; empty without.
     var protocolsAsked: [UInt8] = []
     /// Whether the client can see where the response ends without the end of the connection.
@@ -560,6 +562,7 @@ final class Exchange {
         hasUndecodedResponse = false
         isRequestRetained = true
         isRetried = false
+        refusalCount = 0
         isEndVisible = true
         protocolsAsked = []
         isPathNormalised = true

@@ -76,6 +76,9 @@ enum Limits {
     static let sessionWindowBytes = 256 * 1024
     /// Streams that are opened on one connection to an endpoint, whatever it allows; then there is another connection.
     static let originStreams = 1000
+    /// How often a request is sent again that an endpoint says it has not looked at: on the way to an endpoint that ends
+    /// its connections after so many requests several may turn it away, and one that refuses everything is told from it.
+    static let unprocessedRetries = 4
     /// How long a peer may leave our SETTINGS unacknowledged (RFC 9113 §6.5.3), and an origin a field section open.
     static let settingsNanoseconds: UInt64 = 10_000_000_000
     /// Exchanges kept for use again, per worker.
