@@ -448,6 +448,17 @@ def test_connection_after_connection_may_turn_a_request_away(workspace, refusals
     assert len(seen) == 5
 
 
+@pytest.mark.parametrize("status, line", [(200, "200 OK"), (404, "404 Not Found"), (299, "299 ")])
+def test_a_status_of_http2_has_its_phrase_in_http1(workspace, status, line):
+    def answer(origin, connection, event):
+        if isinstance(event, h2.events.StreamEnded):
+            connection.send_headers(event.stream_id, [(":status", str(status))], end_stream=True)
+
+    _, web = serve(workspace, workspace.keep(http2.Origin(answer)))
+    with Peer.connect(web) as peer:
+        assert peer.exchange(request()).start == f"HTTP/1.1 {line}"
+
+
 def test_goaway_of_the_endpoint_moves_requests_to_another_connection(workspace):
     def leave(origin, connection, event):
         if isinstance(event, h2.events.StreamEnded):

@@ -78,8 +78,7 @@ final class OriginStream: Origin, HTTP2Stream.Owner {
             stream.inbox.append("101 \r\nconnection: upgrade\r\n" as StaticString)
             handshake.appendAnswer(to: &stream.inbox)
         } else {
-            stream.inbox.append(status)
-            stream.inbox.append(" \r\n" as StaticString)
+            appendStatus(status)
         }
         var hasLength = false
         for line in fields.lines {
@@ -93,6 +92,18 @@ final class OriginStream: Origin, HTTP2Stream.Owner {
         stream.inbox.append("\r\n" as StaticString)
         if endStream { stream.remoteEnded() }
         session.touch(stream)
+    }
+
+    /// Writes the status and, for a client that may miss it, the phrase that HTTP/2 does not have.
+    private func appendStatus(_ status: Span<UInt8>) {
+        stream.inbox.append(status)
+        stream.inbox.append(UInt8(ascii: " "))
+        if let client = exchange?.client, !client.framesContent,
+            let code = status.decimal(in: 0..<status.count)
+        {
+            stream.inbox.append(StatusPhrase.of(UInt16(truncatingIfNeeded: code)))
+        }
+        stream.inbox.append("\r\n" as StaticString)
     }
 
     private func mayHaveContent(_ status: Span<UInt8>) -> Bool {
