@@ -269,7 +269,9 @@ def read_content(message, octets, at):
 
 
 QUOTED = rb'"(?:[\t\x20-\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
-CHUNK_HEADER = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;%b(?:=(?:%b|%b))?)*" % (TOKEN, TOKEN, QUOTED), re.DOTALL)
+BWS = rb"[ \t]*"
+CHUNK_HEADER = re.compile(rb"([0-9A-Fa-f]{1,15})(?:%b;%b%b(?:%b=%b(?:%b|%b))?)*" % (BWS, BWS, TOKEN, BWS, BWS, TOKEN, QUOTED),
+                          re.DOTALL)
 
 
 def read_chunks(message, octets, at):

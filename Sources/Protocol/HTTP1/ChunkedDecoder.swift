@@ -4,7 +4,7 @@ import HTTPSemantics
 /// Finds the content in a chunked message body (RFC 9112 §7.1), strictly.
 ///
 /// A chunk size has no sign, no white space, no more than 15 digits; chunk extensions are checked
-/// against the grammar, bounded and dropped (§7.1.1); every line ends in CRLF. Octets may come in any
+/// against the grammar, white space in them too, bounded and dropped (§7.1.1); every line ends in CRLF. Octets may come in any
 /// pieces, none is looked at twice, and nothing is stored.
 ///
 ///     size --CRLF--> content --all of it--> CRLF --> size
@@ -38,8 +38,8 @@ package struct ChunkedDecoder: Sendable {
 
     private enum State: UInt8 {
         case sizeFirst, size
-        case extensionName, extensionNameFirst, extensionValueFirst, extensionValue
-        case quoted, quotedPair, afterQuoted
+        case extensionFirst, extensionNameFirst, extensionName, afterName
+        case extensionValueFirst, extensionValue, quoted, quotedPair, afterQuoted
         case headerLineFeed
         case content, contentReturn, contentLineFeed
         case trailer, trailerReturn
@@ -122,9 +122,9 @@ package struct ChunkedDecoder: Sendable {
                 state = .size
             } else if state == .size, octet == carriageReturn {
                 state = .headerLineFeed
-            } else if state == .size, octet == semicolon {
+            } else if state == .size, octet == semicolon || isBlank(octet) {
                 try countExtension()
-                state = .extensionNameFirst
+                state = octet == semicolon ? .extensionNameFirst : .extensionFirst
             } else {
                 throw octet == lineFeed ? .bareLineFeed : .chunkSizeInvalid
             }
@@ -150,18 +150,22 @@ package struct ChunkedDecoder: Sendable {
         }
     }
 
-    /// `*( ";" name [ "=" ( token / quoted-string ) ] )`, without the white space that RFC 9112 §7.1.1
-    /// calls bad: a sender must not write it, and readers differ on it.
+    /// `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )`.
+    ///
+    /// White space stands before and after its separators alone: behind a size or a name that no separator
+    /// follows it is none.
     private mutating func chunkExtension(_ octet: UInt8) throws(HTTP1Error) {
+        if isBlank(octet), passBlank() { return }
         let isToken = OctetSet.token.contains(octet)
         switch (state, octet) {
         case (.extensionNameFirst, _) where isToken: state = .extensionName
         case (.extensionName, _) where isToken: break
-        case (.extensionName, 0x3d): state = .extensionValueFirst
+        case (.extensionName, 0x3d), (.afterName, 0x3d): state = .extensionValueFirst
         case (.extensionValueFirst, _) where isToken: state = .extensionValue
         case (.extensionValueFirst, 0x22): state = .quoted
         case (.extensionValue, _) where isToken: break
-        case (.extensionName, semicolon), (.extensionValue, semicolon), (.afterQuoted, semicolon):
+        case (.extensionFirst, semicolon), (.extensionName, semicolon), (.afterName, semicolon),
+            (.extensionValue, semicolon), (.afterQuoted, semicolon):
             state = .extensionNameFirst
         case (.extensionName, carriageReturn), (.extensionValue, carriageReturn),
             (.afterQuoted, carriageReturn):
@@ -172,6 +176,17 @@ package struct ChunkedDecoder: Sendable {
         case (.quotedPair, _) where isText(octet): state = .quoted
         default: throw octet == lineFeed ? .bareLineFeed : .chunkExtensionInvalid
         }
+    }
+
+    /// Passes over white space in a chunk extension; `false` where it is part of a value.
+    private mutating func passBlank() -> Bool {
+        switch state {
+        case .extensionFirst, .extensionNameFirst, .afterName, .extensionValueFirst: break
+        case .extensionName: state = .afterName
+        case .extensionValue, .afterQuoted: state = .extensionFirst
+        default: return false
+        }
+        return true
     }
 
     private func isText(_ octet: UInt8) -> Bool {
