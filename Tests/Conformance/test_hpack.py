@@ -2,11 +2,12 @@
 
 import contextlib
 
+import hpack
 import pytest
 from h2.errors import ErrorCodes as Code
 
 import http2
-from http2 import GET, HEADERS, SETTINGS, WHOLE, Wire, block, literal
+from http2 import DATA, END_HEADERS, GET, HEADERS, POST, SETTINGS, WHOLE, Wire, block, literal
 from weir import Origin, ReservedPort, Workspace, answer_with_request
 
 HEADER_TABLE_SIZE = 1
@@ -168,8 +169,42 @@ def test_rfc7541_4_2_the_encoder_follows_the_peers_table(wire, site, sizes):
         assert wire.decoder.header_table_size <= sizes[-1]
 
 
+SECRETS = ("x-secret", "authorization", "cookie", "location", "user-agent", "etag")
+
+
 def test_rfc7541_7_1_3_what_is_never_indexed_stays_so(workspace, site):
-    """Intermediaries MUST use the same representation for encoding a field that came never indexed."""
+    """Intermediaries MUST use the same representation for encoding a field that came never indexed, whatever its name."""
+    secrets = b"".join(literal(name, "hush" * 20, b"\x10") for name in SECRETS)
+    trailer = literal("x-tail", "hush", b"\x10")
+    blocks = []
+
+    def script(peer, origin):
+        wire = Wire.accept(peer)
+        blocks.extend(wire.expect(HEADERS).payload for _ in range(2))
+        wire.put(HEADERS, END_HEADERS, 1, b"\x88" + secrets)
+        wire.put(DATA, 0, 1, b"x")
+        wire.put(HEADERS, WHOLE, 1, trailer)
+        wire.read_to_end()
+
+    port = workspace.keep(ReservedPort())
+    workspace.node(f"""
+listeners: [{{name: web, address: {port}}}]
+upstreams: [{{name: main, protocol: h2c, endpoints: [{{address: {workspace.keep(Origin(script))}}}]}}]
+routes: [{{name: all, upstream: main}}]
+""", workers=1, name="second")
+    with Wire.open(port.address) as wire:
+        wire.put(HEADERS, END_HEADERS, 1, block(POST + [("te", "trailers")]) + secrets)
+        wire.put(HEADERS, WHOLE, 1, trailer)
+        responses = [wire.expect(HEADERS, 1).payload for _ in range(2)]
+    for head, tail in (blocks, responses):
+        decoder = hpack.Decoder()
+        never = [line[0].decode() for line in decoder.decode(head, raw=True) if not line.indexable]
+        assert set(SECRETS) <= set(never), never
+        assert [(line[0], line.indexable) for line in decoder.decode(tail, raw=True)] == [(b"x-tail", False)]
+
+
+def test_rfc7541_7_1_3_what_is_not_secret_is_indexed_beside_what_always_is(workspace, site):
+    """A field that is never indexed anyway, such as Authorization, says nothing of those beside it."""
     blocks = []
 
     def script(peer, origin):
@@ -183,10 +218,9 @@ def test_rfc7541_7_1_3_what_is_never_indexed_stays_so(workspace, site):
 listeners: [{{name: web, address: {port}}}]
 upstreams: [{{name: main, protocol: h2c, endpoints: [{{address: {workspace.keep(Origin(script))}}}]}}]
 routes: [{{name: all, upstream: main}}]
-""", workers=1, name="second")
+""", workers=1, name="third")
     with Wire.open(port.address) as wire:
-        wire.put(HEADERS, WHOLE, 1, block(GET) + literal("x-secret", "hush-hush", b"\x10"))
+        wire.put(HEADERS, WHOLE, 1, block(GET + [("user-agent", "me")]) + literal("authorization", "hush", b"\x10"))
         wire.expect(HEADERS, 1)
-    lines = wire.decoder.decode(blocks[0], raw=True)
-    secret = next(line for line in lines if line[0] == b"x-secret")
-    assert secret[1] == b"hush-hush" and secret.indexable is False
+    never = [line[0] for line in hpack.Decoder().decode(blocks[0], raw=True) if not line.indexable]
+    assert never == [b"authorization"]

@@ -114,7 +114,7 @@ final class ClientStream: Client, HTTP2Stream.Owner {
         var runStart = -1
         var asksForTrailers = false
         for line in fields.lines {
-            if line.isNeverIndexed { carriesSecrets = true }
+            if HPACKEncoder.mustBeTold(line) { carriesSecrets = true }
             let isKept: Bool
             switch line.name {
             case .host: isKept = fields.authority == nil
@@ -196,6 +196,7 @@ final class ClientStream: Client, HTTP2Stream.Owner {
 
     override func takeTrailers() -> [UInt8] {
         defer { stream.trailers = [] }
+        if stream.hasSecretTrailers { carriesSecrets = true }
         return stream.trailers
     }
 
@@ -247,7 +248,7 @@ final class ClientStream: Client, HTTP2Stream.Owner {
                     name: octets.extracting(line.nameRange),
                     value: octets.extracting(line.valueRange),
                     known: line.name,
-                    isSensitive: secrets && line.name == .other,
+                    isSensitive: secrets,
                     to: &output
                 )
             }
@@ -257,7 +258,9 @@ final class ClientStream: Client, HTTP2Stream.Owner {
 
     override func finishResponse(trailers: [UInt8]) {
         guard !stream.isLocalEnded else { return }
-        if trailers.isEmpty { stream.finish() } else { stream.writeTrailers(trailers) }
+        if trailers.isEmpty { return stream.finish() }
+        // An endpoint that was let go cannot be asked any more.
+        stream.writeTrailers(trailers, areSecret: exchange?.origin?.carriesSecrets ?? true)
     }
 
     override func finishWriting() {

@@ -263,6 +263,9 @@ class HTTP2Session {
             case .trailers(let id):
                 guard let stream = find(id) else { continue }
                 stream.trailers = http2.fields.octets + [0x0D, 0x0A]
+                stream.hasSecretTrailers = http2.fields.lines.contains {
+                    HPACKEncoder.mustBeTold($0)
+                }
                 stream.remoteEnded()
                 touch(stream)
             case .reset(let id, let code, _):

@@ -28,6 +28,8 @@ final class HTTP2Stream {
     var inbox = Buffer()
     /// The trailer section that came, with its empty line; empty without.
     var trailers: [UInt8] = []
+    /// Whether it has lines that must not be put into a table on their way on (RFC 7541 §6.2.3).
+    var hasSecretTrailers = false
     /// Whether the peer has ended its side, or the stream was reset.
     private(set) var isRemoteEnded = false
     /// Whether we have ended our side, or the stream was reset.
@@ -53,6 +55,7 @@ final class HTTP2Stream {
     func reuse(as id: UInt32) {
         self.id = id
         trailers = []
+        hasSecretTrailers = false
         (isRemoteEnded, isLocalEnded, isReset, isWaiting) = (false, false, false, false)
         (inboxFlowBytes, takenFlowBytes, writtenInTurn) = (0, 0, 0)
     }
@@ -184,8 +187,10 @@ final class HTTP2Stream {
 
     /// Writes a trailer section, which ends our side.
     ///
-    /// - Parameter lines: Lines as HTTP/1.1 has them, that were judged already.
-    func writeTrailers(_ lines: [UInt8]) {
+    /// - Parameters:
+    ///   - lines: Lines as HTTP/1.1 has them, that were judged already.
+    ///   - areSecret: Whether no table may hold them.
+    func writeTrailers(_ lines: [UInt8], areSecret: Bool) {
         let section = lines + [0x0D, 0x0A]
         guard session.readTrailers(section.span) else { return finish() }
         writeFields(endStream: true) { encoder, output in
@@ -195,7 +200,7 @@ final class HTTP2Stream {
                     name: section.span.extracting(fields[index].nameRange),
                     value: section.span.extracting(fields[index].valueRange),
                     known: fields[index].name,
-                    isSensitive: false,
+                    isSensitive: areSecret,
                     to: &output
                 )
             }

@@ -83,7 +83,7 @@ final class OriginStream: Origin, HTTP2Stream.Owner {
         var hasLength = false
         for line in fields.lines {
             if line.name == .contentLength { hasLength = true }
-            if line.isNeverIndexed { carriesSecrets = true }
+            if HPACKEncoder.mustBeTold(line) { carriesSecrets = true }
         }
         stream.inbox.append(fields.octets.span)
         if endStream, !hasLength, !isTunnel, method != .head, mayHaveContent(status) {
@@ -130,6 +130,7 @@ final class OriginStream: Origin, HTTP2Stream.Owner {
 
     override func takeTrailers() -> [UInt8] {
         defer { stream.trailers = [] }
+        if stream.hasSecretTrailers { carriesSecrets = true }
         return stream.trailers
     }
 
@@ -205,7 +206,7 @@ final class OriginStream: Origin, HTTP2Stream.Owner {
                 name: octets.extracting(line.nameRange),
                 value: octets.extracting(line.valueRange),
                 known: line.name,
-                isSensitive: secrets && line.name == .other,
+                isSensitive: secrets,
                 to: &output
             )
         }
@@ -213,7 +214,8 @@ final class OriginStream: Origin, HTTP2Stream.Owner {
 
     override func finishRequest(trailers: [UInt8]) {
         guard isHeadSent, !stream.isLocalEnded, handshake == .none else { return }
-        if trailers.isEmpty { stream.finish() } else { stream.writeTrailers(trailers) }
+        if trailers.isEmpty { return stream.finish() }
+        stream.writeTrailers(trailers, areSecret: exchange?.client?.carriesSecrets ?? true)
     }
 
     override func finishWriting() {

@@ -93,6 +93,20 @@ package struct HPACKEncoder: ~Copyable {
         append(name: name, value: value, known: known, representation, to: &output)
     }
 
+    /// Whether a line came never indexed, and would be indexed here if that were not told.
+    ///
+    /// - Parameter line: A line of a field section that was received.
+    /// - Returns: Whether to say so when it is sent on (RFC 7541 §6.2.3).
+    package static func mustBeTold(_ line: FieldBlock.Line) -> Bool {
+        guard line.isNeverIndexed else { return false }
+        let own = HPACKRepresentation(
+            name: line.name,
+            valueCount: Int(line.valueRange.count),
+            isSensitive: false
+        )
+        return own != .neverIndexed
+    }
+
     /// Writes a field line in a given way.
     mutating func append(
         name: Span<UInt8>,
