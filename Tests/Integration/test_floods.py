@@ -1,6 +1,7 @@
-"""Floods of connections: those that ask nothing make room for those that do."""
+"""Floods of connections: those that ask nothing, or do not go on with what they asked, make room for those that do."""
 
 import contextlib
+import itertools
 import time
 
 import http2
@@ -90,3 +91,111 @@ routes: [{{name: all, upstream: main}}]
         peer.socket.settimeout(0.01)
         with pytest.raises(TimeoutError):
             peer.socket.recv(1)
+
+
+# Connections to an upstream
+
+
+def large_or_small(peer, origin):
+    while (head := peer.read_head()) is not None:
+        peer.read_body(head)
+        size = 1_000_000 if head.target == "/large" else 2
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+
+
+def serve_few(workspace, listener=""):
+    """A node with ten connections to its upstream."""
+    origin = workspace.keep(Origin(large_or_small))
+    port = workspace.keep(ReservedPort())
+    node = workspace.node(f"""
+listeners: [{{name: web, address: {port}{listener}}}]
+upstreams: [{{name: main, endpoints: [{{address: {origin}}}], connections: {{maximum: 10}}}}]
+routes: [{{name: all, upstream: main}}]
+""", workers=1)
+    return node, port.address
+
+
+def evictions(node):
+    for line in node.get("/metrics").body.decode().splitlines():
+        if line.startswith("weir_upstream_evictions_total "):
+            return int(line.split()[1])
+    raise AssertionError("there is no such metric")
+
+
+def is_served_at_once(web):
+    """Nobody waits for the deadline of those that do not go on, which is a minute."""
+    start = time.monotonic()
+    until(lambda: answered(web), "a client is served")
+    return time.monotonic() - start < 10
+
+
+def test_streams_whose_windows_stay_closed_make_room_at_the_upstream(workspace):
+    node, web = serve_few(workspace)
+    with http2.Wire.open(web, (4, 0)) as wire:
+        for stream in itertools.islice(itertools.count(1, 2), 30):
+            wire.headers(stream, [*http2.GET[:3], (":path", "/large")])
+        for _ in range(5):
+            assert is_served_at_once(web)
+        wire.ping()
+    assert evictions(node) > 0
+
+
+def test_responses_that_are_not_read_make_room_at_the_upstream(workspace):
+    node, web = serve_few(workspace)
+    hold(workspace, web, 30, request(target="/large") * 20)
+    for _ in range(5):
+        assert is_served_at_once(web)
+    assert evictions(node) > 0
+
+
+def test_content_that_does_not_come_makes_room_at_the_upstream(workspace):
+    node, web = serve_few(workspace)
+    held = hold(workspace, web, 10, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345")
+    assert is_served_at_once(web)
+    assert held[0].read_response().status == 408, "the one that has waited for longest is told"
+    assert evictions(node) == 1
+
+
+def test_relays_whose_clients_say_nothing_make_room(workspace):
+    def echo(peer, origin):
+        while peer.fill():
+            peer.send(peer.take(len(peer.buffer)))
+
+    origin = workspace.keep(Origin(echo))
+    port = workspace.keep(ReservedPort())
+    node = workspace.node(f"""
+listeners: [{{name: db, address: {port}, protocol: tcp, upstream: main}}]
+upstreams: [{{name: main, endpoints: [{{address: {origin}}}], connections: {{maximum: 10}}}}]
+""", workers=1)
+    with Peer.connect(port.address) as busy:
+        busy.send(b"x")
+        assert busy.read_exactly(1) == b"x"
+        hold(workspace, port.address, 20)
+
+        def takes():
+            with Peer.connect(port.address) as peer, contextlib.suppress(OSError, EOFError):
+                peer.send(b"y")
+                return peer.read_exactly(1) == b"y"
+
+        for _ in range(5):
+            until(takes, "a client is relayed")
+        busy.send(b"z")
+        assert busy.read_exactly(1) == b"z", "one that has begun goes on"
+    assert evictions(node) > 0
+
+
+@pytest.mark.parametrize("limit", ["connections", "descriptors"])
+def test_connections_that_wait_for_a_proxy_header_make_room(workspace, limit):
+    limits = ", limits: {connections: 20}" if limit == "connections" else ""
+    prefix = ("prlimit", "--nofile=200:200") if limit == "descriptors" else ()
+    _, web = serve(workspace, ", proxyProtocol: require" + limits, prefix)
+    hold(workspace, web, 300 if limit == "descriptors" else 40)
+
+    def told():
+        with contextlib.suppress(OSError, EOFError), Peer.connect(web) as peer:
+            return peer.exchange(b"PROXY TCP4 192.0.2.7 198.51.100.1 1 2\r\n" + request()).status == 200
+
+    start = time.monotonic()
+    for _ in range(5):
+        until(told, "a client is served")
+    assert time.monotonic() - start < 8, "nobody waits for timeouts.header"

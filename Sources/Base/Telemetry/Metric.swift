@@ -19,6 +19,7 @@ public enum Metric: Int, CaseIterable, Sendable {
     case upstreamConnectionsReused
     case upstreamConnectFailures
     case upstreamRetries
+    case exchangesEvicted
     case tunnelsOpen
     case upstreamReceivedBytes
     case upstreamSentBytes
@@ -188,6 +189,12 @@ extension MetricFamily {
                 .counter,
                 "Requests that were sent to an endpoint once more.",
                 [("", .upstreamRetries)]
+            ),
+            MetricFamily(
+                "weir_upstream_evictions_total",
+                .counter,
+                "Exchanges and relays whose clients did not go on, ended to make room at an upstream.",
+                [("", .exchangesEvicted)]
             ),
             MetricFamily(
                 "weir_tunnels",

@@ -35,6 +35,8 @@ class Client: EventHandler {
     /// How long content of this request has been awaited, so far.
     private final var contentAwaitedNanoseconds: UInt64 = 0
     private final var writingDeadline = LoopInstant.never
+    /// Since when it has not taken all that there is.
+    private final var writingSince = LoopInstant.never
 
     init(worker: Worker, port: ListeningPort, peer: SocketAddress, framesContent: Bool) {
         (self.worker, self.port, self.peer) = (worker, port, peer)
@@ -195,6 +197,7 @@ class Client: EventHandler {
     /// The client does not take octets: it must not stall.
     final func awaitWriting(_ totalDeadline: LoopInstant) {
         writingDeadline = worker.loop.now.advanced(by: Limits.stallNanoseconds)
+        if writingSince == .never { writingSince = worker.loop.now }
         arm(totalDeadline)
     }
 
@@ -202,8 +205,19 @@ class Client: EventHandler {
     @inline(__always)
     final func octetsTaken(_ totalDeadline: LoopInstant) {
         guard writingDeadline != .never else { return }
-        writingDeadline = .never
+        (writingDeadline, writingSince) = (.never, .never)
         arm(totalDeadline)
+    }
+
+    /// Since when its exchange could go on, and it neither takes what there is of the response nor sends the content
+    /// that it owes; `nil` while others are waited for.
+    ///
+    /// One that takes a little now and then does not begin anew.
+    final var stalledSince: LoopInstant? {
+        guard let exchange else { return nil }
+        if writingSince != .never { return writingSince }
+        return exchange.phase == .forwarding && contentDeadline != .never
+            ? contentAwaitedSince : nil
     }
 
     private final func arm(_ totalDeadline: LoopInstant) {
@@ -215,7 +229,7 @@ class Client: EventHandler {
         isAwaitingHead = false
         contentDeadline = .never
         contentAwaitedNanoseconds = 0
-        writingDeadline = .never
+        (writingDeadline, writingSince) = (.never, .never)
         setDeadline(.never)
     }
 

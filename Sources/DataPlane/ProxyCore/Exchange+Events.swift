@@ -55,10 +55,15 @@ extension Exchange {
     /// The client's deadline has passed: the head or content is late, the client does not read, or the
     /// exchange takes longer than its route allows.
     func clientDeadlinePassed() {
-        guard let client else { return }
         if totalDeadline <= worker.loop.now {
             return fail(ExchangeError(.httpResponseTimeout, .upstream))
         }
+        clientIsTooSlow()
+    }
+
+    /// The client does not go on in time, and nobody waits for it any longer.
+    func clientIsTooSlow() {
+        guard let client else { return }
         switch phase {
         case .receiving: answerToTimeout(client)
         case .forwarding where !requestBody.isComplete:

@@ -236,12 +236,7 @@ final class Exchange {
         guard let address = endpoint.address() else {
             return fail(ExchangeError(.dnsError, .upstream))
         }
-        // What rests at other endpoints counts too, and makes room.
-        guard upstream.count.add() || upstream.evict() && upstream.count.add() else {
-            return fail(ExchangeError(.connectionLimitReached, .upstream))
-        }
-        guard endpoint.count.add() else {
-            upstream.count.remove()
+        guard upstream.admit(to: endpoint, worker) else {
             return fail(ExchangeError(.connectionLimitReached, .upstream))
         }
         do throws(SystemCallError) {
@@ -257,7 +252,7 @@ final class Exchange {
             made.proxyHeader = upstream.proxyHeader(for: client)
             made.setDeadline(after: upstream.limits.connect)
         } catch {
-            if error.errno == .tooManyOpenFiles, worker.makeRoom(where: { _ in true }) {
+            if error.errno == .tooManyOpenFiles, worker.makeRoomForDescriptors() {
                 return connect()
             }
             worker.metrics.add(.upstreamConnectFailures)

@@ -15,6 +15,11 @@ enum Limits {
     static let acceptPauseNanoseconds: UInt64 = 50_000_000
     /// How long a connection must have carried nothing to be closed for others: what came with it has been read by then.
     static let emptyNanosecondsMin: UInt64 = 100_000_000
+    /// How long a client must not have gone on with its exchange for that to be ended for others: longer than it takes
+    /// to give what is there to one that reads.
+    static let stalledNanosecondsMin: UInt64 = 20_000_000
+    /// How long after a look for such connections in vain the next one is: each costs as much as there are connections.
+    static let vainSearchNanoseconds: UInt64 = 20_000_000
     /// Content that is still to come from which on it goes through a pipe: below, copying costs less than the calls.
     static let spliceBytesMin = 64 * 1024
     /// What a pipe is asked to hold; the system gives a user without privileges 64 MiB in all, and then smaller ones.

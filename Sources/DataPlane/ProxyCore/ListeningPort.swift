@@ -106,7 +106,7 @@ final class ListeningPort: EventHandler {
             case .wouldBlock:
                 return .isEmpty
             case .failed:
-                if worker.makeRoom(where: { _ in true }) { continue }
+                if worker.makeRoomForDescriptors() { continue }
                 pause()
                 return .cannotBeAccepted
             }
@@ -116,7 +116,7 @@ final class ListeningPort: EventHandler {
 
     private func accepted(_ descriptor: consuming FileDescriptor, _ peer: SocketAddress) {
         worker.metrics.add(.connectionsAccepted)
-        guard count.add() || worker.makeRoom(where: { $0.port === self }) && count.add() else {
+        guard count.add() || worker.makeRoom(at: self) && count.add() else {
             worker.metrics.add(.connectionsRefused)
             return
         }

@@ -23,6 +23,9 @@ class PortConnection: EventHandler {
 
     func deadlinePassed() {}
 
+    /// Since when its client could have begun, and has not; `nil` once it has.
+    var emptySince: LoopInstant? { nil }
+
     /// Its time is over: closes, with what is under way on it.
     func cutOff() {}
 

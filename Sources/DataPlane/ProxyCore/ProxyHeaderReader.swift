@@ -16,6 +16,7 @@ final class ProxyHeaderReader: PortConnection {
     private let number: Int32
     private let peer: SocketAddress
     private let isRequired: Bool
+    private let started: LoopInstant
 
     init(
         _ port: ListeningPort,
@@ -26,6 +27,7 @@ final class ProxyHeaderReader: PortConnection {
         number = descriptor.number
         self.descriptor = consume descriptor
         (self.peer, self.isRequired) = (peer, isRequired)
+        started = port.worker.loop.now
         super.init(port)
     }
 
@@ -61,6 +63,8 @@ final class ProxyHeaderReader: PortConnection {
         if !isRequired, case .wouldBlock = peek(number, into: &span) { return handOn(nil) }
         refuse()
     }
+
+    override var emptySince: LoopInstant? { started }
 
     override func cutOff() {
         close()

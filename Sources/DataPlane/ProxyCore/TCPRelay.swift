@@ -15,13 +15,13 @@ internal import Upstreams
 /// One side's end of octets is passed on as ours (FIN), and the other side goes on. What has failed is reset on the
 /// other side too, so that nobody takes a part for the whole. Confined to its worker's loop.
 final class TCPRelay: PortConnection {
-    private let upstream: UpstreamPool
+    let upstream: UpstreamPool
     private let share: ListeningPort.ClientShare
-    private let addresses: ClientAddresses
+    let addresses: ClientAddresses
     /// The client's side.
     private var socket: StreamSocket
     private var origin: RelayOrigin?
-    private var endpoint: EndpointPool?
+    private(set) var endpoint: EndpointPool?
     /// Endpoints that could not be connected to.
     private var tried: [EndpointPool] = []
     /// From the client to the endpoint.
@@ -29,6 +29,8 @@ final class TCPRelay: PortConnection {
     /// From the endpoint to the client.
     private var inbound = RelayFlow()
     private var isRelaying = false
+    /// When octets last moved, or could have.
+    private var movedAt: LoopInstant
     private let started: LoopInstant
     private let version: UInt64
     private var failure: ExchangeError?
@@ -43,6 +45,7 @@ final class TCPRelay: PortConnection {
         (self.upstream, self.share, self.addresses) = (upstream, share, addresses)
         socket = StreamSocket(owning: descriptor, isConnected: true)
         started = port.worker.loop.now
+        movedAt = started
         version = port.tables.version
         super.init(port)
     }
@@ -80,12 +83,7 @@ final class TCPRelay: PortConnection {
 
     private func connect(to endpoint: EndpointPool) throws(ExchangeError) -> RelayOrigin {
         guard let address = endpoint.address() else { throw ExchangeError(.dnsError, .upstream) }
-        // What rests at endpoints counts too, and makes room.
-        guard upstream.count.add() || upstream.evict() && upstream.count.add() else {
-            throw ExchangeError(.connectionLimitReached, .upstream)
-        }
-        guard endpoint.count.add() else {
-            upstream.count.remove()
+        guard upstream.admit(to: endpoint, worker) else {
             throw ExchangeError(.connectionLimitReached, .upstream)
         }
         do throws(SystemCallError) {
@@ -93,7 +91,7 @@ final class TCPRelay: PortConnection {
             worker.metrics.add(.upstreamConnectionsOpened)
             return made
         } catch {
-            if error.errno == .tooManyOpenFiles, worker.makeRoom(where: { _ in true }) {
+            if error.errno == .tooManyOpenFiles, worker.makeRoomForDescriptors() {
                 return try connect(to: endpoint)
             }
             worker.metrics.add(.upstreamConnectFailures)
@@ -116,7 +114,7 @@ final class TCPRelay: PortConnection {
         failure = nil
         tried = []
         worker.metrics.add(.tunnelsOpen)
-        setDeadline(after: upstream.limits.idle)
+        moved()
         pump()
     }
 
@@ -164,6 +162,11 @@ final class TCPRelay: PortConnection {
         connectFailed(ExchangeError(.connectionTimeout, .upstream, retry: .always))
     }
 
+    /// Since when the client has said nothing, if it never has.
+    override var emptySince: LoopInstant? {
+        isRelaying && outbound.receivedBytes == 0 ? movedAt : nil
+    }
+
     override func cutOff() {
         end(failure)
     }
@@ -187,9 +190,12 @@ final class TCPRelay: PortConnection {
         if outbound.isFinished, socket.hasFailed { return end(Self.terminated(.downstream)) }
         if inbound.isFinished, origin.socket.hasFailed { return end(Self.terminated(.upstream)) }
         if isOutboundBusy || isInboundBusy { worker.loop.resumeLater(registration) }
-        if outbound.movedBytes &+ inbound.movedBytes != before {
-            setDeadline(after: upstream.limits.idle)
-        }
+        if outbound.movedBytes &+ inbound.movedBytes != before { moved() }
+    }
+
+    private func moved() {
+        movedAt = worker.loop.now
+        setDeadline(after: upstream.limits.idle)
     }
 
     /// Takes up what a flow came to.

@@ -198,9 +198,32 @@ final class UpstreamPool {
         return false
     }
 
+    /// Counts a connection that is to be made to an endpoint.
+    ///
+    /// What rests at other endpoints counts too, and makes room; so do exchanges whose clients do not go on.
+    ///
+    /// - Parameters:
+    ///   - endpoint: One of the upstream's.
+    ///   - worker: The pool's.
+    /// - Returns: Whether there is room; then both counts are raised.
+    func admit(to endpoint: EndpointPool, _ worker: Worker) -> Bool {
+        guard
+            count.add() || evict() && count.add()
+                || worker.makeRoom(at: self) && count.add()
+        else { return false }
+        if endpoint.count.add() || worker.makeRoom(at: self, endpoint) && endpoint.count.add() {
+            return true
+        }
+        count.remove()
+        return false
+    }
+
     /// Closes what rests, where another worker was refused a connection meanwhile.
-    func makeRoom() {
-        guard count.wantsRoom else { return }
+    ///
+    /// - Returns: Whether that was so.
+    func makeRoom() -> Bool {
+        guard count.wantsRoom else { return false }
         while evict() {}
+        return true
     }
 }

@@ -40,6 +40,8 @@ final class Worker: EventHandler {
     private var dateText: [UInt8] = []
     private var dateSeconds: UInt64 = 0
     private var dateReadAt = LoopInstant.never
+    /// When room was last looked for in vain, by what lacked it.
+    var vainSearches: [ObjectIdentifier: LoopInstant] = [:]
     /// How long connections of a listener that was removed may go on.
     let drainTimeout: Duration
     private let freeTables: (WorkerTables) -> Void
@@ -107,7 +109,8 @@ final class Worker: EventHandler {
     private func keepHouse() {
         tables?.accessLog?.flush()
         metrics.set(.loopLag, loop.takeLongestTick())
-        for pool in pools.values { pool.makeRoom() }
+        vainSearches.removeAll(keepingCapacity: true)
+        for pool in pools.values where pool.makeRoom() { _ = makeRoom(at: pool) }
         pipes.removeFirst(min(pipesUnused, pipes.count))
         pipesUnused = pipes.count
         loop.setDeadline(of: registration, at: loop.now.advanced(by: 1_000_000_000))
@@ -240,45 +243,6 @@ final class Worker: EventHandler {
         guard isDraining, clientCount == 0, closingPorts.isEmpty, let onDrained else { return }
         self.onDrained = nil
         onDrained()
-    }
-
-    /// Closes connections of clients at once, with what is under way on them.
-    ///
-    /// - Parameter isMeant: Which, by their port.
-    /// - Complexity: O(connections of the worker): for deadlines, not for requests.
-    func closeClients(where isMeant: (ListeningPort) -> Bool) {
-        for handler in loop.allHandlers {
-            if let client = handler as? ClientConnection {
-                if isMeant(client.port) { client.cutOff() }
-            } else if let other = handler as? PortConnection, isMeant(other.port) {
-                other.cutOff()
-            }
-        }
-    }
-
-    /// Closes connections that carry nothing, those first that have for longest: there is no room for new ones.
-    ///
-    /// So a flood of connections costs those that do nothing, and a client that asks something is served.
-    ///
-    /// - Parameter isMeant: Which of them would make room.
-    /// - Returns: Whether any was closed.
-    /// - Complexity: O(connections of the worker), but a sixteenth of those that carry nothing go at once.
-    func makeRoom(where isMeant: (ClientConnection) -> Bool) -> Bool {
-        guard !isDraining else { return false }
-        var empty: [(since: LoopInstant, client: ClientConnection)] = []
-        for case let client as ClientConnection in loop.allHandlers where isMeant(client) {
-            guard let since = client.emptySince,
-                loop.now.nanoseconds(since: since) >= Limits.emptyNanosecondsMin
-            else { continue }
-            empty.append((since, client))
-        }
-        guard !empty.isEmpty else { return false }
-        empty.sort { $0.since < $1.since }
-        for (_, client) in empty.prefix(max(1, empty.count / 16)) {
-            client.cutOff()
-            metrics.add(.connectionsEvicted)
-        }
-        return true
     }
 
     func clientOpened() {
