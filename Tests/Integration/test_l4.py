@@ -497,6 +497,46 @@ def test_what_an_endpoint_said_before_it_failed_arrives(workspace):
             assert peer.read_exactly(7) == b"go away"
 
 
+def test_what_an_endpoint_said_last_is_not_overtaken_by_a_reset(workspace):
+    """It ends its side and takes nothing more, while the client still sends and reads late."""
+    size = 200_000
+
+    def script(peer, origin):
+        peer.read_exactly(1)
+        peer.send(content(size))
+        peer.end()
+        peer.read_exactly(1 << 20)
+        peer.reset()
+
+    node, db = tcp(workspace, [workspace.keep(Origin(script))])
+    with Peer(socket.socket()) as peer:
+        peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        peer.socket.connect(db)
+        peer.send(b"x")
+        until(lambda: metric(node, "weir_upstream_received_bytes_total") > 0, "the answer is on its way")
+        for _ in range(24):
+            peer.send(bytes(1 << 16))
+        until(lambda: metric(node, "weir_tunnels") == 0, "the endpoint is gone")
+        peer.send(bytes(1 << 16))
+        assert peer.read_to_end() == content(size), "cut short"
+    nothing_is_left(node)
+
+
+def test_octets_that_nobody_takes_are_not_passed_off_as_all(workspace):
+    """The relay rests because a side does not read: the end is a reset, not that of the other side."""
+
+    def script(peer, origin):
+        with contextlib.suppress(OSError):
+            peer.send(content(64 << 20))
+
+    node, db = tcp(workspace, [workspace.keep(Origin(script))], upstream=", timeouts: {idle: 400ms}")
+    with Peer.connect(db) as peer:
+        until(lambda: metric(node, "weir_connections") == 0, "the relay is over")
+        with pytest.raises(ConnectionResetError):
+            peer.read_to_end()
+    assert node.access_log(1)[0]["error"] == "connection_write_timeout"
+
+
 def test_a_drain_lets_relays_go_on_until_its_time(workspace):
     node, db = tcp(workspace, [workspace.keep(Origin(echo))], arguments=("--drain-timeout", "60s"))
     with Peer.connect(db) as peer:
@@ -517,7 +557,8 @@ def test_a_drain_ends_relays_at_its_time(workspace):
         peer.send(b"a")
         assert peer.read_exactly(1) == b"a"
         node.program.signal(15)
-        assert peer.is_closed()
+        with pytest.raises(ConnectionResetError):
+            peer.read_to_end()
     assert node.program.process.wait(15) == 0
 
 

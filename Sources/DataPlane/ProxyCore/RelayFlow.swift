@@ -25,6 +25,9 @@ struct RelayFlow: ~Copyable {
     private(set) var receivedBytes: UInt64 = 0
     private(set) var sentBytes: UInt64 = 0
 
+    /// Whether octets have come that the sink has not taken.
+    var isHolding: Bool { !buffer.isEmpty || (pipe?.count ?? 0) > 0 }
+
     /// What `pump` came to.
     enum Outcome {
         /// One of the sockets has to do something first, or the flow is finished.
@@ -45,7 +48,7 @@ struct RelayFlow: ~Copyable {
     ) -> Outcome {
         var reads = 0
         while !isFinished {
-            if !buffer.isEmpty || (pipe?.count ?? 0) > 0 {
+            if isHolding {
                 guard sink.canWrite else { return .waits }
                 guard empty(into: &sink) else { return .sinkFailed }
                 continue

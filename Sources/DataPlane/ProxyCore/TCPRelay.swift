@@ -1,3 +1,4 @@
+internal import Bytes
 internal import EventLoop
 internal import FleetModel
 internal import SystemCalls
@@ -13,7 +14,8 @@ internal import Upstreams
 ///       └──no endpoint is left──▶ closed
 ///
 /// One side's end of octets is passed on as ours (FIN), and the other side goes on. What has failed is reset on the
-/// other side too, so that nobody takes a part for the whole. Confined to its worker's loop.
+/// other side too, so that nobody takes a part for the whole. A client that has got all of the endpoint's octets and
+/// sends on is read from for a while, so that no reset overtakes them. Confined to its worker's loop.
 final class TCPRelay: PortConnection {
     let upstream: UpstreamPool
     private let share: ListeningPort.ClientShare
@@ -29,6 +31,8 @@ final class TCPRelay: PortConnection {
     /// From the endpoint to the client.
     private var inbound = RelayFlow()
     private var isRelaying = false
+    /// While octets of the client are read and dropped: how many more.
+    private var lingerOctetsLeft: Int?
     /// When octets last moved, or could have.
     private var movedAt: LoopInstant
     private let started: LoopInstant
@@ -136,6 +140,7 @@ final class TCPRelay: PortConnection {
     override func ready(_ readiness: Readiness) {
         socket.note(readiness)
         if isRelaying { return pump() }
+        if lingerOctetsLeft != nil { return linger() }
         // Whom nobody waits for any more is not connected for.
         if socket.hasFailed { end(ExchangeError(.connectionTerminated, .downstream)) }
     }
@@ -158,7 +163,8 @@ final class TCPRelay: PortConnection {
     }
 
     override func deadlinePassed() {
-        if isRelaying { return end(nil) }
+        if lingerOctetsLeft != nil { return close() }
+        if isRelaying { return end(stalled) }
         connectFailed(ExchangeError(.connectionTimeout, .upstream, retry: .always))
     }
 
@@ -168,7 +174,14 @@ final class TCPRelay: PortConnection {
     }
 
     override func cutOff() {
-        end(failure)
+        if lingerOctetsLeft != nil { return close() }
+        end(failure ?? (isRelaying ? ExchangeError(.connectionTerminated, .local) : nil))
+    }
+
+    /// What is wrong with a relay that rests: a side does not take what there is for it.
+    private var stalled: ExchangeError? {
+        if inbound.isHolding { return ExchangeError(.connectionWriteTimeout, .downstream) }
+        return outbound.isHolding ? ExchangeError(.connectionWriteTimeout, .upstream) : nil
     }
 
     // MARK: Relay
@@ -248,11 +261,13 @@ final class TCPRelay: PortConnection {
         counted = now
     }
 
+    // MARK: End
+
     /// Closes both connections.
     ///
     /// - Parameter failure: What went wrong; then a side that has not got all of the other's octets is reset.
     private func end(_ failure: ExchangeError?) {
-        guard registration != .none else { return }
+        guard registration != .none, lingerOctetsLeft == nil else { return }
         count()
         log(failure)
         let mayReset = isRelaying && failure != nil
@@ -263,6 +278,27 @@ final class TCPRelay: PortConnection {
         origin?.close(isReset: mayReset && outbound.isCut)
         origin = nil
         if mayReset, inbound.isCut { socket.resetOnClose() }
+        guard mayReset, !inbound.isCut, !socket.hasEnded else { return close() }
+        lingerOctetsLeft = Limits.lingerOctets
+        setDeadline(after: Limits.lingerNanoseconds)
+        linger()
+    }
+
+    /// Reads and drops what the client still sends: it has been told that nothing follows (FIN).
+    private func linger() {
+        var buffer = worker.pool.lend(.medium, headroom: 0)
+        while socket.canRead {
+            buffer.clear()
+            guard case .octets(let count) = socket.receive(into: &buffer, reserve: 0) else { break }
+            let left = (lingerOctetsLeft ?? 0) - count
+            lingerOctetsLeft = max(left, 0)
+            if left < 0 { break }
+        }
+        worker.pool.reclaim(&buffer)
+        if socket.hasEnded || lingerOctetsLeft == 0 { close() }
+    }
+
+    private func close() {
         worker.loop.unregister(registration)
         registration = .none
         socket.close()
