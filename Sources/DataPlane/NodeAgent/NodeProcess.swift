@@ -317,7 +317,9 @@ package final class NodeProcess {
 
     private func drainDeadlinePassed() {
         log.write(.warning, "node.drain_deadline", ["deadline": drainText])
-        if isStopping { loop.stop() } else { server.closeConnections() }
+        // With their process they would end as if they had said everything.
+        server.closeConnections()
+        if isStopping { loop.stop() }
     }
 
     // MARK: Signals

@@ -582,7 +582,9 @@ final class Exchange {
         guard phase != .idle, let client else { return }
         closeOrigin()
         if started != .never, phase != .receiving { log(isCut: true) }
+        // The end of the connection would pass for that of the response.
+        let isReset = phase == .delivering && !isEndVisible
         end()
-        client.close(isReset: false)
+        client.close(isReset: isReset)
     }
 }
