@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import threading
+import time
 
 import pytest
 
@@ -237,6 +238,54 @@ def test_a_node_that_ran_out_of_descriptors_accepts_again(workspace):
     until(lambda: len(node.program.descriptors()) < 40, "the descriptors are free again")
     for _ in range(5):
         assert get(web).status == 200
+
+
+def test_a_response_that_is_cut_off_at_the_deadline_does_not_pass_for_whole(workspace):
+    """Only the end of the connection marks where it ends, so that must not be like any other."""
+    release = threading.Event()
+    workspace.closing.callback(release.set)
+
+    def script(peer, origin):
+        peer.read_head()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nhalf")
+        release.wait(30)
+
+    node, web = serve(workspace, workspace.keep(Origin(script)), arguments=["--drain-timeout", "500ms"])
+    with Peer.connect(web) as peer:
+        peer.send(b"GET / HTTP/1.0\r\nHost: example.test\r\n\r\n")
+        peer.read_until(b"half")
+        node.program.signal(signal.SIGTERM)
+        with pytest.raises(ConnectionResetError):
+            peer.read_to_end()
+    assert node.program.process.wait(15) == 0
+
+
+def test_without_descriptors_connections_to_the_admin_address_wait_without_work(workspace):
+    begin = threading.Event()
+    origin = workspace.keep(Origin(holding(begin)))
+    node, web = serve(workspace, origin, prefix=["prlimit", "--nofile=64:64"])
+    workspace.closing.callback(begin.set)
+    peers = []
+    while len(node.program.descriptors()) < 61:
+        peers.append(workspace.keep(Peer.connect(web)))
+        peers[-1].send(request())
+        until(lambda: origin.connections == len(peers), "the request is under way")
+    waiting = [workspace.keep(Peer.connect(node.admin)) for _ in range(6)]
+    until(lambda: len(node.program.descriptors()) == 64, "no descriptor is left")
+    before, start = processor_seconds(node), time.monotonic()
+    until(lambda: time.monotonic() > start + 1, "a second has passed")
+    assert processor_seconds(node) - before < 0.5
+    begin.set()
+    for peer in peers:
+        peer.close()
+    for peer in waiting:
+        assert peer.exchange(request(target="/healthz")).status == 200
+
+
+def processor_seconds(node):
+    """The time that a node's first thread, which has the admin address, was on a processor."""
+    with open(f"/proc/{node.program.pid}/task/{node.program.pid}/schedstat", encoding="ascii") as file:
+        return int(file.read().split()[0]) / 1e9
 
 
 def test_connections_that_wait_for_a_descriptor_are_answered_during_a_drain(workspace):

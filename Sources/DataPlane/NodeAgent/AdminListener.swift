@@ -84,11 +84,35 @@ final class AdminListener: EventHandler {
     func ready(_ readiness: Readiness) {
         guard let number = socket?.number else { return }
         for _ in 0..<Limits.adminAcceptsPerTick {
-            guard case .accepted(let descriptor, _) = accept(number) else { return }
-            let connected = FileDescriptor(owning: descriptor)
-            guard connections.count < Limits.adminConnectionsMax else { continue }
-            let connection = AdminConnection(connected, listener: self)
-            if connection.open() { connections[ObjectIdentifier(connection)] = connection }
+            switch accept(number) {
+            case .accepted(let descriptor, _): admit(FileDescriptor(owning: descriptor))
+            case .wouldBlock: return
+            case .failed: return pause(number)
+            }
+        }
+    }
+
+    private func admit(_ connected: consuming FileDescriptor) {
+        guard connections.count < Limits.adminConnectionsMax else { return }
+        let connection = AdminConnection(connected, listener: self)
+        if connection.open() { connections[ObjectIdentifier(connection)] = connection }
+    }
+
+    /// Without descriptors, a ready socket would keep the loop busy for nothing: leaves the loop for a moment.
+    private func pause(_ number: Int32) {
+        node.loop.unregister(registration, descriptor: number)
+        registration = node.loop.register(self)
+        let later = node.loop.now.advanced(by: Limits.acceptPauseNanoseconds)
+        node.loop.setDeadline(of: registration, at: later)
+    }
+
+    func deadlinePassed() {
+        guard let number = socket?.number else { return }
+        node.loop.unregister(registration)
+        do throws(SystemCallError) {
+            registration = try node.loop.registerLevelTriggered(self, descriptor: number)
+        } catch {
+            pause(number)
         }
     }
 

@@ -42,6 +42,8 @@ package enum Limits {
     static let adminIdleSeconds: Int64 = 30
     /// Connections accepted on the admin address in one tick.
     static let adminAcceptsPerTick = 16
+    /// How long a full descriptor table keeps the admin address, and the socket for upgrades, from accepting.
+    static let acceptPauseNanoseconds: UInt64 = 50_000_000
     /// The queue of admin connections that nobody has accepted.
     static let adminBacklog: Int32 = 128
 

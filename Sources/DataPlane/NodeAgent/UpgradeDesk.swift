@@ -98,8 +98,32 @@ final class UpgradeDesk: EventHandler {
 
     func ready(_ readiness: Readiness) {
         guard let number = socket?.number else { return }
-        while case .accepted(let descriptor, _) = accept(number) {
-            admit(FileDescriptor(owning: descriptor))
+        while true {
+            switch accept(number) {
+            case .accepted(let descriptor, _): admit(FileDescriptor(owning: descriptor))
+            case .wouldBlock: return
+            case .failed(let errno):
+                node.log.write(.warning, "upgrade.unheard", ["reason": errno.message])
+                return pause(number)
+            }
+        }
+    }
+
+    /// Without descriptors, a ready socket would keep the loop busy for nothing: leaves the loop for a moment.
+    private func pause(_ number: Int32) {
+        node.loop.unregister(registration, descriptor: number)
+        registration = node.loop.register(self)
+        let later = node.loop.now.advanced(by: Limits.acceptPauseNanoseconds)
+        node.loop.setDeadline(of: registration, at: later)
+    }
+
+    func deadlinePassed() {
+        guard let number = socket?.number else { return }
+        node.loop.unregister(registration)
+        do throws(SystemCallError) {
+            registration = try node.loop.registerLevelTriggered(self, descriptor: number)
+        } catch {
+            pause(number)
         }
     }
 
