@@ -14,7 +14,7 @@ import pytest
 import websockets
 
 import http2
-from weir import Origin, Peer, ReservedPort, answer_with_request, answering, get, request, until
+from weir import Origin, Peer, ReservedPort, answer_with_request, answering, get, is_listening, request, until
 
 WINDOW = h2.settings.SettingCodes.INITIAL_WINDOW_SIZE
 EXTENDED_CONNECT = h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL
@@ -734,3 +734,51 @@ def test_the_preface_after_a_request_is_refused(workspace):
         assert peer.exchange(request()).status == 200
         peer.send(http2.PREFACE)
         assert peer.read_response().status == 505
+def test_a_connection_that_speaks_after_a_drain_has_begun_is_told_too(workspace):
+    """Streams that overlap without end would keep it open, and be cut off in the end."""
+    may_answer = threading.Event()
+    workspace.closing.callback(may_answer.set)
+
+    def script(peer, origin):
+        while peer.read_head() is not None:
+            origin.requests.append(1)
+            may_answer.wait(10)
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    origin = workspace.keep(Origin(script))
+    node, web = serve(workspace, origin)
+    with Peer.connect(web) as silent:
+        until(lambda: "weir_connections 1\n" in node.get("/metrics").body.decode(), "it is accepted")
+        node.program.signal(signal.SIGTERM)
+        until(lambda: not is_listening(web), "the listener is closed")
+        wire = http2.Wire(silent.socket)
+        wire.send(http2.PREFACE + http2.frame(http2.SETTINGS) + http2.frame(http2.HEADERS, http2.WHOLE, 1, http2.block(http2.GET)))
+        wire.shake_hands()
+        while (came := wire.read_frame()).kind != http2.GOAWAY:
+            pass
+        assert http2.code_of(came) == h2.errors.ErrorCodes.NO_ERROR
+        may_answer.set()
+        assert wire.expect_end_of_stream(1) == b"ok"
+    assert node.program.process.wait(10) == 0
+
+
+def test_a_request_that_crosses_the_goaway_is_answered(workspace):
+    """A connection at rest is told that it will end, and may have sent a request before it knew."""
+    node, web = serve(workspace, workspace.keep(Origin(answer_with_request)))
+    with http2.Wire.open(web) as wire:
+        wire.headers(1)
+        wire.expect_end_of_stream(1)
+        node.program.signal(signal.SIGTERM)
+        wire.expect(http2.PING)
+        came = wire.read_frame()
+        assert came.kind == http2.GOAWAY and came.payload[:4] == b"\x7f\xff\xff\xff"
+        wire.headers(3)
+        assert wire.expect_end_of_stream(3)
+        wire.put(http2.PING, http2.ACK, 0, http2.number(1, 8))
+        came = wire.read_frame()
+        while came and came.kind != http2.GOAWAY:
+            came = wire.read_frame()
+        assert came.payload[:4] == http2.number(3) and http2.code_of(came) == h2.errors.ErrorCodes.NO_ERROR
+    assert node.program.process.wait(10) == 0
+
+

@@ -118,6 +118,8 @@ final class ClientConnection: Client {
         let session = ClientSession(self)
         self.session = session
         session.begin(with: &buffer)
+        // It was not known yet what the connection speaks when the others were told.
+        if worker.isDraining || port.isClosing { session.drain() }
     }
 
     /// The session is over, and what it had to say has been written or cannot be.

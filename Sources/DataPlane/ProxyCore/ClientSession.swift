@@ -19,7 +19,8 @@ final class ClientSession: HTTP2Session {
     private var spares: [ClientStream] = []
     private var idleSince: LoopInstant
     private var requestCount = 0
-    private var isDraining = false
+    /// Since when the client knows that the connection will end.
+    private var drainingSince: LoopInstant?
     /// Whether the client has ever said how urgent something is: then what it does not say has the RFC's defaults.
     private var setsPriorities = false
     /// Reads the heads of responses that are to be written as HTTP/2 has them.
@@ -73,7 +74,11 @@ final class ClientSession: HTTP2Session {
     }
 
     override var idleDeadline: LoopInstant {
-        idleSince.advanced(by: connection.port.table.idleNanoseconds)
+        guard let drainingSince else {
+            return idleSince.advanced(by: connection.port.table.idleNanoseconds)
+        }
+        // Whoever does not answer to the PING is not waited for longer.
+        return max(idleSince, drainingSince).advanced(by: Limits.goAwayNanoseconds)
     }
 
     override var fieldsNanoseconds: UInt64 { connection.port.table.headerNanoseconds }
@@ -97,7 +102,7 @@ final class ClientSession: HTTP2Session {
         case .priorityUpdate: setsPriorities = true
         // RFC 9113 §6.8: who says so wants the connection closed once its streams have ended.
         case .goAway: end(.noError)
-        case .pingAcknowledged where isDraining: end(.noError)
+        case .pingAcknowledged where drainingSince != nil: end(.noError)
         default: break
         }
     }
@@ -124,7 +129,7 @@ final class ClientSession: HTTP2Session {
         super.remove(stream)
         if streams.isEmpty {
             idleSince = worker.loop.now
-            if isDraining || !connection.mayPersist { end(.noError) }
+            if !connection.mayPersist { drain() }
         }
     }
 
@@ -156,12 +161,13 @@ final class ClientSession: HTTP2Session {
 
     /// Says that the connection will end; requests that are on their way are still taken (RFC 9113 §6.8).
     func drain() {
-        guard !isDraining, !isEnding else { return }
-        isDraining = true
-        if streams.isEmpty { return end(.noError) }
+        guard drainingSince == nil, !isEnding else { return }
+        drainingSince = worker.loop.now
+        // The answer comes a round trip later: what the client had sent before it knew has come by then. It stands in
+        // front, as there are clients to which nothing may follow GOAWAY.
+        let isAsked = http2.ping(payload: 1)
         http2.announceGoAway()
-        // The answer comes a round trip later: what the client had sent before it knew has come by then.
-        if !http2.ping(payload: 1) { end(.noError) }
+        if !isAsked { end(.noError) }
         outputAdded()
     }
 }

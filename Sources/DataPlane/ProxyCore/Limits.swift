@@ -51,6 +51,8 @@ enum Limits {
     static let streamLingerNanoseconds: UInt64 = 250_000_000
     /// How much of it is dropped before that.
     static let streamLingerBytes = 64 * 1024
+    /// How long a client whose connection is to end may send requests, when it does not answer to PING: some round trips.
+    static let goAwayNanoseconds: UInt64 = 1_000_000_000
     /// Response heads from origins: larger ones are answered with 502.
     static let responseFieldSectionBytes = 64 * 1024
     /// Field lines of a response head.
