@@ -459,6 +459,36 @@ def test_a_status_of_http2_has_its_phrase_in_http1(workspace, status, line):
         assert peer.exchange(request()).start == f"HTTP/1.1 {line}"
 
 
+def test_streams_that_stand_still_do_not_stop_others_of_the_same_endpoint(workspace):
+    """Clients share the connection to an endpoint: what some do not take is not at the cost of others."""
+    sizes = {"/large": 1_000_000}
+
+    def script(origin, connection, event):
+        left = connection.__dict__.setdefault("left", {})
+        if isinstance(event, h2.events.RequestReceived):
+            connection.send_headers(event.stream_id, [(":status", "200")])
+            left[event.stream_id] = sizes.get(dict(event.headers)[":path"], 2)
+        if isinstance(event, h2.events.StreamReset):
+            left.pop(event.stream_id, None)
+        for stream, count in list(left.items()):
+            while count and (room := min(connection.local_flow_control_window(stream), connection.max_outbound_frame_size, count)) > 0:
+                count -= room
+                connection.send_data(stream, bytes(room), end_stream=not count)
+            left[stream] = count
+            if not count:
+                del left[stream]
+
+    node, web = serve(workspace, workspace.keep(http2.Origin(script)))
+    with http2.Wire.open(web, (4, 0)) as wire, http2.Client(web) as other:
+        for stream in range(1, 100, 2):
+            wire.headers(stream, [*http2.GET[:3], (":path", "/large")])
+        for stream in range(1, 100, 2):
+            wire.expect(http2.HEADERS)
+        for _ in range(20):
+            assert other.get("/").body == bytes(2)
+        assert len(other.get("/large").body) == 1_000_000
+
+
 def test_goaway_of_the_endpoint_moves_requests_to_another_connection(workspace):
     def leave(origin, connection, event):
         if isinstance(event, h2.events.StreamEnded):

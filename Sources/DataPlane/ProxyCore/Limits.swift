@@ -79,10 +79,14 @@ enum Limits {
     ///
     /// Over a round trip of 80 ms one stream carries 9 Mbit/s.
     static let streamWindowBytes = 96 * 1024
-    /// Flow-control window of an HTTP/2 connection: the most content that its streams hold together.
+    /// Flow-control window of a client's HTTP/2 connection: the most content that its streams hold together.
     static let sessionWindowBytes = 256 * 1024
     /// Streams that are opened on one connection to an endpoint, whatever it allows; then there is another connection.
-    static let originStreams = 1000
+    static let originStreams = 128
+    /// Flow-control window of a connection to an endpoint: all that its streams may hold.
+    ///
+    /// They belong to different clients: one that takes nothing must not stop the others.
+    static let originWindowBytes = originStreams * streamWindowBytes
     /// How often a request is sent again that an endpoint says it has not looked at: on the way to an endpoint that ends
     /// its connections after so many requests several may turn it away, and one that refuses everything is told from it.
     static let unprocessedRetries = 4

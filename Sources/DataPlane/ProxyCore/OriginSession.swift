@@ -37,7 +37,7 @@ final class OriginSession: HTTP2Session {
             limits: HTTP2Limits(
                 streamsMax: Limits.originStreams,
                 streamWindowBytes: Limits.streamWindowBytes,
-                connectionWindowBytes: Limits.sessionWindowBytes,
+                connectionWindowBytes: Limits.originWindowBytes,
                 fieldSectionBytesMax: Limits.responseFieldSectionBytes,
                 fieldLinesMax: Limits.responseFieldLines
             )
