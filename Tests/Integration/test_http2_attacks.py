@@ -222,6 +222,12 @@ def test_field_sections_of_many_lines_and_of_many_octets(wire):
     assert code in (None, CALM) and kinds[HEADERS] + kinds[RST_STREAM] > 100
 
 
+def test_field_sections_that_are_too_large_one_after_the_other(wire):
+    many = block([*GET, *((f"x-{index}", "1") for index in range(200))])
+    kinds, _ = closed_for_excess(wire, (frame(HEADERS, WHOLE, stream, many) for stream in streams()))
+    assert 100 < kinds[HEADERS] < 300, "a page of them is answered, and no more"
+
+
 @pytest.mark.parametrize("crumb", [b"", b"a=b", b"c" * 100])
 def test_crumbs_of_cookies(wire, crumb):
     """Crumbs are joined in one pass, and count each for 32 octets more than they have."""

@@ -66,6 +66,8 @@ extension HTTP2Connection {
         } catch {
             throw .compressionInvalid
         }
+        // It is answered and not reset, and costs as much.
+        if case .opening = place, fields.isOversized { try spend(.provokedResets) }
         do throws(StreamError) {
             switch place {
             case .ignored:

@@ -128,8 +128,9 @@ package enum Flood: Int, CaseIterable, Sendable {
     /// RST_STREAM frames (Rapid Reset): a browser that leaves a page resets all its streams, a proxy
     /// those of many users.
     case peerResets
-    /// Resets that the peer provokes by stream errors and refused streams (MadeYouReset): an honest one
-    /// makes none but what it sent before it knew how many streams it may have.
+    /// Resets that the peer provokes by stream errors and refused streams (MadeYouReset), and requests whose field
+    /// sections are too large: an honest one makes none but what it sent before it knew how many streams it may have,
+    /// and a page of requests with a cookie that has grown too long.
     case provokedResets
     /// SETTINGS frames: one at the start, few later.
     case settings
