@@ -746,24 +746,6 @@ def test_draining_says_goaway_and_finishes_what_is_under_way(workspace):
         assert client.wait_closed() == h2.errors.ErrorCodes.NO_ERROR
 
 
-def test_curl_and_nghttp_and_h2load(echo):
-    _, web = echo
-    url = f"http://{web[0]}:{web[1]}/"
-    curl = subprocess.run(["curl", "-s", "--http2-prior-knowledge", "-d", "hello", "-w", "%{http_version}", url],
-                          capture_output=True, check=True, timeout=30)
-    assert curl.stdout == b"hello2"
-    nghttp = subprocess.run(["nghttp", "-nv", url], capture_output=True, check=True, timeout=30)
-    assert b":status: 200" in nghttp.stdout
-    load = subprocess.run(["h2load", "-n", "2000", "-c", "4", "-m", "16", url], capture_output=True, check=True, timeout=60)
-    assert b"2000 succeeded, 0 failed" in load.stdout
-
-
-def test_the_preface_after_a_request_is_refused(workspace):
-    _, web = serve(workspace, workspace.keep(Origin(answer_with_request)))
-    with Peer.connect(web) as peer:
-        assert peer.exchange(request()).status == 200
-        peer.send(http2.PREFACE)
-        assert peer.read_response().status == 505
 def test_a_connection_that_speaks_after_a_drain_has_begun_is_told_too(workspace):
     """Streams that overlap without end would keep it open, and be cut off in the end."""
     may_answer = threading.Event()
@@ -812,3 +794,21 @@ def test_a_request_that_crosses_the_goaway_is_answered(workspace):
     assert node.program.process.wait(10) == 0
 
 
+def test_curl_and_nghttp_and_h2load(echo):
+    _, web = echo
+    url = f"http://{web[0]}:{web[1]}/"
+    curl = subprocess.run(["curl", "-s", "--http2-prior-knowledge", "-d", "hello", "-w", "%{http_version}", url],
+                          capture_output=True, check=True, timeout=30)
+    assert curl.stdout == b"hello2"
+    nghttp = subprocess.run(["nghttp", "-nv", url], capture_output=True, check=True, timeout=30)
+    assert b":status: 200" in nghttp.stdout
+    load = subprocess.run(["h2load", "-n", "2000", "-c", "4", "-m", "16", url], capture_output=True, check=True, timeout=60)
+    assert b"2000 succeeded, 0 failed" in load.stdout
+
+
+def test_the_preface_after_a_request_is_refused(workspace):
+    _, web = serve(workspace, workspace.keep(Origin(answer_with_request)))
+    with Peer.connect(web) as peer:
+        assert peer.exchange(request()).status == 200
+        peer.send(http2.PREFACE)
+        assert peer.read_response().status == 505

@@ -95,8 +95,9 @@ enum Limits {
     /// Exchanges kept for use again, per worker.
     static let sparedExchanges = 256
     /// How long a listening socket that is going away lets no new connection in before it closes, so
-    /// that those under way are accepted.
-    static let closingListenerNanoseconds: UInt64 = 100_000_000
+    /// that those under way are accepted: a round trip around the world, and less than the second after which a client
+    /// that got no answer tries again.
+    static let closingListenerNanoseconds: UInt64 = 500_000_000
     /// How long such a socket waits for descriptors when they have run out while its queue is not empty: an
     /// exchange or two, and then what waits is reset after all.
     static let closingListenerNanosecondsMax: UInt64 = 5_000_000_000
