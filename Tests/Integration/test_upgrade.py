@@ -11,6 +11,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -390,6 +391,33 @@ def test_a_new_program_that_does_not_serve_changes_nothing(workspace, program):
     assert site.node.program.stderr().count("control.connected") == 1
     if program in ("ends", "hangs", "crashes", "stranger"):
         run.started().wait()
+    process = site.upgrade()
+    assert process.stop() == 0
+
+
+def test_a_new_process_that_hangs_as_it_is_to_take_over_holds_connections_up_for_seconds(workspace):
+    """It has the sockets and says that it would serve: the old one steps back, and nobody accepts."""
+    site = Site(workspace)
+    program = workspace.write("successor", f"""#!{sys.executable}
+import socket
+old = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+old.connect({str(site.node.folder / "upgrade.socket")!r})
+old.send(b"take-over\\0001\\0000.1.0\\0")
+while not old.recv(1 << 17).startswith(b"end\\0"):
+    old.send(b"next\\0")
+old.send(b"ready\\0000.1.0\\0")
+while True:
+    old.recv(100)
+    open("gone", "w").close()
+    socket.socketpair()[0].recv(1)
+""")
+    program.chmod(0o755)
+    run = Upgrade(workspace, site.node, "--program", program)
+    process = run.started()
+    until(lambda: (workspace.folder / "gone").exists(), "nobody accepts")
+    assert get(site.web, "/hello").status == 200
+    assert "too long" in run.ended(1)
+    assert process.wait() == -signal.SIGKILL
     process = site.upgrade()
     assert process.stop() == 0
 

@@ -59,6 +59,8 @@ package enum Limits {
     static let handoverDescriptorsMax = 128
     /// How often it is looked whether what is served has been stored, before an upgrade.
     static let upgradeSettleMilliseconds: Int64 = 20
+    /// How long nobody may accept, between the old process and the new one, which has all that it needs by then.
+    static let changeOverMilliseconds: Int64 = 5000
     /// How long the new process waits for the next message of the old one, whose loop is never busy for so long.
     static let handoverSilenceMilliseconds = 10_000
     /// How long a local process may take for an upgrade when it does not say: a large version compiles in seconds.

@@ -351,6 +351,8 @@ final class UpgradeDesk: EventHandler {
     }
 
     private func stepBack() {
+        // Nobody accepts until the new process does, which takes it some milliseconds, or never happens.
+        deadline?.set(after: .milliseconds(Limits.changeOverMilliseconds))
         node.leaveSession()
         let mailbox = node.loop.mailbox
         let done = Handover { [weak self] in
