@@ -297,7 +297,7 @@ final class Exchange {
             if requestBody.isComplete { return requestIsSent(origin) }
             guard client.canRead else { return awaitRequest(client, origin) }
             reads += 1
-            if reads > Limits.readsPerTick { return client.continueLater() }
+            guard worker.mayRead(reads) else { return client.continueLater() }
             dropSentRequest(client)
             switch client.fill() {
             case .octets: client.contentCame(totalDeadline)
@@ -377,13 +377,13 @@ final class Exchange {
             guard let origin, phase != .connecting else { return }
             if splicesResponse {
                 reads += 1
-                if reads > Limits.readsPerTick { return client.continueLater() }
+                guard worker.mayRead(reads) else { return client.continueLater() }
                 guard spliceResponse(client, origin) else { return }
                 continue
             }
             guard origin.canRead else { return }
             reads += 1
-            if reads > Limits.readsPerTick { return client.continueLater() }
+            guard worker.mayRead(reads) else { return client.continueLater() }
             guard receiveResponse(origin) else { return }
         }
     }

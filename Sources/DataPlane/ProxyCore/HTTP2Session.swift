@@ -209,7 +209,7 @@ class HTTP2Session {
         var reads = 0
         while canRead, !isCut, room > 0 {
             reads += 1
-            if reads > Limits.readsPerTick {
+            guard worker.mayRead(reads) else {
                 continueLater()
                 break
             }

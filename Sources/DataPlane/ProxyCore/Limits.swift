@@ -33,6 +33,9 @@ enum Limits {
     static let relayAttempts = 4
     /// Reads in one direction of one exchange in one tick; then others get their turn.
     static let readsPerTick = 16
+    /// Reads of all exchanges in one tick from which on each has one in a direction: of the largest blocks they are
+    /// 16 MiB, which take some 10 ms, and whoever asks for little waits for no more.
+    static let readsPerTickInAll = 256
     /// The queue of connections that the kernel has established and nobody has accepted.
     static let listenBacklog: Int32 = 4096
     /// How long a peer may neither take nor give an octet in the middle of a message.

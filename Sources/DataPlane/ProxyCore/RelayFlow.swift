@@ -60,7 +60,7 @@ struct RelayFlow: ~Copyable {
             }
             guard source.canRead else { break }
             reads += 1
-            if reads > Limits.readsPerTick { return .isBusy }
+            guard worker.mayRead(reads) else { return .isBusy }
             guard fill(from: &source, worker) else { return .sourceFailed }
         }
         rest(worker)

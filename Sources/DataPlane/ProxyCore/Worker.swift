@@ -40,6 +40,9 @@ final class Worker: EventHandler {
     private var dateText: [UInt8] = []
     private var dateSeconds: UInt64 = 0
     private var dateReadAt = LoopInstant.never
+    /// Reads of all that it serves in the tick that began at that moment.
+    private var readsInTick = 0
+    private var readsAt = LoopInstant.never
     /// When room was last looked for in vain, by what lacked it.
     var vainSearches: [ObjectIdentifier: LoopInstant] = [:]
     /// How long connections of a listener that was removed may go on.
@@ -266,6 +269,19 @@ final class Worker: EventHandler {
     /// Takes back an exchange that has ended.
     func spare(_ exchange: Exchange) {
         if spares.count < Limits.sparedExchanges { spares.append(exchange) }
+    }
+
+    // MARK: Turns
+
+    /// Whether somebody may read once more in this tick, so that many who have much to read do not hold up others.
+    ///
+    /// - Parameter reads: Which of its reads in one direction it is, from 1.
+    /// - Returns: Whether; what is left waits for the next tick.
+    @inline(__always)
+    func mayRead(_ reads: Int) -> Bool {
+        if readsAt != loop.now { (readsAt, readsInTick) = (loop.now, 0) }
+        readsInTick += 1  // a tick ends long before 2^63 reads
+        return reads <= (readsInTick > Limits.readsPerTickInAll ? 1 : Limits.readsPerTick)
     }
 
     // MARK: Pipes
