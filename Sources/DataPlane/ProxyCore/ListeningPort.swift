@@ -62,6 +62,7 @@ final class ListeningPort: EventHandler {
         registration = try worker.loop.registerLevelTriggered(self, descriptor: number)
         // What is accepted inherits it.
         setNoDelay(number)
+        setUnsentMax(number, octets: Limits.unsentBytesMax)
         try listen(number, backlog: Limits.listenBacklog)
     }
 

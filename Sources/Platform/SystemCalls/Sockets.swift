@@ -92,6 +92,12 @@ package func setNoDelay(_ descriptor: Int32) {
     _ = weir_set_option(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
 }
 
+/// TCP_NOTSENT_LOWAT: how much may wait in the system for a peer that takes no more; connections that a listening socket
+/// accepts inherit it.
+package func setUnsentMax(_ descriptor: Int32, octets: Int32) {
+    _ = weir_set_option(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, octets)
+}
+
 /// SO_KEEPALIVE after `idleSeconds`, so that a peer that vanished without a word is noticed.
 package func setKeepAlive(_ descriptor: Int32, idleSeconds: Int32) {
     _ = weir_set_option(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1)
