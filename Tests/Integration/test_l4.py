@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from weir import Origin, Peer, ReservedPort, answer_with_request, get, is_listening, request, run_proxyctl, until
+from weir import Fleet, Origin, Peer, ReservedPort, answer_with_request, get, is_listening, request, run_proxyctl, until
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
@@ -535,6 +535,33 @@ def test_octets_that_nobody_takes_are_not_passed_off_as_all(workspace):
         with pytest.raises(ConnectionResetError):
             peer.read_to_end()
     assert node.access_log(1)[0]["error"] == "connection_write_timeout"
+
+
+def test_a_listener_may_change_between_http_and_tcp_while_connections_are_open(workspace):
+    """What was accepted goes on as what it is: a request gets its route, if for the last time, and a relay its octets."""
+    fleet, port = Fleet(workspace), workspace.keep(ReservedPort())
+    fleet.add("edge", workers=1)
+    upstreams = f"""
+upstreams:
+  - {{name: app, endpoints: [{{address: {workspace.origin()}}}]}}
+  - {{name: db, endpoints: [{{address: {workspace.keep(Origin(echo))}}}]}}
+routes: [{{name: all, upstream: app}}]
+"""
+    fleet.apply(f"listeners: [{{name: web, address: {port}}}]{upstreams}", "--wait")
+    with Peer.connect(port.address) as client:
+        assert client.exchange(request()).status == 200
+        fleet.apply(f"listeners: [{{name: web, address: {port}, protocol: tcp, upstream: db}}, "
+                    f"{{name: other, address: 127.0.0.1:0}}]{upstreams}", "--wait")
+        with Peer.connect(port.address) as relayed:
+            relayed.send(b"a")
+            assert relayed.read_exactly(1) == b"a"
+            head = client.exchange(request())
+            assert head.status == 200 and head.get("connection") == "close"
+            assert client.is_closed()
+            fleet.apply(f"listeners: [{{name: web, address: {port}}}]{upstreams}", "--wait")
+            assert get(port.address).status == 200
+            relayed.send(b"b")
+            assert relayed.read_exactly(1) == b"b"
 
 
 def test_a_drain_lets_relays_go_on_until_its_time(workspace):

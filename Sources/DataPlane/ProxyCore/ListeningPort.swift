@@ -20,9 +20,9 @@ final class ListeningPort: EventHandler {
     /// The listener's part of it.
     private(set) var table: ListenerTable
     /// Open connections of the listener over all workers.
-    private let count: ConnectionCount
+    let count: ConnectionCount
     /// The same by client.
-    private let clients: ClientCounts
+    let clients: ClientCounts
     var socket: FileDescriptor?
     var registration = Registration.none
     var isClosing = false

@@ -156,10 +156,30 @@ final class Worker: EventHandler {
         tables = next
         for port in ports where !keptPorts.contains(port.name) { close(port) }
         for port in ports {
-            if let table = next.listeners[port.name] { port.serve(next, table) }
+            guard let table = next.listeners[port.name] else { continue }
+            if port.table.relayUpstream == nil, table.relayUpstream != nil {
+                relay(port, next, table)
+            } else {
+                port.serve(next, table)
+            }
         }
         for new in newPorts { open(new, next) }
         if let previous { retire(previous) }
+    }
+
+    /// A listener relays from now on: connections of HTTP end as those of one that went, and find their routes until then.
+    private func relay(_ port: ListeningPort, _ next: WorkerTables, _ table: ListenerTable) {
+        ports.removeAll { $0 === port }
+        guard let heir = port.succeed(by: next, table) else { return }
+        ports.append(heir)
+        open(heir)
+        drainClients(of: port)
+    }
+
+    private func drainClients(of port: ListeningPort) {
+        for case let client as ClientConnection in loop.allHandlers where client.port === port {
+            client.drain()
+        }
     }
 
     private func open(_ new: NewPort, _ tables: WorkerTables) {
@@ -192,9 +212,7 @@ final class Worker: EventHandler {
         ports.removeAll { $0 === port }
         closingPorts.append(port)
         port.beginClosing()
-        for case let client as ClientConnection in loop.allHandlers where client.port === port {
-            client.drain()
-        }
+        drainClients(of: port)
     }
 
     /// A port that was closing has accepted the last connection.

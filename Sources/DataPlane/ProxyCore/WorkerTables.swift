@@ -139,7 +139,7 @@ final class ListenerTable {
             listener.timeouts.minimumBodyRate.map { max(1, 1_000_000_000 / UInt64($0)) } ?? 0
         self.relayUpstream = relayUpstream
         proxyProtocol = listener.proxyProtocol
-        // Connections that began before the listener relayed find no route.
+        // No request comes there: connections of HTTP stay with the version before.
         let isRelaying = listener.transport == .tcp
         self.routes = RouteTable(routes: isRelaying ? [] : routes, listener: listener.name)
         trusted = listener.trustedProxies.map(AddressRange.init)
