@@ -97,12 +97,12 @@ def test_an_endpoint_that_is_slow_to_read_is_not_slow_to_answer(workspace):
         peer.send(ok(2))
 
     workspace.closing.callback(begin.set)
-    _, web = serve(workspace, workspace.keep(Origin(script)), ", timeouts: {firstByte: 300ms, idle: 10s}")
+    _, web = serve(workspace, workspace.keep(Origin(script)), ", timeouts: {firstByte: 1s, idle: 10s}")
     with Peer.connect(web) as peer:
         sender = threading.Thread(target=peer.send, args=[request("POST", body=b"x" * (20 << 20))])
         sender.start()
         # Longer than the endpoint may take to answer, had it the request.
-        time.sleep(0.6)
+        time.sleep(1.5)
         begin.set()
         assert peer.read_response().status == 200
         sender.join()
