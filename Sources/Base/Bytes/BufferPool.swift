@@ -32,6 +32,9 @@ package final class BufferPool {
     private var medium: [FreeBlock] = []
     private var large: [FreeBlock] = []
 
+    /// The fewest blocks that were free since the last `trim`, of each size: so many were not needed.
+    private var unused = (small: 0, medium: 0, large: 0)
+
     /// Blocks lent at this moment; tests expect 0 at the end.
     package private(set) var lentCount = 0
 
@@ -56,9 +59,15 @@ package final class BufferPool {
         lentCount += 1
         let free: FreeBlock?
         switch size {
-        case .small: free = small.popLast()
-        case .medium: free = medium.popLast()
-        case .large: free = large.popLast()
+        case .small:
+            free = small.popLast()
+            unused.small = min(unused.small, small.count)
+        case .medium:
+            free = medium.popLast()
+            unused.medium = min(unused.medium, medium.count)
+        case .large:
+            free = large.popLast()
+            unused.large = min(unused.large, large.count)
         case .huge, .giant: free = nil
         }
         let capacity = size.rawValue
@@ -89,6 +98,24 @@ package final class BufferPool {
         default:
             unsafe memory.deallocate()
         }
+    }
+
+    /// Octets in blocks that are free.
+    package var freeOctets: Int {
+        small.count * BlockSize.small.rawValue + medium.count * BlockSize.medium.rawValue
+            + large.count * BlockSize.large.rawValue
+    }
+
+    /// Frees what has not been needed since the last call, so that a burst does not keep its memory.
+    package func trim() {
+        // SAFETY: the free blocks belong to the pool alone; each leaves its list here.
+        for block in small.prefix(unused.small) { unsafe block.memory.deallocate() }
+        for block in medium.prefix(unused.medium) { unsafe block.memory.deallocate() }
+        for block in large.prefix(unused.large) { unsafe block.memory.deallocate() }
+        small.removeFirst(unused.small)
+        medium.removeFirst(unused.medium)
+        large.removeFirst(unused.large)
+        unused = (small.count, medium.count, large.count)
     }
 
     /// Moves what `buffer` holds into a larger block.

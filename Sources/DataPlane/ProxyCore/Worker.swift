@@ -114,6 +114,7 @@ final class Worker: EventHandler {
         metrics.set(.loopLag, loop.takeLongestTick())
         vainSearches.removeAll(keepingCapacity: true)
         for pool in pools.values where pool.makeRoom() { _ = makeRoom(at: pool) }
+        pool.trim()
         pipes.removeFirst(min(pipesUnused, pipes.count))
         pipesUnused = pipes.count
         loop.setDeadline(of: registration, at: loop.now.advanced(by: 1_000_000_000))

@@ -83,4 +83,21 @@ struct BufferTests {
         pool.reclaim(&buffer)
         #expect(pool.lentCount == 0)
     }
+
+    @Test("A pool frees what has not been needed between two looks, and keeps what has")
+    func trimmedPool() {
+        let pool = BufferPool()
+        var first = pool.lend(.large, headroom: 0)
+        var second = pool.lend(.large, headroom: 0)
+        pool.reclaim(&first)
+        pool.reclaim(&second)
+        pool.trim()
+        #expect(pool.freeOctets == 2 * 65_536, "both were needed")
+        var third = pool.lend(.large, headroom: 0)
+        pool.reclaim(&third)
+        pool.trim()
+        #expect(pool.freeOctets == 65_536)
+        pool.trim()
+        #expect(pool.freeOctets == 0)
+    }
 }
