@@ -62,7 +62,6 @@ final class ListeningPort: EventHandler {
         registration = try worker.loop.registerLevelTriggered(self, descriptor: number)
         // What is accepted inherits it.
         setNoDelay(number)
-        setUnsentMax(number, octets: Limits.unsentBytesMax)
         try listen(number, backlog: Limits.listenBacklog)
     }
 
@@ -122,6 +121,9 @@ final class ListeningPort: EventHandler {
             return
         }
         worker.clientOpened()
+        if worker.clientCount > Limits.clientsUnbounded {
+            setUnsentMax(descriptor.number, octets: Limits.unsentBytesMax)
+        }
         guard table.readsProxyHeader(from: peer) else {
             return admit(descriptor, ClientAddresses(source: peer, toldDestination: nil))
         }

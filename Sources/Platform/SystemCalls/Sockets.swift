@@ -92,8 +92,7 @@ package func setNoDelay(_ descriptor: Int32) {
     _ = weir_set_option(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
 }
 
-/// TCP_NOTSENT_LOWAT: how much may wait in the system for a peer that takes no more; connections that a listening socket
-/// accepts inherit it.
+/// TCP_NOTSENT_LOWAT: how much may wait in the system for a peer that takes no more.
 package func setUnsentMax(_ descriptor: Int32, octets: Int32) {
     _ = weir_set_option(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, octets)
 }
