@@ -95,7 +95,7 @@ def test_a_large_upload_is_held_back_by_the_origin_and_arrives(workspace):
 
     origin = workspace.keep(Origin(script))
     _, web = serve(workspace, origin)
-    body = bytes(index % 251 for index in range(20_000_000))
+    body = bytes(index % 251 for index in range(12_000_000))
     with http2.Client(web) as client:
         stream = client.request("/", method="POST", ends=False)
         sender = threading.Thread(target=client.send, args=[stream, body, True])

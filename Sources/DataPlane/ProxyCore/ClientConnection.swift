@@ -21,6 +21,8 @@ final class ClientConnection: Client {
     private var owesSince: LoopInstant
     private var lingerOctetsLeft = 0
     private var isLingering = false
+    /// What the first read of a request has brought, or of late; 0 before there was one.
+    private var likelyOctets = 0
     /// What serves the connection once it has turned out to speak HTTP/2.
     private var session: ClientSession?
 
@@ -142,14 +144,33 @@ final class ClientConnection: Client {
         return took(socket.receive(into: &buffer, reserve: Limits.tailReserve))
     }
 
-    /// Reads what came to a connection at rest, however much it is, into a block that is as large as that needs.
+    /// Reads what came to a connection at rest into a block that is as large as that needs.
+    ///
+    /// How much it is nobody knows the first time, so that it is read elsewhere and copied; later, what came before tells.
     private func fillFirst() -> Filled {
-        worker.inbound.clear()
-        let filled = took(socket.receive(into: &worker.inbound, reserve: 0))
-        if filled == .octets {
-            worker.inbound.withReadable { worker.append($0, to: &buffer) }
+        if likelyOctets == 0 {
+            worker.inbound.clear()
+            let filled = took(socket.receive(into: &worker.inbound, reserve: 0))
+            keepInbound()
+            return filled
+        }
+        worker.makeRoom(for: likelyOctets, in: &buffer)
+        let filled = took(socket.receive(into: &buffer, reserve: Limits.tailReserve))
+        if buffer.writableCount <= Limits.tailReserve {
+            likelyOctets = Limits.firstReadOctetsMax
+        } else if buffer.count < likelyOctets / 2, buffer.blockSize > BlockSize.small.rawValue {
+            // Whoever has asked for much once does not hold a large block for a little.
+            worker.inbound.clear()
+            buffer.withReadable { _ = worker.inbound.append($0) }
+            worker.pool.reclaim(&buffer)
+            keepInbound()
         }
         return filled
+    }
+
+    private func keepInbound() {
+        likelyOctets = worker.inbound.count
+        if likelyOctets > 0 { worker.inbound.withReadable { worker.append($0, to: &buffer) } }
     }
 
     private func took(_ received: StreamSocket.Received) -> Filled {

@@ -36,6 +36,8 @@ enum Limits {
     /// Reads of all exchanges in one tick from which on each has one in a direction: of the largest blocks they are
     /// 16 MiB, which take some 10 ms, and whoever asks for little waits for no more.
     static let readsPerTickInAll = 256
+    /// What a request's first read is given room for, at most: what remains of the largest block but those for heads.
+    static let firstReadOctetsMax = 63 * 1024 - tailReserve
     /// What may wait in the system for a client that takes no more, where there are many: a pipe's worth, whatever is
     /// under way beside it.
     ///
