@@ -20,8 +20,8 @@ from weir import Origin, Peer, ReservedPort, Workspace, request, until
 INITIAL_WINDOW_SIZE = 4
 CALM = Code.ENHANCE_YOUR_CALM
 PRIORITY_UPDATE = 0x10
-# The bound is 250 ms for a release build on a machine of its own; tests run debug builds beside each other.
-ANSWER_SECONDS = 1.0
+# Served on, and not starved: how fast is measured elsewhere, on a machine of its own (250 ms for a release build).
+ANSWER_SECONDS = 5.0
 MEMORY_BYTES_MAX = 48 << 20
 WAIT = [(":method", "POST"), *GET[1:3], (":path", "/wait")]
 LARGE = [*GET[:3], (":path", "/large")]
