@@ -75,7 +75,7 @@ package struct TLSServerOptions: Sendable {
     }
 }
 
-/// What TLS 1.3 sessions of one side share: certificates, trust, protocols. Immutable once made.
+/// What sessions of one side share: certificates, trust, protocols. Immutable once made.
 ///
 /// Confined to one thread, as its sessions are.
 // SAFETY: the pointer is set once, counted by OpenSSL, and lent for single calls only.
@@ -137,30 +137,58 @@ package struct TLSServerOptions: Sendable {
         unsafe self.pointer = pointer
         try prepare()
         try use(options.identity)
-        // SAFETY: the context is ours; no callback of ours is set here.
-        switch options.clientAuthentication {
-        case .none:
-            unsafe SSL_CTX_set_verify(pointer, SSL_VERIFY_NONE, nil)
-        case .optional(let authorities):
-            try trust(authorities, announce: true)
-            unsafe SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
-        case .required(let authorities):
-            try trust(authorities, announce: true)
-            let mode = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
-            unsafe SSL_CTX_set_verify(pointer, mode, nil)
-        }
-        let protocols = try Self.wireFormat(options.protocols)
-        if !protocols.isEmpty {
-            // SAFETY: the shim copies the list into the context.
-            guard
-                unsafe weir_ssl_ctx_set_alpn_selection(
-                    pointer,
-                    protocols,
-                    UInt32(protocols.count)
-                ) == 1
-            else { throw .libraryFailed }
-        }
+        try demand(options.clientAuthentication)
+        try select(options.protocols)
     }
+
+    /// A context for sessions with clients of a host at the edge.
+    ///
+    /// What is spoken is Mozilla's intermediate profile: forward secrecy and AEAD alone, the client's order of ciphers.
+    ///
+    /// - Parameters:
+    ///   - host: Whose certificates.
+    ///   - options: The listener's.
+    ///   - edge: Called back by sessions.
+    /// - Throws: `configurationInvalid` when a certificate, key or name is unusable.
+    @unsafe
+    init(
+        host: TLSEdgeOptions.Host,
+        _ options: TLSEdgeOptions,
+        _ edge: weir_edge
+    ) throws(TLSError) {
+        side = .server
+        serverName = nil
+        needsProtocol = false
+        // SAFETY: the new context's only reference becomes this object's; the callbacks are copied.
+        guard let pointer = unsafe SSL_CTX_new(TLS_server_method()) else { throw .libraryFailed }
+        unsafe self.pointer = pointer
+        let version = options.minimumVersion == .tls13 ? TLS1_3_VERSION : TLS1_2_VERSION
+        let hasGroups = Self.groups.contains {
+            unsafe weir_ssl_ctx_set_groups(pointer, $0) == 1
+        }
+        ERR_clear_error()
+        var callbacks = unsafe edge
+        guard hasGroups, unsafe weir_ssl_ctx_minimum_version(pointer, version) == 1,
+            unsafe SSL_CTX_set_cipher_list(pointer, Self.ciphers) == 1,
+            unsafe weir_ssl_ctx_set_edge(pointer, &callbacks) == 1
+        else { throw .libraryFailed }
+        unsafe weir_ssl_ctx_set_edge_options(pointer)
+        unsafe weir_ssl_ctx_no_session_cache(pointer)
+        unsafe weir_ssl_ctx_set_modes(pointer)
+        guard !host.identities.isEmpty else { throw .configurationInvalid(.certificate) }
+        for identity in host.identities { try use(identity) }
+        try demand(options.clientAuthentication)
+        try select(options.protocols)
+    }
+
+    /// The hybrid post-quantum group stands first where the library has it (OpenSSL 3.5).
+    private static let groups = ["X25519MLKEM768:X25519:P-256:P-384", "X25519:P-256:P-384"]
+    /// Of TLS 1.2; those of TLS 1.3 are all fit for use.
+    private static let ciphers = [
+        "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384",
+        "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305",
+    ].joined(separator: ":")
 
     deinit {
         // SAFETY: the reference is ours; sessions hold their own.
@@ -175,6 +203,33 @@ package struct TLSServerOptions: Sendable {
         else { throw .libraryFailed }
         unsafe weir_ssl_ctx_no_session_cache(pointer)
         unsafe weir_ssl_ctx_set_modes(pointer)
+    }
+
+    /// What is asked of clients.
+    private func demand(_ authentication: TLSClientAuthentication) throws(TLSError) {
+        // SAFETY: the context is ours; no callback of ours is set here.
+        switch authentication {
+        case .none:
+            unsafe SSL_CTX_set_verify(pointer, SSL_VERIFY_NONE, nil)
+        case .optional(let authorities):
+            try trust(authorities, announce: true)
+            unsafe SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
+        case .required(let authorities):
+            try trust(authorities, announce: true)
+            let mode = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
+            unsafe SSL_CTX_set_verify(pointer, mode, nil)
+        }
+    }
+
+    /// The protocols that a server takes, by preference.
+    private func select(_ names: [String]) throws(TLSError) {
+        let protocols = try Self.wireFormat(names)
+        guard !protocols.isEmpty else { return }
+        let length = UInt32(protocols.count)
+        // SAFETY: the shim copies the list into the context.
+        guard unsafe weir_ssl_ctx_set_alpn_selection(pointer, protocols, length) == 1 else {
+            throw .libraryFailed
+        }
     }
 
     /// The leaf's subject alternative names must hold the name itself.

@@ -14,6 +14,8 @@ package enum TLSError: Error, Hashable, Sendable {
     case alertReceived(TLSAlert)
     /// The peer broke the protocol, or speaks no version or cipher that we do; OpenSSL's reason.
     case peerFault(reason: String)
+    /// The socket failed, with this error number.
+    case socketFailed(errno: Int32)
     /// The session failed before, or was used out of order.
     case sessionUnusable
     /// OpenSSL failed on our side: out of memory.

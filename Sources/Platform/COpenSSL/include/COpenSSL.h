@@ -69,3 +69,55 @@ int weir_ssl_ctx_set_alpn_selection(SSL_CTX *context, const unsigned char *proto
 /// Makes verification end only in a CA certificate of the peer's own chain whose DER has this SHA-256.
 /// The digest is copied and freed with the context. 1 on success.
 int weir_ssl_ctx_set_pinned_authority(SSL_CTX *context, const unsigned char digest[32]);
+
+// The edge: a BIO on a non-blocking socket that gathers what is written, and what contexts there need.
+
+/// What the TLS connections of one thread share: which socket is worked on, how its last read came out, and where
+/// ciphertext is gathered so that many records leave in one call.
+struct weir_tls_port {
+    /// The socket of the connection that is worked on; -1 while there is none, and then nothing is read.
+    int descriptor;
+    /// The error number of the last read that failed, or 0.
+    int error;
+    /// Whether the last read brought less than was asked for, so that the socket is empty.
+    unsigned char is_drained;
+    /// Whether the last read found the end.
+    unsigned char has_ended;
+    /// Memory for ciphertext, how much of it is filled, and its size.
+    unsigned char *output;
+    size_t output_count;
+    size_t output_capacity;
+};
+
+/// Turns the port to a socket: nothing is known of its last read.
+void weir_tls_port_attend(struct weir_tls_port *port, int descriptor);
+
+/// A BIO that reads from the port's socket and writes to its memory, as far as that has room. The port outlives it.
+BIO *weir_tls_bio(struct weir_tls_port *port);
+
+/// SSL_CTX_set_min_proto_version: 1 on success.
+int weir_ssl_ctx_minimum_version(SSL_CTX *context, int version);
+
+/// SSL_CTX_set1_groups_list: 1 on success, 0 when the library lacks one.
+int weir_ssl_ctx_set_groups(SSL_CTX *context, const char *groups);
+
+/// No renegotiation, no compression, reads ahead, no early data.
+void weir_ssl_ctx_set_edge_options(SSL_CTX *context);
+
+/// Makes no tickets in a session, and takes none.
+void weir_ssl_set_no_tickets(SSL *ssl);
+
+/// What the edge decides while a client says hello, called on the thread that serves it.
+struct weir_edge {
+    /// Given to both.
+    void *argument;
+    /// Sees a ClientHello before anything of it is taken up. Returns 1 to go on, or 0 with the alert to send.
+    int (*see_hello)(void *argument, SSL *ssl, int *alert);
+    /// Gives the keys of a ticket: `name` has 16 octets, `keys` 64, 32 for AES-256 and 32 for HMAC-SHA-256. Of a new
+    /// ticket it fills in both; else it finds the keys that `name` stands for. Returns 0 without such keys, 1 with
+    /// them, 2 when the ticket is to be replaced, -1 on failure.
+    int (*find_ticket_keys)(void *argument, unsigned char *name, unsigned char *keys, int is_new);
+};
+
+/// Has a context ask `edge`, which is copied. 1 on success.
+int weir_ssl_ctx_set_edge(SSL_CTX *context, const struct weir_edge *edge);

@@ -1,0 +1,163 @@
+#define _DEFAULT_SOURCE 1
+#include "COpenSSL.h"
+
+#include <errno.h>
+#include <openssl/core_names.h>
+#include <string.h>
+#include <sys/socket.h>
+
+void weir_tls_port_attend(struct weir_tls_port *port, int descriptor) {
+    port->descriptor = descriptor;
+    port->error = 0;
+    port->is_drained = 0;
+    port->has_ended = 0;
+}
+
+static int port_read(BIO *bio, char *octets, int count) {
+    struct weir_tls_port *port = BIO_get_data(bio);
+    ssize_t got;
+    BIO_clear_retry_flags(bio);
+    if (count <= 0 || port->descriptor < 0) return 0;
+    do got = recv(port->descriptor, octets, (size_t)count, 0);
+    while (got < 0 && errno == EINTR);
+    if (got > 0) {
+        port->is_drained = got < count;
+        return (int)got;
+    }
+    port->is_drained = 1;
+    if (got == 0) {
+        port->has_ended = 1;
+        return 0;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        BIO_set_retry_read(bio);
+    } else {
+        port->error = errno;
+    }
+    return -1;
+}
+
+static int port_write(BIO *bio, const char *octets, int count) {
+    struct weir_tls_port *port = BIO_get_data(bio);
+    size_t room = port->output_capacity - port->output_count;
+    size_t taken = count < 0 ? 0 : (size_t)count;
+    BIO_clear_retry_flags(bio);
+    if (taken > room) taken = room;
+    if (taken == 0) {
+        BIO_set_retry_write(bio);
+        return -1;
+    }
+    memcpy(port->output + port->output_count, octets, taken);
+    port->output_count += taken;
+    return (int)taken;
+}
+
+static long port_control(BIO *bio, int command, long number, void *pointer) {
+    struct weir_tls_port *port = BIO_get_data(bio);
+    (void)number, (void)pointer;
+    switch (command) {
+    case BIO_CTRL_FLUSH: return 1;
+    case BIO_CTRL_EOF: return port->has_ended;
+    default: return 0;
+    }
+}
+
+static CRYPTO_ONCE method_once = CRYPTO_ONCE_STATIC_INIT;
+static BIO_METHOD *port_method;
+
+static void make_method(void) {
+    int type = BIO_get_new_index();
+    BIO_METHOD *method = type < 0 ? NULL : BIO_meth_new(type | BIO_TYPE_SOURCE_SINK, "weir");
+    if (method == NULL || BIO_meth_set_read(method, port_read) != 1 || BIO_meth_set_write(method, port_write) != 1
+        || BIO_meth_set_ctrl(method, port_control) != 1) {
+        BIO_meth_free(method);
+        return;
+    }
+    port_method = method;
+}
+
+BIO *weir_tls_bio(struct weir_tls_port *port) {
+    BIO *bio;
+    if (CRYPTO_THREAD_run_once(&method_once, make_method) != 1 || port_method == NULL) return NULL;
+    bio = BIO_new(port_method);
+    if (bio == NULL) return NULL;
+    BIO_set_data(bio, port);
+    BIO_set_init(bio, 1);
+    return bio;
+}
+
+int weir_ssl_ctx_minimum_version(SSL_CTX *context, int version) {
+    return (int)SSL_CTX_set_min_proto_version(context, version);
+}
+
+int weir_ssl_ctx_set_groups(SSL_CTX *context, const char *groups) {
+    return (int)SSL_CTX_set1_groups_list(context, groups);
+}
+
+void weir_ssl_ctx_set_edge_options(SSL_CTX *context) {
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_read_ahead(context, 1);
+    SSL_CTX_set_max_early_data(context, 0);
+}
+
+// What a context carries for its callbacks lives in its ex_data and is freed with it.
+
+void weir_ssl_set_no_tickets(SSL *ssl) {
+    SSL_set_options(ssl, SSL_OP_NO_TICKET);
+    SSL_set_num_tickets(ssl, 0);
+}
+
+static void free_ex_data(void *parent, void *pointer, CRYPTO_EX_DATA *data, int index, long argl, void *argp) {
+    (void)parent, (void)data, (void)index, (void)argl, (void)argp;
+    OPENSSL_free(pointer);
+}
+
+static CRYPTO_ONCE edge_once = CRYPTO_ONCE_STATIC_INIT;
+static int edge_index = -1;
+
+static void make_edge_index(void) {
+    edge_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_ex_data);
+}
+
+static int see_hello(SSL *ssl, int *alert, void *argument) {
+    const struct weir_edge *edge = argument;
+    return edge->see_hello(edge->argument, ssl, alert) == 1 ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
+}
+
+static int use_ticket_keys(SSL *ssl, unsigned char *name, unsigned char *vector, EVP_CIPHER_CTX *cipher,
+                           EVP_MAC_CTX *mac, int is_new) {
+    // The context may be that of the name that the client has asked for; each carries a copy.
+    const struct weir_edge *edge = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), edge_index);
+    unsigned char keys[64];
+    char digest[] = "SHA256";
+    OSSL_PARAM parameters[3];
+    int found, status;
+    if (edge == NULL) return -1;
+    found = edge->find_ticket_keys(edge->argument, name, keys, is_new);
+    if (found <= 0) return found;
+    parameters[0] = OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, keys + 32, 32);
+    parameters[1] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0);
+    parameters[2] = OSSL_PARAM_construct_end();
+    if (is_new) {
+        status = RAND_bytes(vector, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) == 1
+            && EVP_EncryptInit_ex2(cipher, EVP_aes_256_cbc(), keys, vector, NULL) == 1;
+    } else {
+        status = EVP_DecryptInit_ex2(cipher, EVP_aes_256_cbc(), keys, vector, NULL) == 1;
+    }
+    status = status && EVP_MAC_CTX_set_params(mac, parameters) == 1;
+    OPENSSL_cleanse(keys, sizeof keys);
+    return status ? found : -1;
+}
+
+int weir_ssl_ctx_set_edge(SSL_CTX *context, const struct weir_edge *edge) {
+    struct weir_edge *copy;
+    if (CRYPTO_THREAD_run_once(&edge_once, make_edge_index) != 1 || edge_index < 0) return 0;
+    copy = OPENSSL_memdup(edge, sizeof *edge);
+    if (copy == NULL) return 0;
+    if (SSL_CTX_set_ex_data(context, edge_index, copy) != 1) {
+        OPENSSL_free(copy);
+        return 0;
+    }
+    SSL_CTX_set_client_hello_cb(context, see_hello, copy);
+    return (int)SSL_CTX_set_tlsext_ticket_key_evp_cb(context, use_ticket_keys);
+}

@@ -1,0 +1,269 @@
+internal import COpenSSL
+
+/// What the TLS streams of one thread share: memory in which what they write is gathered.
+///
+/// One stream at a time fills it, and whoever called that one empties it before the next. Confined to its thread.
+// SAFETY: both blocks are owned alone, freed in deinit, and reached by OpenSSL only while a stream works.
+@safe package final class TLSWorkspace {
+    let port: UnsafeMutablePointer<weir_tls_port>
+
+    /// Octets of a record's content, at most (RFC 8446 §5.1).
+    static let recordBytes = 16_384
+    /// Octets that a record may have beside its content (RFC 8446 §5.2, RFC 5246 §6.2.3).
+    static let recordOverheadBytes = 256
+
+    /// Has memory for some records.
+    ///
+    /// - Parameter recordCount: How many of the largest fit.
+    package init(recordCount: Int) {
+        let capacity = recordCount * (Self.recordBytes + Self.recordOverheadBytes)
+        // SAFETY: initialised here, before anybody sees it.
+        unsafe port = .allocate(capacity: 1)
+        unsafe port.initialize(
+            to: weir_tls_port(
+                descriptor: -1,
+                error: 0,
+                is_drained: 0,
+                has_ended: 0,
+                output: .allocate(capacity: capacity),
+                output_count: 0,
+                output_capacity: capacity
+            )
+        )
+    }
+
+    deinit {
+        // SAFETY: allocated in init.
+        unsafe port.pointee.output.deallocate()
+        unsafe port.deallocate()
+    }
+
+    /// Octets that were gathered.
+    package var outputCount: Int { unsafe port.pointee.output_count }
+
+    /// Lends what was gathered.
+    ///
+    /// - Parameter body: Gets the octets; nothing of them outlives the call.
+    /// - Returns: What `body` returns.
+    package func withOutput<Result>(_ body: (Span<UInt8>) -> Result) -> Result {
+        // SAFETY: the first `output_count` octets are initialised, and no stream works meanwhile.
+        let octets = unsafe UnsafeBufferPointer(
+            start: port.pointee.output,
+            count: port.pointee.output_count
+        )
+        return unsafe body(Span(_unsafeElements: octets))
+    }
+
+    /// Forgets what was gathered.
+    package func clear() {
+        // SAFETY: no stream works meanwhile.
+        unsafe port.pointee.output_count = 0
+    }
+
+    /// Whether another record of any size fits.
+    var hasRoom: Bool {
+        // SAFETY: the port lives as long as the workspace.
+        unsafe port.pointee.output_capacity - port.pointee.output_count
+            >= Self.recordBytes + Self.recordOverheadBytes
+    }
+
+    /// Has the streams' reads go to a socket.
+    func attend(to descriptor: Int32) {
+        // SAFETY: no stream works yet.
+        unsafe weir_tls_port_attend(port, descriptor)
+    }
+}
+
+/// A TLS session on a socket: reads from it, and gathers what is to be written to it in the thread's workspace.
+///
+///     handshaking --handshake() is true--> open --shutdown(), or read() is .closed--> closing
+///          └────────────── any error ───────┴──▶ failed
+///
+/// After every call the caller sends what the workspace holds, before any stream is called again. Nothing blocks.
+// SAFETY: the pointer is set once, freed in deinit only, and lent for single calls only.
+@safe package final class TLSStream {
+    private let ssl: OpaquePointer
+    /// Called back while the session works.
+    private let edge: TLSEdge
+    private let workspace: TLSWorkspace
+    private let descriptor: Int32
+    private var failure: TLSError?
+    private(set) package var isOpen = false
+
+    /// What a read found.
+    package enum ReadResult: Hashable, Sendable {
+        /// So many octets of content came; at least 1.
+        case content(Int)
+        /// Nothing is there now.
+        case wouldBlock
+        /// The peer sends no more. Without its close_notify that may be a cut.
+        case closed(isNotified: Bool)
+    }
+
+    /// A session with a client, which has sent and received nothing.
+    ///
+    /// - Parameters:
+    ///   - edge: The listener's side.
+    ///   - workspace: The thread's.
+    ///   - descriptor: A non-blocking socket, open for as long as the session works.
+    /// - Throws: `libraryFailed` when memory has run out.
+    package init(
+        accepting edge: TLSEdge,
+        _ workspace: TLSWorkspace,
+        descriptor: Int32
+    ) throws(TLSError) {
+        // SAFETY: each new object's only reference goes to the session or is freed on the way out;
+        // SSL_set_bio takes over the BIO, once for both sides.
+        guard let ssl = unsafe SSL_new(edge.initialContext.pointer) else { throw .libraryFailed }
+        guard let bio = unsafe weir_tls_bio(workspace.port) else {
+            unsafe SSL_free(ssl)
+            throw .libraryFailed
+        }
+        unsafe SSL_set_bio(ssl, bio, bio)
+        unsafe SSL_set_accept_state(ssl)
+        if edge.ticketKeys.isEmpty {
+            unsafe weir_ssl_set_no_tickets(ssl)
+        }
+        unsafe self.ssl = ssl
+        (self.edge, self.workspace, self.descriptor) = (edge, workspace, descriptor)
+    }
+
+    deinit {
+        // SAFETY: the session is ours and frees its BIO.
+        unsafe SSL_free(ssl)
+    }
+
+    // MARK: Handshake
+
+    /// Goes on with the handshake.
+    ///
+    /// - Returns: Whether it is complete; else call again when the socket can be read.
+    /// - Throws: Why it failed. An alert may have been gathered.
+    package func handshake() throws(TLSError) -> Bool {
+        if isOpen { return true }
+        guard failure == nil else { throw .sessionUnusable }
+        workspace.attend(to: descriptor)
+        ERR_clear_error()
+        // SAFETY: the session is ours.
+        let status = unsafe SSL_do_handshake(ssl)
+        guard status == 1 else {
+            if case .closed = try outcome(status) {
+                throw fail(.peerFault(reason: "closed during the handshake"))
+            }
+            return false
+        }
+        isOpen = true
+        return true
+    }
+
+    // MARK: Content
+
+    /// Whether the socket had no more than what was read, so that another read needs another event.
+    package var isDrained: Bool {
+        // SAFETY: the session is ours.
+        unsafe workspace.port.pointee.is_drained == 1 && SSL_has_pending(ssl) == 0
+    }
+
+    /// Decrypts content of one record, or a part of it.
+    ///
+    /// - Parameter buffer: Where to; not empty.
+    /// - Returns: What was found.
+    /// - Throws: Why the session ended; `sessionUnusable` before the handshake is complete.
+    @unsafe
+    package func read(into buffer: UnsafeMutableRawBufferPointer) throws(TLSError) -> ReadResult {
+        guard isOpen, failure == nil else { throw .sessionUnusable }
+        workspace.attend(to: descriptor)
+        ERR_clear_error()
+        var count = 0
+        // SAFETY: OpenSSL writes at most `count` octets and keeps no pointer.
+        let status = unsafe SSL_read_ex(ssl, buffer.baseAddress, buffer.count, &count)
+        return status == 1 ? .content(count) : try outcome(status)
+    }
+
+    /// Encrypts content, as much as the workspace has room for.
+    ///
+    /// - Parameter content: What to write.
+    /// - Returns: How many octets of it were taken.
+    /// - Throws: Why the session ended; `sessionUnusable` before the handshake is complete.
+    package func write(_ content: Span<UInt8>) throws(TLSError) -> Int {
+        guard isOpen, failure == nil else { throw .sessionUnusable }
+        workspace.attend(to: descriptor)
+        var taken = 0
+        while taken < content.count, workspace.hasRoom {
+            ERR_clear_error()
+            let piece = content.extracting(
+                taken..<min(content.count, taken + TLSWorkspace.recordBytes)
+            )
+            var count = 0
+            // SAFETY: OpenSSL reads at most `count` octets; a record fits, so that no write waits with a pointer.
+            let status = unsafe piece.withUnsafeBufferPointer { buffer in
+                unsafe SSL_write_ex(ssl, buffer.baseAddress, buffer.count, &count)
+            }
+            guard status == 1 else {
+                _ = try outcome(status)
+                // The handshake is over, and there is no renegotiation: a write never waits.
+                throw fail(.libraryFailed)
+            }
+            taken += count
+        }
+        return taken
+    }
+
+    /// Says that we send no more (close_notify); reading may go on.
+    package func shutdown() {
+        guard isOpen, failure == nil else { return }
+        workspace.attend(to: descriptor)
+        ERR_clear_error()
+        // SAFETY: the session is ours. Whether the peer has closed too, a read finds out.
+        if unsafe SSL_shutdown(ssl) < 0 { ERR_clear_error() }
+    }
+
+    // MARK: The peer
+
+    /// The application protocol in use, or nil.
+    package var negotiatedProtocol: String? {
+        // SAFETY: the session is ours.
+        unsafe selectedProtocol(ssl)
+    }
+
+    /// Whether the session goes on from another one.
+    package var isResumed: Bool {
+        // SAFETY: the session is ours.
+        unsafe SSL_session_reused(ssl) == 1
+    }
+
+    /// The name that the client asked for, in the case in which it did, or nil.
+    package var serverName: String? {
+        // SAFETY: the name is borrowed from the session and copied at once.
+        guard let name = unsafe SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) else {
+            return nil
+        }
+        return unsafe String(cString: name)
+    }
+
+    // MARK: Errors
+
+    private func fail(_ error: TLSError) -> TLSError {
+        failure = error
+        return error
+    }
+
+    /// What a call that did not succeed came to; throws when the session is over.
+    private func outcome(_ status: Int32) throws(TLSError) -> ReadResult {
+        // SAFETY: the session is ours; the error queue is this thread's.
+        switch unsafe SSL_get_error(ssl, status) {
+        case SSL_ERROR_WANT_READ: return .wouldBlock
+        case SSL_ERROR_ZERO_RETURN: return .closed(isNotified: true)
+        case SSL_ERROR_SYSCALL where unsafe workspace.port.pointee.error != 0:
+            throw fail(.socketFailed(errno: unsafe workspace.port.pointee.error))
+        default:
+            let code = takeTLSError()
+            if weir_err_library(code) == ERR_LIB_SSL,
+                weir_err_reason(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING
+            {
+                return .closed(isNotified: false)
+            }
+            throw fail(unsafe describeTLSError(code, ssl))
+        }
+    }
+}
