@@ -221,6 +221,7 @@ let dataPlane = [
     ),
 ]
 let controlPlane = [
+    Part("Sources/ControlPlane", "Certificates", ["Cryptography", "FleetModel"]),
     Part(
         "Sources/ControlPlane",
         "ControlStore",
@@ -354,6 +355,7 @@ let tests = [
             "Cryptography", "TLSLibrary", "SystemCalls", "EventLoop", "Telemetry",
         ]
     ),
+    test("CertificatesTests", ["Certificates", "Cryptography", "FleetModel"]),
     test(
         "ControlStoreTests",
         ["ControlStore", "FleetModel", "Cryptography", "SystemCalls"],

@@ -39,6 +39,87 @@ void weir_general_names_free(GENERAL_NAMES *names) {
     GENERAL_NAMES_free(names);
 }
 
+int weir_name_text(const X509_NAME *name, char *text, int size) {
+    BIO *out = BIO_new(BIO_s_mem());
+    int length = -1;
+    if (out == NULL) return -1;
+    if (X509_NAME_print_ex(out, name, 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) >= 0) {
+        length = BIO_read(out, text, size);
+        // An empty name reads as the end of the octets.
+        if (length < 0) length = 0;
+    }
+    BIO_free(out);
+    return length;
+}
+
+int weir_signature_digest(X509 *certificate) {
+    int digest = NID_undef;
+    if (X509_get_signature_info(certificate, &digest, NULL, NULL, NULL) != 1) return NID_undef;
+    return digest;
+}
+
+int weir_names_issuer_location(X509 *certificate) {
+    AUTHORITY_INFO_ACCESS *places = X509_get_ext_d2i(certificate, NID_info_access, NULL, NULL);
+    int found = 0;
+    for (int index = 0; places != NULL && index < sk_ACCESS_DESCRIPTION_num(places); index++) {
+        const ACCESS_DESCRIPTION *place = sk_ACCESS_DESCRIPTION_value(places, index);
+        if (OBJ_obj2nid(place->method) == NID_ad_ca_issuers) found = 1;
+    }
+    AUTHORITY_INFO_ACCESS_free(places);
+    return found;
+}
+
+int weir_issuer_is_issued(X509 *certificate) {
+    const GENERAL_NAMES *names = X509_get0_authority_issuer(certificate);
+    for (int index = 0; names != NULL && index < sk_GENERAL_NAME_num(names); index++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, index);
+        if (name->type == GEN_DIRNAME && X509_NAME_cmp(name->d.directoryName, X509_get_issuer_name(certificate)) != 0)
+            return 1;
+    }
+    return 0;
+}
+
+static int verify_path(STACK_OF(X509) *path, X509_STORE *store, int64_t seconds, int *position) {
+    X509_STORE_CTX *verification = X509_STORE_CTX_new();
+    int error = X509_V_ERR_OUT_OF_MEM;
+    if (verification == NULL) return error;
+    if (X509_STORE_add_cert(store, sk_X509_value(path, sk_X509_num(path) - 1)) == 1
+        && X509_STORE_CTX_init(verification, store, sk_X509_value(path, 0), path) == 1
+        && X509_STORE_CTX_set_purpose(verification, X509_PURPOSE_SSL_SERVER) == 1) {
+        X509_STORE_CTX_set_flags(verification, X509_V_FLAG_PARTIAL_CHAIN);
+        X509_STORE_CTX_set_time(verification, 0, (time_t)seconds);
+        error = X509_V_OK;
+        if (X509_verify_cert(verification) != 1) {
+            error = X509_STORE_CTX_get_error(verification);
+            *position = X509_STORE_CTX_get_error_depth(verification);
+            if (error == X509_V_OK) error = X509_V_ERR_UNSPECIFIED;
+        }
+    }
+    X509_STORE_CTX_free(verification);
+    return error;
+}
+
+int weir_verify_path(const unsigned char *der, const long *lengths, int count, int64_t seconds, int *position) {
+    STACK_OF(X509) *path = sk_X509_new_null();
+    X509_STORE *store = X509_STORE_new();
+    int error = path == NULL || store == NULL || count < 1 ? X509_V_ERR_OUT_OF_MEM : X509_V_OK;
+    *position = 0;
+    for (int index = 0; error == X509_V_OK && index < count; index++) {
+        const unsigned char *cursor = der;
+        X509 *certificate = d2i_X509(NULL, &cursor, lengths[index]);
+        der += lengths[index];
+        if (certificate == NULL || sk_X509_push(path, certificate) <= 0) {
+            X509_free(certificate);
+            error = X509_V_ERR_OUT_OF_MEM;
+        }
+    }
+    if (error == X509_V_OK) error = verify_path(path, store, seconds, position);
+    sk_X509_pop_free(path, X509_free);
+    X509_STORE_free(store);
+    ERR_clear_error();
+    return error;
+}
+
 int weir_gcm_get_tag(EVP_CIPHER_CTX *context, void *tag, int length) {
     return EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, length, tag);
 }

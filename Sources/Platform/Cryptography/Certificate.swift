@@ -59,9 +59,9 @@ package struct Certificate: Hashable, Sendable {
 }
 
 /// An `X509`, freed with this value.
-// SAFETY: the pointer is set once, is freed in deinit only, and does not leave the file's calls.
-@safe private struct X509Certificate: ~Copyable {
-    private let pointer: OpaquePointer
+// SAFETY: the pointer is set once, is freed in deinit only, and is lent for single calls only.
+@safe struct X509Certificate: ~Copyable {
+    let pointer: OpaquePointer
 
     init?(der: [UInt8]) {
         // SAFETY: OpenSSL reads at most `count` octets and moves our cursor; the array outlives it.

@@ -6,6 +6,8 @@ package enum CryptographyError: Error, Hashable, Sendable {
     case keyTypeUnsupported
     /// Octets are not one certificate in DER.
     case certificateInvalid
+    /// Octets are not one certificate revocation list in DER.
+    case revocationListInvalid
     /// A text is not PEM, or holds no block with the label asked for.
     case pemInvalid
     /// A common name is empty, longer than 64 characters, or refused by the encoder.

@@ -17,6 +17,37 @@ internal import COpenSSL
         unsafe EVP_PKEY_free(pointer)
     }
 
+    /// Reads a private key in PKCS#8, PKCS#1 or SEC 1 DER; the whole input must be used.
+    init(privateKey der: [UInt8]) throws(CryptographyError) {
+        // SAFETY: OpenSSL reads at most `count` octets and moves our cursor; the array outlives it.
+        let (pointer, used) = unsafe der.withUnsafeBufferPointer { buffer in
+            var cursor = buffer.baseAddress
+            let pointer = unsafe d2i_AutoPrivateKey(nil, &cursor, buffer.count)
+            guard let start = buffer.baseAddress, let end = unsafe cursor else {
+                return unsafe (pointer, 0)
+            }
+            return unsafe (pointer, end - start)
+        }
+        ERR_clear_error()
+        guard let key = unsafe EVPKey(taking: pointer), used == der.count else { throw .keyInvalid }
+        self = key
+    }
+
+    /// The private key as PKCS#8 `PrivateKeyInfo` in DER; secret.
+    borrowing func pkcs8() throws(CryptographyError) -> [UInt8] {
+        // SAFETY: the PKCS#8 object lives until the end of this function.
+        guard let info = unsafe EVP_PKEY2PKCS8(pointer) else { throw .libraryFailed }
+        defer { unsafe PKCS8_PRIV_KEY_INFO_free(info) }
+        return unsafe try encodeDER { cursor in unsafe i2d_PKCS8_PRIV_KEY_INFO(info, cursor) }
+    }
+
+    /// The public half as `SubjectPublicKeyInfo` in DER.
+    borrowing func publicKeyDER() throws(CryptographyError) -> [UInt8] {
+        // SAFETY: the key outlives the call; the encoder writes into the cursor that it is given.
+        let pointer = unsafe pointer
+        return unsafe try encodeDER { cursor in unsafe i2d_PUBKEY(pointer, cursor) }
+    }
+
     /// Signs in one shot; `digest` is nil for Ed25519.
     borrowing func sign(_ message: [UInt8], sha256 usesDigest: Bool) throws(CryptographyError)
         -> [UInt8]

@@ -11,12 +11,12 @@ package struct P256PrivateKey: Sendable {
     package init() throws(CryptographyError) {
         // SAFETY: the new key's only reference goes to the wrapper.
         guard let key = unsafe EVPKey(taking: weir_p256_generate()) else { throw .libraryFailed }
-        self.der = try Self.encodePKCS8(key)
+        self.der = try key.pkcs8()
     }
 
     /// The key in PKCS#8 or SEC 1 DER; other key types are refused.
     package init(der: [UInt8]) throws(CryptographyError) {
-        self.der = try Self.encodePKCS8(try Self.decode(der))
+        self.der = try Self.decode(der).pkcs8()
     }
 
     /// The first key in a PEM text, `PRIVATE KEY` or `EC PRIVATE KEY`.
@@ -32,9 +32,7 @@ package struct P256PrivateKey: Sendable {
 
     /// The public half as `SubjectPublicKeyInfo` in DER.
     package func publicKeyDER() throws(CryptographyError) -> [UInt8] {
-        let key = try Self.decode(der)
-        // SAFETY: the key outlives the call; the encoder writes into the cursor that it is given.
-        return unsafe try encodeDER { cursor in unsafe i2d_PUBKEY(key.pointer, cursor) }
+        try Self.decode(der).publicKeyDER()
     }
 
     /// The ECDSA signature (DER) of `message` with SHA-256.
@@ -83,36 +81,8 @@ package struct P256PrivateKey: Sendable {
 
     /// Reads a key; the whole input must be used.
     private static func decode(_ der: [UInt8]) throws(CryptographyError) -> EVPKey {
-        // SAFETY: OpenSSL reads at most `count` octets and moves our cursor; the array outlives it.
-        let (pointer, used) = unsafe der.withUnsafeBufferPointer { buffer in
-            var cursor = buffer.baseAddress
-            let pointer = unsafe d2i_AutoPrivateKey(nil, &cursor, buffer.count)
-            guard let start = buffer.baseAddress, let end = unsafe cursor else {
-                return unsafe (pointer, 0)
-            }
-            return unsafe (pointer, end - start)
-        }
-        guard let key = unsafe EVPKey(taking: pointer), used == der.count else {
-            ERR_clear_error()
-            throw .keyInvalid
-        }
-        // SAFETY: the group's name is at most 16 octets and ends in a zero, or the call fails.
-        var group = [CChar](repeating: 0, count: 16)
-        var length = 0
-        guard unsafe EVP_PKEY_get_base_id(key.pointer) == EVP_PKEY_EC,
-            unsafe EVP_PKEY_get_group_name(key.pointer, &group, group.count, &length) == 1,
-            group.prefix(length).elementsEqual("prime256v1".utf8.map { CChar($0) })
-        else {
-            ERR_clear_error()
-            throw .keyTypeUnsupported
-        }
+        let key = try EVPKey(privateKey: der)
+        guard key.kind == .p256 else { throw .keyTypeUnsupported }
         return key
-    }
-
-    private static func encodePKCS8(_ key: borrowing EVPKey) throws(CryptographyError) -> [UInt8] {
-        // SAFETY: the PKCS#8 object lives until the end of this function.
-        guard let info = unsafe EVP_PKEY2PKCS8(key.pointer) else { throw .libraryFailed }
-        defer { unsafe PKCS8_PRIV_KEY_INFO_free(info) }
-        return unsafe try encodeDER { cursor in unsafe i2d_PKCS8_PRIV_KEY_INFO(info, cursor) }
     }
 }

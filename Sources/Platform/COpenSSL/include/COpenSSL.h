@@ -32,6 +32,22 @@ const unsigned char *weir_general_name(const GENERAL_NAMES *names, int index, in
 /// Frees what X509_get_ext_d2i returned for the subject alternative names.
 void weir_general_names_free(GENERAL_NAMES *names);
 
+/// A name as RFC 2253 writes it, in UTF-8 with controls escaped, cut to `size` octets: its length, or -1.
+int weir_name_text(const X509_NAME *name, char *text, int size);
+
+/// The NID of the digest within a certificate's signature: NID_undef if the scheme has none of its own or is unknown.
+int weir_signature_digest(X509 *certificate);
+
+/// Whether the certificate says where its issuer's is (RFC 5280 §4.2.2.1, caIssuers).
+int weir_names_issuer_location(X509 *certificate);
+
+/// Whether the authority key identifier says that the issuer's certificate was issued by another (§4.2.1.1).
+int weir_issuer_is_issued(X509 *certificate);
+
+/// Verifies a path as a TLS client does that trusts its last certificate, at a moment in seconds since 1970-01-01
+/// UTC: an X509_V_ERR code, and where in the path it arose. `der` holds `count` certificates, the leaf first.
+int weir_verify_path(const unsigned char *der, const long *lengths, int count, int64_t seconds, int *position);
+
 /// GCM parameters, macros over EVP_CIPHER_CTX_ctrl: 1 on success.
 int weir_gcm_get_tag(EVP_CIPHER_CTX *context, void *tag, int length);
 int weir_gcm_set_tag(EVP_CIPHER_CTX *context, const void *tag, int length);
