@@ -231,7 +231,10 @@ let controlPlane = [
     Part(
         "Sources/ControlPlane",
         "Authority",
-        ["SystemCalls", "Cryptography", "FleetModel", "FleetProtocol", "ControlStore"],
+        [
+            "SystemCalls", "Cryptography", "FleetModel", "FleetProtocol", "Certificates",
+            "ControlStore",
+        ],
         [(.certificates, "X509"), (.asn1, "SwiftASN1"), (.crypto, "Crypto")]
     ),
     Part(
@@ -364,8 +367,8 @@ let tests = [
     test(
         "AuthorityTests",
         [
-            "Authority", "ControlStore", "FleetModel", "FleetProtocol", "Cryptography",
-            "TLSLibrary", "SystemCalls",
+            "Authority", "ControlStore", "Certificates", "FleetModel", "FleetProtocol",
+            "Cryptography", "TLSLibrary", "SystemCalls",
         ]
     ),
     test(

@@ -19,6 +19,8 @@ package enum AuthorityError: Error, Hashable, Sendable {
     case requestKeyUnsupported
     /// The request is not signed by its key: no proof of possession (RFC 2986 §3).
     case requestSignatureInvalid
+    /// A certificate cannot be for this host; empty if none was named.
+    case hostInvalid(String)
     /// A stored key or certificate of the authority is unusable.
     case materialInvalid(String)
     /// A file of the directory cannot be written.
@@ -44,6 +46,9 @@ extension AuthorityError: CustomStringConvertible {
         case .requestInvalid: "the certificate request is malformed"
         case .requestKeyUnsupported: "the certificate request's key is not on P-256"
         case .requestSignatureInvalid: "the certificate request is not signed by its key"
+        case .hostInvalid(""): "a certificate needs at least one host"
+        case .hostInvalid(let host):
+            "\"\(host.prefix(100))\" is neither a host name nor an address, so no certificate can be for it"
         case .materialInvalid(let detail): "the authority's \(detail) is unusable"
         case .fileFailed(let detail): detail
         case .store(let error): error.description

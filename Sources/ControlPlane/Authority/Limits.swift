@@ -11,6 +11,9 @@ package enum AuthorityLimits {
     package static let serverDays = 825
     /// Validity of a node's certificate, in hours; renewed over the session at half of it.
     package static let nodeHours = 24
+    /// Validity of a self-signed certificate, in days: no longer than a public authority gives, so that its
+    /// change is nothing rare.
+    package static let selfSignedDays = 90
     /// How long before now a validity begins, in minutes: clocks of machines differ.
     package static let clockSkewMinutes = 5
     /// Longest time to live of a join token, in seconds: 30 days.

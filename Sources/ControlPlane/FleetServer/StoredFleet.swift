@@ -162,7 +162,7 @@ extension WireJoinRefusal {
         case .store(.tokenUsed): self = .tokenUsed
         case .store(.tokenLabelsMissing): self = .labelsMissing
         case .store(.nodeNameTaken), .store(.nodeRevoked): self = .nameTaken
-        case .tokenLifetimeInvalid, .materialInvalid, .fileFailed, .store: return nil
+        case .tokenLifetimeInvalid, .hostInvalid, .materialInvalid, .fileFailed, .store: return nil
         }
     }
 }
