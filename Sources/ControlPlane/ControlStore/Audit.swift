@@ -9,6 +9,8 @@ enum Audit {
         case clusterRestore = "cluster.restore"
         case adminTokenReplace = "admin_token.replace"
         case secretCreate = "secret.create"
+        case secretStore = "secret.store"
+        case secretForget = "secret.forget"
         case configurationApply = "configuration.apply"
         case configurationRollback = "configuration.rollback"
         case tokenCreate = "token.create"

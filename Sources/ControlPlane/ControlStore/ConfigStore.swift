@@ -24,6 +24,38 @@ package protocol ConfigStore: Sendable {
         note: ChangeNote
     ) async throws(StoreError) -> [String: [UInt8]]
 
+    // MARK: Vault
+
+    /// Stores secrets under their digests, all in one transaction, with an audit row for each new one.
+    ///
+    /// One that is stored already stays as it is, unless it is damaged, and counts as stored now.
+    ///
+    /// - Throws: `secretTooLong`, or a failure of the machine; nothing is stored then.
+    func putSecrets(_ secrets: [VaultSecret], note: ChangeNote) async throws(StoreError)
+
+    /// The secret of this digest, opened; nil if there is none.
+    ///
+    /// - Throws: `masterKeyWrong`, `secretDamaged`, or a failure of the machine.
+    func vaultSecret(_ digest: Digest) async throws(StoreError) -> VaultSecret?
+
+    /// What is known of all secrets without opening them, by digest.
+    func vaultEntries() async throws(StoreError) -> [VaultEntry]
+
+    /// Forgets secrets that nothing needs, with an audit row for each.
+    ///
+    /// - Parameters:
+    ///   - needed: Digests to keep: what versions, which can be rolled back to, name.
+    ///   - moment: Those stored at this moment or later are kept too, in milliseconds since 1970-01-01 UTC:
+    ///     the configuration that will name them may be on its way.
+    ///   - note: Who and why.
+    /// - Returns: What was forgotten.
+    /// - Throws: A failure of the machine; nothing is forgotten then.
+    func collectSecrets(
+        keeping needed: Set<Digest>,
+        storedBefore moment: Int64,
+        note: ChangeNote
+    ) async throws(StoreError) -> [Digest]
+
     // MARK: Versions
 
     /// The newest version; nil before the first.

@@ -25,4 +25,10 @@ package enum StoreLimits {
     /// Manifests that are kept decoded: the head, what is compared with it, and what nodes that are behind serve,
     /// as bases of deltas; about 100 octets for each resource.
     static let cachedManifestsMax = 16
+    /// Longest secret of the vault, in octets: the largest RSA key that is accepted has 5 KiB; longer ones are
+    /// refused.
+    package static let secretBytesMax = 64 << 10
+    /// Longest public part of a secret, in octets: as much as a text of certificates may hold; longer ones are
+    /// refused.
+    package static let secretPublicBytesMax = 1 << 20
 }

@@ -9,6 +9,7 @@ enum Schema {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("0001 cluster, versions, audit", migrate: createVersions)
         migrator.registerMigration("0002 tokens, nodes, certificates", migrate: createNodes)
+        migrator.registerMigration("0003 vault", migrate: createVault)
         return migrator
     }
 
@@ -120,6 +121,23 @@ enum Schema {
                 ) STRICT, WITHOUT ROWID;
                 CREATE INDEX certificates_by_node ON certificates (node_id);
                 CREATE INDEX certificates_by_end ON certificates (not_after);
+                """
+        )
+    }
+    @Sendable private static func createVault(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- One row for each secret: its public part in the clear, its data key sealed with master.key,
+                -- the secret sealed with the data key.
+                CREATE TABLE vault (
+                    digest BLOB PRIMARY KEY CHECK (length(digest) = 32),
+                    kind TEXT NOT NULL,
+                    public BLOB NOT NULL,
+                    wrapped_key BLOB NOT NULL,
+                    sealed BLOB NOT NULL,
+                    created_ms INTEGER NOT NULL,
+                    stored_ms INTEGER NOT NULL
+                ) STRICT, WITHOUT ROWID;
                 """
         )
     }

@@ -6,7 +6,7 @@ import SystemCalls
 ///     DIR (0700)
 ///       weir.lock     flock: one server, or one restore
 ///       weir.db       the database, and beside it SQLite's -wal and -shm
-///       master.key    32 random octets; secrets in the database are sealed with it
+///       master.key    32 random octets, 0600; secrets in the database are sealed with it
 package final class StoreDirectory: Sendable {
     /// The path, without a slash at its end.
     package let path: String
@@ -55,18 +55,25 @@ package final class StoreDirectory: Sendable {
     func envelope(makingKey mayMake: Bool) throws(StoreError) -> Envelope {
         do {
             if fileExists(masterKeyPath) {
-                let key = try readFile(masterKeyPath, octetsMax: 4096)
-                return try Envelope(masterKey: key, path: masterKeyPath)
+                return try Envelope(masterKey: try Self.readKey(masterKeyPath), path: masterKeyPath)
             }
             guard mayMake else { throw StoreError.masterKeyMissing(masterKeyPath) }
-            let key = randomBytes(AESGCM.keyByteCount)
+            var key = randomBytes(AESGCM.keyByteCount)
             try replaceFile(masterKeyPath, with: key.span)
-            return try Envelope(masterKey: key, path: masterKeyPath)
+            return try Envelope(masterKey: SecretBytes(taking: &key), path: masterKeyPath)
         } catch let error as StoreError {
             throw error
         } catch {
             throw StoreError(fileSystem: error, masterKeyPath)
         }
+    }
+
+    /// A key file's octets; one that others may read or change is refused, because nobody can tell who did.
+    private static func readKey(_ path: String) throws -> SecretBytes {
+        let mode = try filePermissions(path)
+        guard mode & 0o077 == 0 else { throw StoreError.masterKeyExposed(path, mode: mode) }
+        var key = try readFile(path, octetsMax: 4096)
+        return SecretBytes(taking: &key)
     }
 
     /// Makes an empty file that only its owner may read; SQLite gives its other files the same mode.

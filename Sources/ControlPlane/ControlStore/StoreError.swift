@@ -1,3 +1,6 @@
+import Cryptography
+package import FleetModel
+
 /// Why the store did not do what it was asked for.
 ///
 /// A failed change leaves nothing behind: the head, the audit and every other row are as before.
@@ -8,6 +11,8 @@ package enum StoreError: Error, Hashable, Sendable {
     case versionUnknown(UInt64)
     /// A manifest names content that was neither given nor stored before.
     case contentMissing(String)
+    /// A secret has more octets than the vault takes, or its public part has.
+    case secretTooLong
     /// There is no such token, or it belongs to another cluster.
     case tokenUnknown
     /// The token's time is over.
@@ -44,8 +49,14 @@ package enum StoreError: Error, Hashable, Sendable {
     case directoryInUse(String)
     /// The database is there and its `master.key` is not.
     case masterKeyMissing(String)
-    /// `master.key` is not 32 octets, or is another database's.
+    /// `master.key` is another database's.
     case masterKeyWrong(String)
+    /// `master.key` is not 32 octets; its path and how many it is, or more.
+    case masterKeyLengthWrong(String, octetCount: Int)
+    /// Others than its owner may read or change `master.key`; its path and mode.
+    case masterKeyExposed(String, mode: UInt32)
+    /// A sealed secret was changed; its digest.
+    case secretDamaged(Digest)
     /// The file is no database of this program.
     case notAStore(String)
     /// A newer build made the database.
@@ -60,6 +71,9 @@ extension StoreError: CustomStringConvertible {
         switch self {
         case .versionUnknown(let number): "there is no version \(number)"
         case .contentMissing(let what): "the content of \(what) is not stored"
+        case .secretTooLong:
+            "a secret has more than \(StoreLimits.secretBytesMax) octets, or a public part of more than "
+                + "\(StoreLimits.secretPublicBytesMax)"
         case .tokenUnknown: "the token is unknown"
         case .tokenExpired: "the token has expired"
         case .tokenUsed: "the token was used"
@@ -77,6 +91,13 @@ extension StoreError: CustomStringConvertible {
         case .masterKeyMissing(let path):
             "\(path) is missing: the database was encrypted with it; put the key back"
         case .masterKeyWrong(let path): "\(path) is not the key of this database"
+        case .masterKeyLengthWrong(let path, let count):
+            "\(path) has \(count) octets in place of \(AESGCM.keyByteCount): put the right key back"
+        case .masterKeyExposed(let path, let mode):
+            "\(path) has the mode \(String(mode, radix: 8)), so that others than its owner can read or change "
+                + "it: run 'chmod 600 \(path)'"
+        case .secretDamaged(let digest):
+            "the secret \(digest) is damaged: apply the files that it came from again"
         case .notAStore(let path): "\(path) is not a database of proxy-control"
         case .schemaTooNew: "the database was made by a newer proxy-control"
         case .storeMissing(let path): "there is no database at \(path)"

@@ -81,6 +81,8 @@ package enum AESGCM {
             unsafe weir_gcm_set_tag(cipher.pointer, tag, Int32(tagByteCount)) == 1,
             unsafe EVP_DecryptFinal_ex(cipher.pointer, &unused, &length) == 1
         else {
+            // What was decrypted is either nonsense or a secret that nobody may have.
+            erase(&plaintext)
             ERR_clear_error()
             throw .openFailed
         }

@@ -44,6 +44,19 @@ package struct Ed25519PrivateKey: Sendable {
     }
 }
 
+extension Ed25519PrivateKey: CustomStringConvertible, CustomDebugStringConvertible,
+    CustomReflectable
+{
+    /// The algorithm, and nothing of the key.
+    package var description: String { "private key, Ed25519" }
+
+    /// As `description`.
+    package var debugDescription: String { description }
+
+    /// Without children.
+    package var customMirror: Mirror { Mirror(self, children: [:]) }
+}
+
 /// A public key for Ed25519 signatures, as its 32 octets.
 package struct Ed25519PublicKey: Hashable, Sendable {
     /// The encoded point.

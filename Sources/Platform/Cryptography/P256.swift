@@ -86,3 +86,14 @@ package struct P256PrivateKey: Sendable {
         return key
     }
 }
+
+extension P256PrivateKey: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// The algorithm, and nothing of the key.
+    package var description: String { "private key, EC P-256" }
+
+    /// As `description`.
+    package var debugDescription: String { description }
+
+    /// Without children.
+    package var customMirror: Mirror { Mirror(self, children: [:]) }
+}

@@ -164,6 +164,14 @@ package func fileExists(_ path: String) -> Bool {
     unsafe access(path, F_OK) == 0
 }
 
+/// stat(2): the permission bits of a file, such as 0o600.
+package func filePermissions(_ path: String) throws(SystemCallError) -> UInt32 {
+    var status = stat()
+    // SAFETY: the call gets a NUL-terminated copy and a structure that live as long as it does.
+    try check("stat") { unsafe stat(path, &status) }
+    return status.st_mode & 0o7777
+}
+
 /// flock(2), exclusive and at once: whether the lock is ours now.
 ///
 /// It ends with the descriptor.

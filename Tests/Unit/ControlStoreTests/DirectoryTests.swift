@@ -102,12 +102,34 @@ struct DirectoryTests {
         try FileManager.default.removeItem(atPath: key)
         #expect(throws: StoreError.masterKeyMissing(key)) { try scratch.open() }
         #expect(!FileManager.default.fileExists(atPath: key))
-        for wrong in [Data(randomBytes(32)), octets.dropLast(), octets + [0], Data()] {
-            try wrong.write(to: URL(filePath: key))
-            #expect(throws: StoreError.masterKeyWrong(key)) { try scratch.open() }
+        try scratch.writeKey(Data(randomBytes(32)))
+        #expect(throws: StoreError.masterKeyWrong(key)) { try scratch.open() }
+        for wrong in [octets.dropLast(), octets + [0], Data()] {
+            try scratch.writeKey(wrong)
+            #expect(throws: StoreError.masterKeyLengthWrong(key, octetCount: wrong.count)) {
+                try scratch.open()
+            }
         }
-        try octets.write(to: URL(filePath: key))
+        try scratch.writeKey(octets)
         try scratch.open().close()
+    }
+
+    @Test("a key that others than its owner could read or change is refused, and told how to mend")
+    func exposedKey() throws {
+        try scratch.open().close()
+        let key = "\(scratch.directory())/master.key"
+        let octets = try Data(contentsOf: URL(filePath: key))
+        for mode in [0o640, 0o604, 0o644, 0o620, 0o666, 0o601, 0o755] {
+            try scratch.writeKey(octets, mode: mode)
+            let error = StoreError.masterKeyExposed(key, mode: UInt32(mode))
+            #expect(throws: error) { try scratch.open() }
+            #expect("\(error)".contains(String(mode, radix: 8)))
+            #expect("\(error)".contains("chmod 600 \(key)"))
+        }
+        for mode in [0o600, 0o400] {
+            try scratch.writeKey(octets, mode: mode)
+            try scratch.open().close()
+        }
     }
 
     @Test("a first start that ended between its steps is repeated")
@@ -166,7 +188,7 @@ struct DirectoryTests {
                 withIntermediateDirectories: true
             )
             try changed.write(to: URL(filePath: "\(scratch.directory(name))/weir.db"))
-            try key.write(to: URL(filePath: "\(scratch.directory(name))/master.key"))
+            try scratch.writeKey(key, of: name)
             do {
                 let opened = try scratch.open(name)
                 _ = try await opened.resources(of: 5)

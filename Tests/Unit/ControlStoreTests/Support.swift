@@ -26,6 +26,15 @@ final class Scratch: Sendable {
         try SQLiteConfigStore(StoreDirectory(directory(name)), clock: { clock.now })
     }
 
+    /// Writes a key file anew.
+    func writeKey(_ octets: Data, of name: String = "data", mode: Int = 0o600) throws {
+        let file = "\(directory(name))/master.key"
+        // What was there may be for reading only.
+        try? FileManager.default.removeItem(atPath: file)
+        try octets.write(to: URL(filePath: file))
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
+    }
+
     /// Copies the files as a crash would leave them: the database first, then its WAL.
     func copyAsCrashed(_ name: String, to target: String) throws {
         let manager = FileManager.default

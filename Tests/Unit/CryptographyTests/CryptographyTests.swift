@@ -222,3 +222,33 @@ struct CertificateTests {
         #expect(throws: CryptographyError.certificateInvalid) { try Certificate(der: der + [0]) }
     }
 }
+
+@Suite("Secrets in memory")
+struct SecretBytesTests {
+    @Test("a secret compares by its octets, lends copies, and empties what it takes over")
+    func octets() {
+        var octets = randomBytes(40)
+        let copy = octets
+        let secret = SecretBytes(taking: &octets)
+        #expect(octets.isEmpty && secret.count == 40)
+        #expect(secret.withOctets { $0 == copy })
+        #expect(secret == SecretBytes(copy) && secret != SecretBytes(copy.reversed()))
+        #expect(SecretBytes([]) == SecretBytes([]) && SecretBytes([]) != secret)
+    }
+
+    @Test("no form of a secret shows an octet of it")
+    func forms() throws {
+        let key = try P256PrivateKey()
+        let seed = try Ed25519PrivateKey()
+        let secret = SecretBytes(seed.rawOctets)
+        var text = "\(secret) \(key) \(seed) \(String(reflecting: [secret])) "
+        text += "\(String(reflecting: key)) \(String(reflecting: seed)) "
+        dump((secret, key, seed), to: &text)
+        dump(["a": secret], to: &text)
+        for octets in [seed.rawOctets, Array(key.der.suffix(32)), Array(key.der.prefix(32))] {
+            #expect(!text.contains(octets.prefix(3).map(String.init).joined(separator: ", ")))
+            #expect(!text.contains(encodeHex(Array(octets.prefix(4)))))
+        }
+        #expect(text.contains("secret of 32 octets"))
+    }
+}

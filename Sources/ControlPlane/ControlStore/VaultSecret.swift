@@ -1,0 +1,51 @@
+package import Cryptography
+package import FleetModel
+
+/// What a secret of the vault is.
+package enum SecretKind: String, Hashable, Sendable {
+    /// A certificate's key in PKCS#8 DER; the public part is its chain.
+    case certificate
+}
+
+/// A secret with its public part, by whose digest it is known.
+package struct VaultSecret: Equatable, Sendable {
+    /// What it is.
+    package let kind: SecretKind
+    /// SHA-256 of the public part.
+    package let digest: Digest
+    /// What anybody may know, kept in the clear.
+    package let publicContent: [UInt8]
+    /// What nobody may know, kept sealed.
+    package let content: SecretBytes
+
+    /// A secret under the digest of its public part.
+    package init(kind: SecretKind, publicContent: [UInt8], content: SecretBytes) {
+        (self.kind, self.publicContent, self.content) = (kind, publicContent, content)
+        digest = Digest(hashing: publicContent)
+    }
+}
+
+extension VaultSecret: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// Kind and digest.
+    package var description: String { "\(kind.rawValue) secret \(digest)" }
+
+    /// As `description`.
+    package var debugDescription: String { description }
+
+    /// Without children.
+    package var customMirror: Mirror { Mirror(self, children: [:]) }
+}
+
+/// What is known of a secret without opening it.
+package struct VaultEntry: Hashable, Sendable {
+    /// What it is.
+    package let kind: SecretKind
+    /// SHA-256 of the public part.
+    package let digest: Digest
+    /// What anybody may know.
+    package let publicContent: [UInt8]
+    /// When it was stored first, in milliseconds since 1970-01-01 UTC.
+    package let createdMilliseconds: Int64
+    /// When it was stored last, in milliseconds since 1970-01-01 UTC.
+    package let storedMilliseconds: Int64
+}
