@@ -254,7 +254,7 @@ let controlPlane = [
         "AdminAPI",
         [
             "SystemCalls", "Cryptography", "FleetModel", "FleetProtocol", "AdminMessages",
-            "ControlStore", "Authority", "FleetServer",
+            "Certificates", "ControlStore", "Authority", "FleetServer",
         ],
         [
             (.hummingbird, "Hummingbird"), (.hummingbird, "HummingbirdCore"),
@@ -386,7 +386,7 @@ let tests = [
         "AdminAPITests",
         [
             "AdminAPI", "AdminMessages", "ControlStore", "Authority", "FleetServer",
-            "FleetProtocol", "FleetModel", "SystemCalls",
+            "FleetProtocol", "FleetModel", "Certificates", "Cryptography", "SystemCalls",
         ],
         [
             (.hummingbird, "HummingbirdTesting"), (.hummingbird, "Hummingbird"),

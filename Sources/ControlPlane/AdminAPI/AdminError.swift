@@ -22,6 +22,8 @@ package struct AdminError: Error, Sendable {
         case conflict
         /// The configuration is wrong; `details.problems` says where.
         case invalidConfiguration = "invalid_configuration"
+        /// A certificate, its key or a bundle of authorities is wrong; `details.problems` says where.
+        case invalidCertificate = "invalid_certificate"
         case nodeRevoked = "node_revoked"
         case busy
         case storeFull = "store_full"

@@ -4,7 +4,8 @@ import HTTPTypes
 extension AdminService {
     /// Every endpoint there is: the router registers this table, and the OpenAPI document is made of it.
     package var endpoints: [Endpoint] {
-        configurationEndpoints + fleetEndpoints + tokenEndpoints + serverEndpoints
+        configurationEndpoints + certificateEndpoints + fleetEndpoints + tokenEndpoints
+            + serverEndpoints
     }
 
     private static let page = [
@@ -161,6 +162,45 @@ extension AdminService {
                 successes: [Self.answers(Schemas.named("DiffAnswer"))],
                 refusals: [.notFound],
                 handler: versionDifference
+            ),
+        ]
+    }
+
+    // MARK: Certificates
+
+    private var certificateEndpoints: [Endpoint] {
+        [
+            Endpoint(
+                method: .get,
+                path: "/v1/certificates",
+                name: "listCertificates",
+                help:
+                    "Certificates and authorities that are kept, the first to end first; no keys.",
+                successes: [Self.answers(Schemas.list("CertificateAnswer"))],
+                handler: certificates
+            ),
+            Endpoint(
+                method: .post,
+                path: "/v1/certificates",
+                name: "storeCertificate",
+                help: "Checks and keeps a certificate with its key, or a bundle of authorities.",
+                body: "CertificateRequest",
+                bodyBytesMax: AdminLimits.certificateBytesMax,
+                successes: [
+                    Self.answers(Schemas.named("CertificateAnswer"), .created, "It is new."),
+                    Self.answers(Schemas.named("CertificateAnswer"), .ok, "It was there."),
+                ],
+                refusals: [.unprocessableContent, .insufficientStorage],
+                handler: storeCertificate
+            ),
+            Endpoint(
+                method: .get,
+                path: "/v1/certificates/{digest}",
+                name: "getCertificate",
+                help: "One of them.",
+                successes: [Self.answers(Schemas.named("CertificateAnswer"))],
+                refusals: [.notFound],
+                handler: certificate
             ),
         ]
     }

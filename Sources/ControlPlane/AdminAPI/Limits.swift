@@ -5,6 +5,9 @@ package enum AdminLimits {
     /// Longest body of a request that carries a configuration, in octets: twice the largest document that
     /// FleetModel reads, for indentation; 413 above.
     package static let configurationBytesMax = 32 << 20
+    /// Longest body of a request that carries a certificate, in octets: two PEM texts of 1 MiB, whose line
+    /// ends take two octets each in JSON; 413 above.
+    package static let certificateBytesMax = 3 << 20
     /// Longest body of any other request, in octets; 413 above.
     package static let bodyBytesMax = 64 << 10
     /// Entries of a page of versions or audit rows when `limit` is not given.

@@ -1,4 +1,5 @@
 package import AdminMessages
+import ControlStore
 import FleetModel
 import FleetServer
 
@@ -53,6 +54,7 @@ package enum Schemas {
     /// All of them.
     package static let all: [String: JSONValue] =
         configurations
+        .merging(certificates) { first, _ in first }
         .merging(fleet) { first, _ in first }
         .merging(errors) { first, _ in first }
         .merging(others) { first, _ in first }
@@ -187,6 +189,25 @@ package enum Schemas {
                 "column": count,
             ],
             optional: ["line", "column"]
+        ),
+    ]
+
+    private static let certificates: [String: JSONValue] = [
+        "CertificateRequest": object(
+            "PEM texts: certificate and key, or authority alone; name is the certificate's in the configuration.",
+            ["name": text, "certificate": text, "key": text, "authority": text],
+            optional: ["name", "certificate", "key", "authority"],
+            isRequest: true
+        ),
+        "CertificateAnswer": object(
+            "What is public of a certificate; names of an authority are its subjects, and it has no more fields.",
+            [
+                "digest": digest, "kind": words(SecretKind.allCases.map(\.rawValue)),
+                "names": ["type": "array", "items": text], "notAfter": time, "storedAt": time,
+                "notBefore": time, "issuer": text, "serial": text, "key": text,
+                "fingerprint": digest,
+            ],
+            optional: ["notBefore", "issuer", "serial", "key", "fingerprint"]
         ),
     ]
 

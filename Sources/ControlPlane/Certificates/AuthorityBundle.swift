@@ -50,6 +50,23 @@ package struct AuthorityBundle: Hashable, Sendable {
         notAfterSeconds = unique.map(\.details.certificate.notAfterSeconds).min() ?? 0
     }
 
+    /// Reads what was stored.
+    ///
+    /// - Throws: `storedMalformed`.
+    package init(content: [UInt8]) throws(MaterialError) {
+        let parts = try ChainCoding.decode(content)
+        guard parts.count == 2 else { throw .storedMalformed }
+        certificates = try ChainCoding.decode(parts[0])
+        revocationLists = try ChainCoding.decode(parts[1])
+        do {
+            let details = try certificates.map { try CertificateDetails(der: $0) }
+            subjects = details.map(\.subject)
+            notAfterSeconds = details.map(\.certificate.notAfterSeconds).min() ?? 0
+        } catch {
+            throw .storedMalformed
+        }
+    }
+
     /// Certificates and lists in octets: nothing of it is secret.
     package var content: [UInt8] {
         ChainCoding.encode([ChainCoding.encode(certificates), ChainCoding.encode(revocationLists)])

@@ -22,6 +22,18 @@ package struct CertificateFacts: Hashable, Sendable {
     /// SHA-256 of the `SubjectPublicKeyInfo` in DER.
     package let publicKeyDigest: Digest
 
+    /// The facts of the leaf of a chain that was stored.
+    ///
+    /// - Throws: `storedMalformed`.
+    package init(publicContent: [UInt8]) throws(MaterialError) {
+        guard let leaf = try ChainCoding.decode(publicContent).first else { throw .storedMalformed }
+        do {
+            self.init(try CertificateDetails(der: leaf))
+        } catch {
+            throw .storedMalformed
+        }
+    }
+
     /// The facts of a certificate.
     init(_ details: CertificateDetails) {
         let certificate = details.certificate

@@ -111,6 +111,23 @@ package enum MaterialError: Error, Hashable, Sendable {
     case storedMalformed
 }
 
+extension MaterialError {
+    /// The file that has to be looked at first.
+    package var file: MaterialFile {
+        switch self {
+        case .pemInvalid(let file, _), .certificateMissing(let file, _),
+            .certificateMalformed(let file, _), .certificatesTooMany(let file, _):
+            file
+        case .keyMissing, .keysSeveral, .keyEncrypted, .keyMalformed, .keyMismatch: .key
+        case .authorityNotAuthority, .authoritiesNotValid, .authorityHasKey,
+            .revocationListMalformed, .revocationListsTooMany, .revocationListUnrelated,
+            .revocationListExpired:
+            .authority
+        default: .certificate
+        }
+    }
+}
+
 extension MaterialError: CustomStringConvertible {
     /// The place, what is wrong, and the remedy, in one line.
     package var description: String {

@@ -30,13 +30,24 @@ package protocol ConfigStore: Sendable {
     ///
     /// One that is stored already stays as it is, unless it is damaged, and counts as stored now.
     ///
+    /// - Parameters:
+    ///   - secrets: What to store.
+    ///   - note: Who and why.
+    /// - Returns: The digests of those that were not there, or were damaged.
     /// - Throws: `secretTooLong`, or a failure of the machine; nothing is stored then.
-    func putSecrets(_ secrets: [VaultSecret], note: ChangeNote) async throws(StoreError)
+    @discardableResult
+    func putSecrets(
+        _ secrets: [VaultSecret],
+        note: ChangeNote
+    ) async throws(StoreError) -> Set<Digest>
 
     /// The secret of this digest, opened; nil if there is none.
     ///
     /// - Throws: `masterKeyWrong`, `secretDamaged`, or a failure of the machine.
     func vaultSecret(_ digest: Digest) async throws(StoreError) -> VaultSecret?
+
+    /// What is known of the secret of this digest without opening it; nil if there is none.
+    func vaultEntry(_ digest: Digest) async throws(StoreError) -> VaultEntry?
 
     /// What is known of all secrets without opening them, by digest.
     func vaultEntries() async throws(StoreError) -> [VaultEntry]

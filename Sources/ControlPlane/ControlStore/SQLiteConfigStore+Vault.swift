@@ -4,17 +4,19 @@ import Foundation
 import GRDB
 
 extension SQLiteConfigStore {
+    @discardableResult
     package func putSecrets(
         _ secrets: [VaultSecret],
         note: ChangeNote
-    ) async throws(StoreError) {
+    ) async throws(StoreError) -> Set<Digest> {
         for secret in secrets {
             guard secret.content.count <= StoreLimits.secretBytesMax,
                 secret.publicContent.count <= StoreLimits.secretPublicBytesMax
             else { throw .secretTooLong }
         }
         let (now, envelope) = (clock(), envelope)
-        try await write { db in
+        return try await write { db in
+            var new: Set<Digest> = []
             for secret in secrets {
                 if try Vault.isWhole(db, secret.digest, envelope) {
                     try db.execute(
@@ -31,14 +33,29 @@ extension SQLiteConfigStore {
                         note: note,
                         now: now
                     )
+                    new.insert(secret.digest)
                 }
             }
+            return new
         }
     }
 
     package func vaultSecret(_ digest: Digest) async throws(StoreError) -> VaultSecret? {
         let envelope = envelope
         return try await read { db in try Vault.secret(db, digest, envelope) }
+    }
+
+    package func vaultEntry(_ digest: Digest) async throws(StoreError) -> VaultEntry? {
+        try await read { db in
+            try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT digest, kind, public, created_ms, stored_ms FROM vault WHERE digest = ?
+                    """,
+                arguments: [Data(digest.octets)]
+            )
+            .map(Vault.entry)
+        }
     }
 
     package func vaultEntries() async throws(StoreError) -> [VaultEntry] {

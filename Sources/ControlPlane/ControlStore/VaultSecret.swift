@@ -2,9 +2,11 @@ package import Cryptography
 package import FleetModel
 
 /// What a secret of the vault is.
-package enum SecretKind: String, Hashable, Sendable {
+package enum SecretKind: String, Hashable, Sendable, CaseIterable {
     /// A certificate's key in PKCS#8 DER; the public part is its chain.
     case certificate
+    /// Nothing: a bundle of authorities, all of which is public, kept beside the certificates.
+    case authority
 }
 
 /// A secret with its public part, by whose digest it is known.

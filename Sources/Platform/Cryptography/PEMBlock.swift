@@ -108,7 +108,7 @@ private struct PEMReader {
             try readBoundary(line, number)
         } else if label != nil {
             // RFC 1421 §4.6: fields in front of the content of an encrypted block.
-            if content.contains(UInt8(ascii: ":")) {
+            if letters.isEmpty, content.contains(UInt8(ascii: ":")) {
                 isEncrypted = isEncrypted || line.starts(with: Array("Proc-Type".utf8))
             } else {
                 letters.append(contentsOf: content)

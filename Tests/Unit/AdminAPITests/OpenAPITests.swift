@@ -74,6 +74,20 @@ struct OpenAPITests {
         let gone = try await scratch.call(.delete, "/v1/tokens/\(token.id)")
         try document.check(gone, to: .delete, "/v1/tokens/{id}")
         missing.remove("DELETE /v1/tokens/{id} \(gone.status)")
+        // The digest of a certificate is that of one that was just made.
+        let files = try certificateBody(try await .selfSigned(scratch, "a.example.com"))
+        for _ in 0..<2 {
+            let stored = try await scratch.call(.post, "/v1/certificates", files)
+            try document.check(stored, to: .post, "/v1/certificates")
+            missing.remove("POST /v1/certificates \(stored.status)")
+            let digest = try stored.read(CertificateAnswer.self).digest
+            let one = try await scratch.call(.get, "/v1/certificates/\(digest)")
+            try document.check(one, to: .get, "/v1/certificates/{digest}")
+            missing.remove("GET /v1/certificates/{digest} \(one.status)")
+        }
+        let list = try await scratch.call(.get, "/v1/certificates")
+        try document.check(list, to: .get, "/v1/certificates")
+        missing.remove("GET /v1/certificates \(list.status)")
         #expect(missing.isEmpty, "no example of: \(missing.sorted())")
     }
 
@@ -216,6 +230,7 @@ struct OpenAPITests {
         path.replacingOccurrences(of: "{version}", with: "1")
             .replacingOccurrences(of: "{name}", with: "a")
             .replacingOccurrences(of: "{id}", with: "a")
+            .replacingOccurrences(of: "{digest}", with: "a")
     }
 
     private static func parts(_ key: String) throws -> (HTTPRequest.Method, String) {

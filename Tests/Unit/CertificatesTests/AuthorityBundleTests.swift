@@ -56,6 +56,10 @@ struct AuthorityBundleTests {
         let parts = try ChainCoding.decode(both.content)
         #expect(try ChainCoding.decode(parts[0]) == both.certificates)
         #expect(try ChainCoding.decode(parts[1]) == both.revocationLists)
+        #expect(try AuthorityBundle(content: both.content) == both)
+        for bad in [[], ChainCoding.encode([]), ChainCoding.encode([[1], [1, 0]]), [1, 0]] {
+            #expect(throws: MaterialError.storedMalformed) { try AuthorityBundle(content: bad) }
+        }
     }
 
     @Test("what is no authority's is refused with its place")

@@ -97,6 +97,7 @@ struct MaterialTests {
             (short, .boundaryMalformed, 1),
             ("\n\n" + lines[0] + "\n" + lines[lines.count - 1], .empty, 3),
             (good + good.replacing("\nM", with: "\n*"), .base64Malformed, lines.count + 1),
+            (lines.joined(separator: "\na: b\n"), .base64Malformed, 1),
             ("\0" + good, .binary, 0),
             (String(repeating: "a", count: PEM.textBytesMax + 1), .tooLong, 0),
         ]
@@ -367,6 +368,12 @@ struct MaterialTests {
         let again = try CertificateMaterial(chain: chain, key: material.key.der)
         #expect(again.chain == material.chain && again.key == material.key)
         #expect(again.facts == material.facts && again.digest == material.digest)
+        #expect(try CertificateFacts(publicContent: material.publicContent) == material.facts)
+        for bad: [UInt8] in [[], [1], ChainCoding.encode([[]]), ChainCoding.encode([[0x30]])] {
+            #expect(throws: MaterialError.storedMalformed) {
+                try CertificateFacts(publicContent: bad)
+            }
+        }
         let other = try PrivateKey(der: try P256PrivateKey().der)
         for (chain, key) in [(chain, other.der), ([], material.key.der), ([[1]], other.der)] {
             #expect(throws: MaterialError.storedMalformed) {

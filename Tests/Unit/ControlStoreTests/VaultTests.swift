@@ -51,14 +51,16 @@ struct VaultTests {
         #expect(try await store.vaultEntries() == [])
         let (one, _) = fresh()
         let (other, _) = fresh()
-        try await store.putSecrets([one], note: note)
+        #expect(try await store.putSecrets([one], note: note) == [one.digest])
         let first = clock.now
         clock.now += 1000
-        try await store.putSecrets([one, other], note: note)
+        #expect(try await store.putSecrets([one, other], note: note) == [other.digest])
         let entries = try await store.vaultEntries()
         #expect(entries.map(\.digest) == [one.digest, other.digest].sorted())
         let entry = try #require(entries.first { $0.digest == one.digest })
         #expect(entry.publicContent == one.publicContent && entry.kind == .certificate)
+        #expect(try await store.vaultEntry(one.digest) == entry)
+        #expect(try await store.vaultEntry(try freshDigest()) == nil)
         #expect(entry.createdMilliseconds == first)
         #expect(entry.storedMilliseconds == first + 1000)
         // What was there already has one audit row.
