@@ -107,6 +107,51 @@ extension EventLoop {
         unregister(registration)
     }
 
+    /// Watches a listening socket no longer until its handler's deadline, a moment from now: without descriptors, a
+    /// socket that stays ready would keep the loop busy for nothing.
+    ///
+    /// - Parameters:
+    ///   - registration: The handler's place, which goes out of use.
+    ///   - handler: Calls `acceptAgain` when its deadline has passed.
+    ///   - descriptor: The socket, which stays open.
+    ///   - nanoseconds: How long the moment is.
+    /// - Returns: The handler's new place.
+    package func pauseAccepting(
+        _ registration: Registration,
+        _ handler: any EventHandler,
+        descriptor: Int32,
+        nanoseconds: UInt64
+    ) -> Registration {
+        unregister(registration, descriptor: descriptor)
+        let paused = register(handler)
+        setDeadline(of: paused, at: now.advanced(by: nanoseconds))
+        return paused
+    }
+
+    /// Watches a listening socket again that `pauseAccepting` has let go, or pauses once more where that cannot be.
+    ///
+    /// - Parameters:
+    ///   - registration: The handler's place, which goes out of use.
+    ///   - handler: Whose socket it is.
+    ///   - descriptor: The socket.
+    ///   - nanoseconds: How long a pause is.
+    /// - Returns: The handler's new place.
+    package func acceptAgain(
+        _ registration: Registration,
+        _ handler: any EventHandler,
+        descriptor: Int32,
+        nanoseconds: UInt64
+    ) -> Registration {
+        unregister(registration)
+        do throws(SystemCallError) {
+            return try registerLevelTriggered(handler, descriptor: descriptor)
+        } catch {
+            let paused = register(handler)
+            setDeadline(of: paused, at: now.advanced(by: nanoseconds))
+            return paused
+        }
+    }
+
     /// Sets the moment at which `deadlinePassed` is due, in place of the one set before.
     ///
     /// A later moment than the last is one store: the wheel finds out when it looks.

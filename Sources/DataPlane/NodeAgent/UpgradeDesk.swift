@@ -109,22 +109,23 @@ final class UpgradeDesk: EventHandler {
         }
     }
 
-    /// Without descriptors, a ready socket would keep the loop busy for nothing: leaves the loop for a moment.
     private func pause(_ number: Int32) {
-        node.loop.unregister(registration, descriptor: number)
-        registration = node.loop.register(self)
-        let later = node.loop.now.advanced(by: Limits.acceptPauseNanoseconds)
-        node.loop.setDeadline(of: registration, at: later)
+        registration = node.loop.pauseAccepting(
+            registration,
+            self,
+            descriptor: number,
+            nanoseconds: Limits.acceptPauseNanoseconds
+        )
     }
 
     func deadlinePassed() {
         guard let number = socket?.number else { return }
-        node.loop.unregister(registration)
-        do throws(SystemCallError) {
-            registration = try node.loop.registerLevelTriggered(self, descriptor: number)
-        } catch {
-            pause(number)
-        }
+        registration = node.loop.acceptAgain(
+            registration,
+            self,
+            descriptor: number,
+            nanoseconds: Limits.acceptPauseNanoseconds
+        )
     }
 
     private func admit(_ connection: consuming FileDescriptor) {
