@@ -45,13 +45,21 @@ struct BodyRelay {
     /// The relay of a message without content.
     init() {}
 
-    /// Makes a relay that stands behind the head.
+    /// Forgets a message: what follows has no content.
+    mutating func reset() {
+        (ready, isComplete, contentBytes) = (0, true, 0)
+        (source, isChunkedOut) = (.nothing, false)
+        if trailers != nil { trailers = nil }
+    }
+
+    /// Begins another message, behind its head.
     ///
     /// - Parameters:
     ///   - framing: How the content ends where it comes from.
     ///   - isMarked: Whether its end is marked outside of the octets, as HTTP/2 does, which has also counted them.
     ///   - isChunkedOut: Whether it leaves in the chunked coding; otherwise as it is.
-    init(_ framing: BodyFraming, isMarked: Bool = false, isChunkedOut: Bool) {
+    mutating func begin(_ framing: BodyFraming, isMarked: Bool = false, isChunkedOut: Bool) {
+        reset()
         self.isChunkedOut = isChunkedOut
         if isMarked, !framing.isEmpty {
             source = .untilClose
@@ -72,6 +80,21 @@ struct BodyRelay {
         isChunkedOut = false
     }
 
+    /// Looks at what was received where no coding is to be read, as `advance` does for all.
+    ///
+    /// - Parameter buffer: As for `advance`.
+    /// - Returns: `false` where a coding is to be read; then nothing was done.
+    @inline(__always)
+    mutating func advancePlain(_ buffer: inout Buffer) -> Bool {
+        if isComplete { return true }
+        guard case .length(let left) = source, ready == 0 else { return false }
+        ready = min(left, buffer.count)
+        source = .length(left - ready)
+        isComplete = left == ready
+        contentBytes += UInt64(ready)
+        return true
+    }
+
     /// Looks at what was received behind the octets that are ready; call it when none are.
     ///
     /// - Parameters:
@@ -86,15 +109,10 @@ struct BodyRelay {
         keepsTrailer: (FieldLine, Span<UInt8>) -> Bool
     ) throws(HTTP1Error) {
         precondition(ready == 0, "\(ready) octets have not been sent")
-        guard !isComplete, !buffer.isEmpty else { return }
+        guard !advancePlain(&buffer), !buffer.isEmpty else { return }
         switch source {
-        case .nothing:
+        case .nothing, .length:
             isComplete = true
-        case .length(let left):
-            ready = min(left, buffer.count)
-            source = .length(left - ready)
-            isComplete = left == ready
-            contentBytes += UInt64(ready)
         case .untilClose:
             contentBytes += UInt64(buffer.count)
             frame(&buffer, contentBytes: buffer.count)

@@ -234,11 +234,11 @@ class Client: EventHandler {
     }
 
     final func setDeadline(_ instant: LoopInstant) {
-        worker.loop.setDeadline(of: registration, at: instant)
+        worker.setDeadline(of: registration, at: instant)
     }
 
     /// Goes on in the next tick, after others.
     final func continueLater() {
-        worker.loop.resumeLater(registration)
+        worker.resumeLater(registration)
     }
 }

@@ -85,7 +85,7 @@ final class ClientConnection: Client {
         if buffer.isEmpty {
             switch fill() {
             case .octets: break
-            case .wait, .full: return worker.pool.reclaim(&buffer)
+            case .wait, .full: return worker.reclaim(&buffer)
             case .end: return close(isReset: false)
             }
         }
@@ -108,7 +108,7 @@ final class ClientConnection: Client {
         owesSince = worker.loop.now
         setDeadline(owesSince.advanced(by: port.table.idleNanoseconds))
         if !buffer.isEmpty || socket.canRead { return continueLater() }
-        worker.pool.reclaim(&buffer)
+        worker.reclaim(&buffer)
     }
 
     // MARK: HTTP/2
@@ -162,7 +162,7 @@ final class ClientConnection: Client {
             // Whoever has asked for much once does not hold a large block for a little.
             worker.inbound.clear()
             buffer.withReadable { _ = worker.inbound.append($0) }
-            worker.pool.reclaim(&buffer)
+            worker.reclaim(&buffer)
             keepInbound()
         }
         return filled
@@ -202,8 +202,8 @@ final class ClientConnection: Client {
             if exchange?.phase == .forwarding || exchange?.phase == .delivering,
                 buffer.blockSize < BlockSize.large.rawValue
             {
-                worker.pool.reclaim(&buffer)
-                buffer = worker.pool.lend(.large, headroom: Limits.headroom)
+                worker.reclaim(&buffer)
+                buffer = worker.lend(.large, headroom: Limits.headroom)
             } else {
                 buffer.clear(headroom: Limits.headroom)
             }
@@ -220,20 +220,20 @@ final class ClientConnection: Client {
         isLingering = true
         lingerOctetsLeft = Limits.lingerOctets
         socket.finishWriting()
-        worker.pool.reclaim(&buffer)
+        worker.reclaim(&buffer)
         setDeadline(worker.loop.now.advanced(by: Limits.lingerNanoseconds))
         linger()
     }
 
     private func linger() {
         while socket.canRead {
-            if !buffer.hasBlock { buffer = worker.pool.lend(.medium, headroom: 0) }
+            if !buffer.hasBlock { buffer = worker.lend(.medium, headroom: 0) }
             buffer.clear()
             guard case .octets(let count) = socket.receive(into: &buffer, reserve: 0) else { break }
             lingerOctetsLeft -= count
             if lingerOctetsLeft < 0 { return close(isReset: false) }
         }
-        worker.pool.reclaim(&buffer)
+        worker.reclaim(&buffer)
         if socket.hasEnded { close(isReset: false) }
     }
 
@@ -256,7 +256,7 @@ final class ClientConnection: Client {
         worker.loop.unregister(registration)
         registration = .none
         session = nil
-        worker.pool.reclaim(&buffer)
+        worker.reclaim(&buffer)
         socket.close()
         port.connectionClosed(share)
         worker.clientClosed()

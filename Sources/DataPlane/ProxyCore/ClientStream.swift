@@ -273,7 +273,7 @@ final class ClientStream: Client, HTTP2Stream.Owner {
 
     override func close(isReset: Bool) {
         guard stream.id != 0 else { return }
-        worker.pool.reclaim(&buffer)
+        worker.reclaim(&buffer)
         isNew = false
         clearDeadline()
         guard stream.isLocalEnded, !stream.isRemoteEnded else { return leaveSession() }

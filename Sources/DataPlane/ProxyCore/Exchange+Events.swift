@@ -14,7 +14,10 @@ extension Exchange {
 
     /// The client's socket can do something.
     func clientReady(_ client: Client) {
-        if phase == .receiving { return receive(client) }
+        if phase == .receiving {
+            guard let served else { return }
+            return receive(client, served)
+        }
         // A tunnel's client may have ended, and so have we, with octets of it still to be read.
         if client.isBroken, phase != .tunnelling || client.hasFailed {
             return abandon()
@@ -108,7 +111,7 @@ extension Exchange {
         started = worker.loop.now
         isClientPersistent = false
         error = ExchangeError(.httpRequestError, .downstream)
-        requestBody = BodyRelay()
+        requestBody.reset()
         answer(status: violation.requestStatus, headBytes: client.buffer.count)
     }
 
@@ -159,8 +162,8 @@ extension Exchange {
             return isEndVisible
                 ? client.exchangeEnded(persists: false, isLast: false) : client.close(isReset: true)
         }
-        worker.pool.reclaim(&responseBuffer)
-        responseBody = BodyRelay()
+        worker.reclaim(&responseBuffer)
+        responseBody.reset()
         hasUndecodedResponse = false
         if !requestBody.isComplete || failure.side == .downstream { isClientPersistent = false }
         dropSentRequest(client)
@@ -243,9 +246,11 @@ extension Exchange {
 
     /// Frames what has come of the request's content; `false` when it is broken or too much.
     func advanceRequest(_ client: Client, _ listener: ListenerTable) -> Bool {
+        if requestBody.isComplete { return true }
         do throws(HTTP1Error) {
+            let isTrusted = listener.trusts(client.peer)
             try requestBody.advance(&client.buffer, limits: listener.limits) { line, _ in
-                reachesEndpoint(line, isTrusted: client.isTrusted)
+                reachesEndpoint(line, isTrusted: isTrusted)
             }
         } catch {
             self.error = ExchangeError(.httpRequestError, .downstream)
@@ -270,23 +275,24 @@ extension Exchange {
     private func failRequestContent(status: UInt16) {
         closeOrigin()
         guard phase != .delivering, !hasPartialInterim, let client else { return abandon() }
-        worker.pool.reclaim(&responseBuffer)
-        responseBody = BodyRelay()
+        worker.reclaim(&responseBuffer)
+        responseBody.reset()
         hasUndecodedResponse = false
         // Nothing of the request is read any more: all that is in the buffer goes.
-        requestBody = BodyRelay()
+        requestBody.reset()
         requestSent = 0
         answer(status: status, headBytes: client.buffer.count)
     }
 
     /// Whether a trailer field of the endpoint goes on to the client: as a field line does, but never rewritten.
     private func keepsTrailer(_ line: HTTP1.FieldLine, _ octets: Span<UInt8>) -> Bool {
-        guard let tables else { return false }
+        guard let tables = served?.tables else { return false }
         return reachesClient(line, octets, tables) && !concernsNames(line.name, tables)
     }
 
     /// Frames what has come of the response's content; `false` when it is broken.
     func advanceResponse() -> Bool {
+        if origin?.framesContent != true, responseBody.advancePlain(&responseBuffer) { return true }
         do throws(HTTP1Error) {
             try responseBody.advance(
                 &responseBuffer,
@@ -307,7 +313,7 @@ extension Exchange {
     func makeRoomForResponse() -> Bool {
         if !responseBuffer.hasBlock {
             let isLong = phase == .delivering && responseIsLong
-            responseBuffer = worker.pool.lend(
+            responseBuffer = worker.lend(
                 isLong ? .large : .medium,
                 headroom: Limits.headroom
             )
@@ -317,8 +323,8 @@ extension Exchange {
             if phase == .delivering, responseIsLong,
                 responseBuffer.blockSize < BlockSize.large.rawValue
             {
-                worker.pool.reclaim(&responseBuffer)
-                responseBuffer = worker.pool.lend(.large, headroom: Limits.headroom)
+                worker.reclaim(&responseBuffer)
+                responseBuffer = worker.lend(.large, headroom: Limits.headroom)
             } else {
                 responseBuffer.clear(headroom: Limits.headroom)
             }

@@ -35,33 +35,41 @@ extension Exchange {
     func writeRequestHead(
         headBytes: Int,
         _ client: Client,
-        _ listener: ListenerTable,
-        _ tables: WorkerTables
+        _ served: ServedTables,
+        _ upstream: UpstreamPool
     ) {
         worker.scratch.clear()
         client.buffer.withReadable { octets in
-            composeRequestHead(octets, headBytes: headBytes, client, tables, into: &worker.scratch)
+            composeRequestHead(
+                octets,
+                headBytes: headBytes,
+                client,
+                served,
+                upstream,
+                into: &worker.scratch
+            )
         }
         client.buffer.consume(headBytes)
-        if upstream?.speaksHTTP2 == true { requestBody.leavePlain() }
+        if upstream.speaksHTTP2 { requestBody.leavePlain() }
         if client.framesContent { _ = client.fill() }
-        guard advanceRequest(client, listener) else { return }
+        guard advanceRequest(client, served.listener) else { return }
         worker.prependScratch(to: &client.buffer)
         requestBody.prepended(worker.scratch.count)
         requestSent = 0
         isRequestRetained = true
-        selectEndpoint(client)
+        selectEndpoint(client, upstream)
     }
 
     private func composeRequestHead(
         _ octets: Span<UInt8>,
         headBytes: Int,
         _ client: Client,
-        _ tables: WorkerTables,
+        _ served: ServedTables,
+        _ upstream: UpstreamPool,
         into head: inout Buffer
     ) {
-        writeRequestLine(octets, into: &head)
-        let isTrusted = client.isTrusted
+        writeRequestLine(octets, upstream, into: &head)
+        let isTrusted = served.listener.trusts(client.peer)
         let lines = request.fields.lines
         var runStart = -1
         for index in 0..<lines.count {
@@ -86,7 +94,7 @@ extension Exchange {
             head.append("\r\n" as StaticString)
         }
         appendConnectionOptions(octets, to: &head)
-        appendForwarding(octets, client, tables, isTrusted: isTrusted, to: &head)
+        appendForwarding(octets, client, served.tables, isTrusted: isTrusted, to: &head)
         head.append("\r\n" as StaticString)
     }
 
@@ -102,7 +110,11 @@ extension Exchange {
     /// RFC 9112 §3.2.2: an origin server gets the origin-form, and a Host that agrees with the target.
     ///
     /// A client of HTTP/1.0 that names no host asks for what is behind us: the upstream's name stands in.
-    private func writeRequestLine(_ octets: Span<UInt8>, into head: inout Buffer) {
+    private func writeRequestLine(
+        _ octets: Span<UInt8>,
+        _ upstream: UpstreamPool,
+        into head: inout Buffer
+    ) {
         head.append(octets.extracting(request.methodRange.indices))
         head.append(UInt8(ascii: " "))
         if isPathNormalised {
@@ -116,7 +128,7 @@ extension Exchange {
             head.append(octets.extracting(request.query.indices))
         }
         head.append(" HTTP/1.1\r\nhost: " as StaticString)
-        if request.authorityRange.isEmpty, let upstream {
+        if request.authorityRange.isEmpty {
             head.append(upstream.label)
         } else {
             head.append(octets.extracting(request.authorityRange.indices))
@@ -211,11 +223,11 @@ extension Exchange {
     }
 
     /// Keeps what the response and the log will need of the head, before other octets take its place.
-    func noteRequest(_ client: Client, _ tables: WorkerTables) {
-        let isLogged = tables.accessLog != nil
-        let isTrusted = client.isTrusted
+    func noteRequest(_ client: Client, _ served: ServedTables) {
+        let isLogged = served.tables.accessLog != nil
+        let isTrusted = served.listener.trusts(client.peer)
         client.buffer.withReadable { octets in
-            if tables.publicNames != nil {
+            if served.tables.publicNames != nil {
                 note.authority = note.add(octets.extracting(request.authorityRange.indices))
             }
             if isLogged {

@@ -15,14 +15,14 @@ extension Exchange {
     // MARK: Of the endpoint
 
     /// Puts the head that the client gets in the place of the endpoint's.
-    func writeResponseHead(headBytes: Int) {
-        guard let tables else { return }
+    func writeResponseHead(_ client: Client, _ origin: Origin, headBytes: Int) {
+        guard let served else { return }
         let framing = response.framing(answering: request.method)
-        let isMarked = client?.framesContent == true
+        let isMarked = client.framesContent
         let isChunkedOut =
             !isMarked && request.version == .http11
             && (framing == .chunked || framing == .untilClose)
-        settlePersistence(framing, isChunkedOut: isChunkedOut)
+        settlePersistence(client, framing, isChunkedOut: isChunkedOut)
         status = response.status
         worker.scratch.clear()
         responseBuffer.withReadable { octets in
@@ -30,14 +30,14 @@ extension Exchange {
                 octets,
                 headBytes: headBytes,
                 isChunkedOut: isChunkedOut,
-                tables,
+                served.tables,
                 into: &worker.scratch
             )
         }
         responseBuffer.consume(headBytes)
-        responseBody = BodyRelay(
+        responseBody.begin(
             framing,
-            isMarked: origin?.framesContent == true,
+            isMarked: origin.framesContent,
             isChunkedOut: isChunkedOut
         )
         // Before the phase changes: where content is broken and nothing has left, the client can be told.
@@ -50,13 +50,17 @@ extension Exchange {
 
     /// The connection to the client ends with this response when its end cannot be seen otherwise, when
     /// the request is not complete yet, or when the node wants to be rid of it.
-    private func settlePersistence(_ framing: BodyFraming, isChunkedOut: Bool) {
+    private func settlePersistence(
+        _ client: Client,
+        _ framing: BodyFraming,
+        isChunkedOut: Bool
+    ) {
         isEndVisible =
-            isChunkedOut || client?.framesContent == true
+            isChunkedOut || client.framesContent
             || framing != .chunked && framing != .untilClose
         isClientPersistent =
             isClientPersistent && isEndVisible && requestBody.isComplete
-            && client?.mayPersist == true
+            && client.mayPersist
     }
 
     private func composeResponseHead(
@@ -147,7 +151,7 @@ extension Exchange {
             return false
         }
         if line.name == .server { return tables.keepsServer }
-        return !tables.hiddenFields.contains(octets, line.nameRange)
+        return !tables.hides(octets, line.nameRange)
     }
 
     @inline(__always)
@@ -162,7 +166,7 @@ extension Exchange {
         to head: inout Buffer
     ) {
         let value = line.valueRange.map { octets[$0] }
-        let rewritten = tables?.publicNames?.rewrite(
+        let rewritten = served?.tables.publicNames?.rewrite(
             line.name,
             value,
             authority: note.octets(of: note.authority)
@@ -229,7 +233,7 @@ extension Exchange {
 
     /// Relays an interim response (RFC 9110 §15.2), which an HTTP/1.0 client does not understand.
     func relayInterim(headBytes: Int) {
-        guard request.version == .http11, let tables else {
+        guard request.version == .http11, let tables = served?.tables else {
             responseBuffer.consume(headBytes)
             return
         }
@@ -311,11 +315,11 @@ extension Exchange {
     }
 
     private func answer(status: UInt16, fields: [UInt8], content: [UInt8], headBytes: Int) {
-        guard let client, let listener else { return }
+        guard let client, let served else { return }
         client.buffer.consume(headBytes)
         if !requestBody.isComplete, error == nil, status != 413 {
             // Content that has come along is passed over, so that the connection can go on.
-            guard dropContent(client, listener) else { return }
+            guard dropContent(client, served.listener) else { return }
         }
         self.status = status
         isClientPersistent = isClientPersistent && requestBody.isComplete && client.mayPersist
@@ -332,11 +336,11 @@ extension Exchange {
             worker.scratch.append(decimal: UInt64(content.count))
             worker.scratch.append("\r\n" as StaticString)
         }
-        if let tables { appendOwnFields(hasDate: false, tables, to: &worker.scratch) }
+        appendOwnFields(hasDate: false, served.tables, to: &worker.scratch)
         worker.scratch.append("\r\n" as StaticString)
         responseBuffer = worker.lendScratch()
         responseHeadBytes += worker.scratch.count
-        responseBody = BodyRelay()
+        responseBody.reset()
         responseBody.prepended(worker.scratch.count)
         if hasContent, request.method != .head {
             addLocalContent(content)

@@ -29,7 +29,7 @@ extension Exchange {
                 return true
             }
             pipe = lent
-            worker.pool.reclaim(&responseBuffer)
+            worker.reclaim(&responseBuffer)
         }
         guard let pipe else { return false }
         if pipe.count > 0 { return emptyPipe(pipe, client) }

@@ -17,7 +17,7 @@ extension Exchange {
     ///
     /// `h2c` is left out: who speaks HTTP/2 in clear text begins with it (RFC 9113 §3.1 withdrew the upgrade).
     func appendConnectionOptions(_ octets: Span<UInt8>, to head: inout Buffer) {
-        protocolsAsked = []
+        if !protocolsAsked.isEmpty { protocolsAsked = [] }
         let options = request.fields.facts.connection
         guard request.version == .http11, options.contains(.upgrade) || options.contains(.te)
         else { return }
@@ -81,7 +81,7 @@ extension Exchange {
     ///
     /// - Returns: Whether there is something to go on with.
     func beginTunnel(_ origin: Origin, headBytes: Int) -> Bool {
-        guard let client, let tables, requestBody.isComplete,
+        guard let client, let served, requestBody.isComplete,
             requestSent == requestBody.ready,
             response.fields.facts.connection.contains(.upgrade),
             let upgrade = upgradeLine, wasAsked(for: upgrade)
@@ -91,7 +91,7 @@ extension Exchange {
         }
         worker.scratch.clear()
         responseBuffer.withReadable { octets in
-            composeSwitchingHead(octets, upgrade, tables, into: &worker.scratch)
+            composeSwitchingHead(octets, upgrade, served.tables, into: &worker.scratch)
         }
         responseBuffer.consume(headBytes)
         dropSentRequest(client)
@@ -101,9 +101,9 @@ extension Exchange {
         isClientPersistent = false
         totalDeadline = .never
         client.clearDeadline()
-        requestBody = BodyRelay(.untilClose, isChunkedOut: false)
-        responseBody = BodyRelay(.untilClose, isChunkedOut: false)
-        guard let listener, advanceRequest(client, listener), advanceResponse() else {
+        requestBody.begin(.untilClose, isChunkedOut: false)
+        responseBody.begin(.untilClose, isChunkedOut: false)
+        guard advanceRequest(client, served.listener), advanceResponse() else {
             return false
         }
         worker.prependScratch(to: &responseBuffer)
@@ -163,7 +163,7 @@ extension Exchange {
     /// Gives back the blocks of a tunnel in which nothing is on its way.
     func restTunnel(_ client: Client) {
         guard phase == .tunnelling else { return }
-        if client.buffer.isEmpty { worker.pool.reclaim(&client.buffer) }
-        if responseBuffer.isEmpty { worker.pool.reclaim(&responseBuffer) }
+        if client.buffer.isEmpty { worker.reclaim(&client.buffer) }
+        if responseBuffer.isEmpty { worker.reclaim(&responseBuffer) }
     }
 }

@@ -30,10 +30,8 @@ final class Exchange {
     var client: Client?
     /// The connection to the endpoint, while there is one.
     var origin: Origin?
-    /// The snapshot that the exchange began with.
-    var tables: WorkerTables?
-    /// The listener's part of it.
-    var listener: ListenerTable?
+    /// The snapshot that the exchange began with, and the listener's part of it.
+    var served: ServedTables?
     /// The index of the route that was taken.
     var route: Int?
     /// The upstream and the endpoint that the route led to.
@@ -114,26 +112,25 @@ final class Exchange {
     ///   - client: The client.
     ///   - violation: Why the request is refused, where its head could not be read.
     func begin(_ client: Client, refusing violation: HTTP1Error? = nil) {
+        let served = client.port.served
         self.client = client
-        tables = client.port.tables
-        client.port.tables.useCount += 1
-        listener = client.port.table
+        self.served = served
+        served.tables.useCount += 1
         phase = .receiving
         note.clear()
         request.reset()
         if let violation { return refuse(violation) }
-        receive(client)
+        receive(client, served)
     }
 
     /// Reads on until the head is complete.
-    func receive(_ client: Client) {
-        guard let listener else { return }
+    func receive(_ client: Client, _ served: ServedTables) {
         while true {
             do throws(HTTP1Error) {
                 let length = try client.buffer.withReadable { octets throws(HTTP1Error) in
-                    try request.decode(octets, limits: listener.headLimits(client))
+                    try request.decode(octets, limits: served.listener.headLimits(client))
                 }
-                if let length { return received(headBytes: length, client, listener) }
+                if let length { return received(headBytes: length, client, served) }
             } catch {
                 if error == .http2Preface, client.maySpeakHTTP2 {
                     end()
@@ -151,56 +148,47 @@ final class Exchange {
     }
 
     /// The head is complete: settles what it means and where it goes.
-    private func received(
-        headBytes: Int,
-        _ client: Client,
-        _ listener: ListenerTable
-    ) {
-        guard let tables else { return }
+    private func received(headBytes: Int, _ client: Client, _ served: ServedTables) {
         started = worker.loop.now
         client.requestBegan()
         client.clearDeadline()
         // What follows CONNECT may be meant for the tunnel that it does not get, and is no request.
         isClientPersistent =
             request.isPersistent && request.method != .connect && client.mayPersist
-        requestBody = BodyRelay(
+        requestBody.begin(
             request.framing,
             isMarked: client.framesContent,
             isChunkedOut: request.framing == .chunked
         )
-        if let status = refusal(client, listener) {
+        if let status = refusal(client, served.listener) {
             return answer(status: status, headBytes: headBytes)
         }
         guard normalise(client) else { return refuse(path: headBytes) }
-        noteRequest(client, tables)
-        selectRoute(headBytes: headBytes, client, listener, tables)
+        noteRequest(client, served)
+        selectRoute(headBytes: headBytes, client, served)
     }
 
     // MARK: Route
 
-    private func selectRoute(
-        headBytes: Int,
-        _ client: Client,
-        _ listener: ListenerTable,
-        _ tables: WorkerTables
-    ) {
+    private func selectRoute(headBytes: Int, _ client: Client, _ served: ServedTables) {
         let isForUs =
             request.asksServer || client.buffer.withReadable { forwardsLeft($0) == 0 }
         if isForUs { return answer(status: 200, headBytes: headBytes) }
         let found = client.buffer.withReadable { octets in
-            listener.match(request, octets, path: isPathNormalised ? nil : normalisedPath)
+            served.listener.match(request, octets, path: isPathNormalised ? nil : normalisedPath)
         }
         guard let found else { return answer(status: 404, headBytes: headBytes) }
         route = found
-        let totalNanoseconds = tables.routes[found].totalNanoseconds
+        let totalNanoseconds = served.tables.routes[found].totalNanoseconds
         if totalNanoseconds < .max {
             totalDeadline = started.advanced(by: totalNanoseconds)
             client.setDeadline(totalDeadline)
         }
-        switch tables.routes[found].action {
+        switch served.tables.routes[found].action {
         case .upstream(let index):
-            upstream = tables.pools[index]
-            writeRequestHead(headBytes: headBytes, client, listener, tables)
+            let upstream = served.tables.pools[index]
+            self.upstream = upstream
+            writeRequestHead(headBytes: headBytes, client, served, upstream)
         case .respond(let response):
             answer(response, headBytes: headBytes)
         case .redirect(let redirect):
@@ -211,8 +199,8 @@ final class Exchange {
     // MARK: Select endpoint, connect or reuse
 
     /// The rewritten head stands before the content in the client's buffer: finds someone to send it to.
-    func selectEndpoint(_ client: Client) {
-        guard let upstream, let endpoint = upstream.choose() else {
+    func selectEndpoint(_ client: Client, _ upstream: UpstreamPool) {
+        guard let endpoint = upstream.choose() else {
             return fail(ExchangeError(.destinationUnavailable, .upstream))
         }
         self.endpoint = endpoint
@@ -306,7 +294,7 @@ final class Exchange {
                 guard requestEnded(client, origin) else { return }
                 continue
             }
-            guard let listener, advanceRequest(client, listener) else { return }
+            guard let served, advanceRequest(client, served.listener) else { return }
             if phase == .tunnelling { origin.setDeadline(after: origin.upstream.limits.idle) }
         }
     }
@@ -359,10 +347,6 @@ final class Exchange {
                 guard deliver(client) else { return }
                 continue
             }
-            if hasUndecodedResponse, let origin {
-                guard decodeResponse(origin) else { return }
-                continue
-            }
             if phase == .delivering, responseBody.isComplete, localContent.isEmpty, pipe == nil {
                 return finish(client, origin)
             }
@@ -374,29 +358,33 @@ final class Exchange {
                 refillLocalContent()
                 continue
             }
-            guard let origin, phase != .connecting else { return }
-            if splicesResponse {
-                reads += 1
-                guard worker.mayRead(reads) else { return client.continueLater() }
-                guard spliceResponse(client, origin) else { return }
-                continue
-            }
-            guard origin.canRead else { return }
-            reads += 1
-            guard worker.mayRead(reads) else { return client.continueLater() }
-            guard receiveResponse(origin) else { return }
+            guard takeFromOrigin(client, origin, &reads) else { return }
         }
     }
 
+    /// Takes more of the response from the endpoint; `false` when there is nothing more to do for now.
+    private func takeFromOrigin(_ client: Client, _ origin: Origin?, _ reads: inout Int) -> Bool {
+        guard let origin, phase != .connecting else { return false }
+        if hasUndecodedResponse { return decodeResponse(client, origin) }
+        let splices = splicesResponse
+        guard splices || origin.canRead else { return false }
+        reads += 1
+        guard worker.mayRead(reads) else {
+            client.continueLater()
+            return false
+        }
+        return splices ? spliceResponse(client, origin) : receiveResponse(client, origin)
+    }
+
     /// Reads once from the endpoint; `false` when there is nothing more to do for now.
-    private func receiveResponse(_ origin: Origin) -> Bool {
+    private func receiveResponse(_ client: Client, _ origin: Origin) -> Bool {
         guard origin.framesContent || makeRoomForResponse() else {
             originFailed(ExchangeError(.httpResponseHeaderSectionSize, .upstream))
             return false
         }
         switch origin.receive(into: &responseBuffer) {
         case .octets:
-            if phase == .forwarding { return decodeResponse(origin) }
+            if phase == .forwarding { return decodeResponse(client, origin) }
             origin.setDeadline(after: origin.upstream.limits.idle)
             return advanceResponse()
         case .wouldBlock:
@@ -417,7 +405,7 @@ final class Exchange {
     }
 
     /// Reads response heads, interim ones too, and takes the final one up.
-    private func decodeResponse(_ origin: Origin) -> Bool {
+    private func decodeResponse(_ client: Client, _ origin: Origin) -> Bool {
         hasUndecodedResponse = false
         while phase == .forwarding {
             var headBytes: Int?
@@ -443,7 +431,7 @@ final class Exchange {
                 hasUndecodedResponse = responseBuffer.count > responseBody.ready
                 if responseBody.ready > 0 { return true }
             } else {
-                writeResponseHead(headBytes: headBytes)
+                writeResponseHead(client, origin, headBytes: headBytes)
                 if !responseBody.isComplete {
                     origin.setDeadline(after: origin.upstream.limits.idle)
                 }
@@ -513,53 +501,47 @@ final class Exchange {
     /// - Parameter isCut: Whether the client did not get the whole response.
     func log(isCut: Bool) {
         let nanoseconds = worker.loop.now.nanoseconds(since: started)
-        let metrics = worker.metrics
-        metrics.add(isCut ? .requestsAborted : Metric.requests(status: Int(status)))
-        metrics.add(.sentBytes, sentBytes)
-        metrics.recordDuration(nanoseconds: nanoseconds)
-        if let error { metrics.countError(error.kind) }
+        worker.count(status: status, sentBytes: sentBytes, nanoseconds: nanoseconds, isCut: isCut)
+        if let error { worker.metrics.countError(error.kind) }
         let hasFailed = status >= 500 || isCut
-        upstream?.row?.record(nanoseconds: nanoseconds, failed: hasFailed)
-        guard let tables else { return }
-        if let route {
-            tables.routes[route].row?.record(nanoseconds: nanoseconds, failed: hasFailed)
-        }
-        tables.accessLog?.append(self, nanoseconds: nanoseconds)
+        upstream?.record(nanoseconds: nanoseconds, failed: hasFailed)
+        served?.tables.record(self, nanoseconds: nanoseconds, failed: hasFailed)
     }
 
     /// The octets of the route's name; none before one was taken.
     var routeLabel: [UInt8] {
-        guard let tables, let route else { return [] }
-        return tables.routeLabels[route]
+        guard let served, let route else { return [] }
+        return served.tables.routeLabels[route]
     }
 
     /// Makes the exchange ready for another request and gives it back.
     func end() {
         if phase == .tunnelling { worker.metrics.subtract(.tunnelsOpen) }
         phase = .idle
-        worker.pool.reclaim(&responseBuffer)
+        worker.reclaim(&responseBuffer)
         client?.exchange = nil
         client = nil
         origin = nil
-        if let tables { worker.release(tables) }
-        tables = nil
-        listener = nil
+        if let served { worker.release(served.tables) }
+        served = nil
         route = nil
         upstream = nil
         endpoint = nil
-        localContent = []
-        if let pipe { worker.givePipe(pipe) }
-        pipe = nil
+        if !localContent.isEmpty { localContent = [] }
+        if let pipe {
+            worker.givePipe(pipe)
+            self.pipe = nil
+        }
         isSpliceRefused = false
-        requestBody = BodyRelay()
-        responseBody = BodyRelay()
+        requestBody.reset()
+        responseBody.reset()
         requestSent = 0
         hasUndecodedResponse = false
         isRequestRetained = true
         isRetried = false
         refusalCount = 0
         isEndVisible = true
-        protocolsAsked = []
+        if !protocolsAsked.isEmpty { protocolsAsked = [] }
         isPathNormalised = true
         totalDeadline = .never
         status = 0

@@ -213,14 +213,14 @@ class HTTP2Session {
                 continueLater()
                 break
             }
-            if !buffer.hasBlock { buffer = worker.pool.lend(.medium, headroom: 0) }
+            if !buffer.hasBlock { buffer = worker.lend(.medium, headroom: 0) }
             switch receive(into: &buffer) {
             case .octets: read(&buffer)
             case .wouldBlock: break
             case .end, .failed: peerClosed()
             }
         }
-        worker.pool.reclaim(&buffer)
+        worker.reclaim(&buffer)
         arm()
     }
 

@@ -81,7 +81,7 @@ final class HTTP2Stream {
     func wasReset() {
         (isReset, isRemoteEnded, isLocalEnded) = (true, true, true)
         (inboxFlowBytes, takenFlowBytes) = (0, 0)
-        session.worker.pool.reclaim(&inbox)
+        session.worker.reclaim(&inbox)
     }
 
     /// The peer has ended its side and wants no more of ours, or cannot get it; what came stays.
@@ -104,11 +104,11 @@ final class HTTP2Stream {
         guard !inbox.isEmpty else { return 0 }
         let count = inbox.count
         if buffer.isEmpty {
-            session.worker.pool.reclaim(&buffer)
+            session.worker.reclaim(&buffer)
             swap(&buffer, &inbox)
         } else {
             inbox.withReadable { session.worker.append($0, to: &buffer) }
-            session.worker.pool.reclaim(&inbox)
+            session.worker.reclaim(&inbox)
         }
         takenFlowBytes = inboxFlowBytes
         inboxFlowBytes = 0
@@ -122,7 +122,7 @@ final class HTTP2Stream {
         let flowBytes = takenFlowBytes + inboxFlowBytes
         (inboxFlowBytes, takenFlowBytes) = (0, 0)
         session.http2.consumed(id, flowBytes: flowBytes)
-        session.worker.pool.reclaim(&inbox)
+        session.worker.reclaim(&inbox)
         session.outputAdded()
         return flowBytes
     }
@@ -220,7 +220,7 @@ final class HTTP2Stream {
                 session.http2.consumed(id, flowBytes: takenFlowBytes + inboxFlowBytes)
             }
         }
-        session.worker.pool.reclaim(&inbox)
+        session.worker.reclaim(&inbox)
         session.remove(self)
     }
 }

@@ -15,10 +15,8 @@ internal import Upstreams
 final class ListeningPort: EventHandler {
     let worker: Worker
     let name: String
-    /// The version that its connections are served; that of its removal, once it closes.
-    private(set) var tables: WorkerTables
-    /// The listener's part of it.
-    private(set) var table: ListenerTable
+    /// What its connections are served; that of its removal, once it closes.
+    private(set) var served: ServedTables
     /// Open connections of the listener over all workers.
     let count: ConnectionCount
     /// The same by client.
@@ -43,8 +41,7 @@ final class ListeningPort: EventHandler {
     ) {
         self.worker = worker
         self.name = name
-        self.tables = tables
-        self.table = table
+        served = ServedTables(tables, table)
         self.count = count
         self.clients = clients
         self.socket = consume socket
@@ -52,9 +49,13 @@ final class ListeningPort: EventHandler {
 
     /// Goes over to another version.
     func serve(_ tables: WorkerTables, _ table: ListenerTable) {
-        self.tables = tables
-        self.table = table
+        served = ServedTables(tables, table)
     }
+
+    /// The version that its connections are served.
+    var tables: WorkerTables { served.tables }
+    /// The listener's part of it.
+    var table: ListenerTable { served.listener }
 
     /// Begins to accept.
     func open() throws(SystemCallError) {
@@ -190,7 +191,7 @@ final class ListeningPort: EventHandler {
         worker.loop.unregister(registration, descriptor: number)
         registration = worker.loop.register(self)
         let later = worker.loop.now.advanced(by: Limits.acceptPauseNanoseconds)
-        worker.loop.setDeadline(of: registration, at: max(later, closingTime?.first ?? later))
+        worker.setDeadline(of: registration, at: max(later, closingTime?.first ?? later))
     }
 
     /// Turns new connections away and closes in a moment.
@@ -204,7 +205,7 @@ final class ListeningPort: EventHandler {
         let first = worker.loop.now.advanced(by: Limits.closingListenerNanoseconds)
         let last = worker.loop.now.advanced(by: Limits.closingListenerNanosecondsMax)
         closingTime = (first, last)
-        worker.loop.setDeadline(of: registration, at: first)
+        worker.setDeadline(of: registration, at: first)
     }
 
     /// Accepts what is left in the queue, and closes the socket.
@@ -214,7 +215,7 @@ final class ListeningPort: EventHandler {
         if case .cannotBeAccepted = queue, let closingTime, worker.loop.now < closingTime.last {
             // Exchanges end and free descriptors, and then whoever waits is accepted after all.
             let later = worker.loop.now.advanced(by: Limits.acceptPauseNanoseconds)
-            return worker.loop.setDeadline(of: registration, at: later)
+            return worker.setDeadline(of: registration, at: later)
         }
         leaveSocket()
         worker.portClosed(self)
@@ -228,7 +229,7 @@ final class ListeningPort: EventHandler {
         socket = nil
         registration = worker.loop.register(self)
         let end = worker.loop.now.advanced(by: worker.drainTimeout.nanoseconds)
-        worker.loop.setDeadline(of: registration, at: end)
+        worker.setDeadline(of: registration, at: end)
     }
 
     private func endConnections() {

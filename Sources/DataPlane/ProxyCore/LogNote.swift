@@ -117,7 +117,7 @@ extension AccessRecorder {
         record.durationNanoseconds = nanoseconds
         record.status = Int(exchange.status)
         record.contentBytes = exchange.contentBytesSent
-        record.version = exchange.tables?.version ?? 0
+        record.version = exchange.served?.tables.version ?? 0
         record.protocolName =
             if client.framesContent {
                 "HTTP/2"

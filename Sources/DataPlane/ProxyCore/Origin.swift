@@ -99,6 +99,6 @@ class Origin: EventHandler {
     ///
     /// - Parameter nanoseconds: From now; `.max` for no deadline.
     final func setDeadline(after nanoseconds: UInt64) {
-        worker.loop.setDeadline(of: registration, at: worker.loop.now.advanced(by: nanoseconds))
+        worker.setDeadline(of: registration, at: worker.loop.now.advanced(by: nanoseconds))
     }
 }

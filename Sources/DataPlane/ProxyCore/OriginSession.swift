@@ -62,12 +62,12 @@ final class OriginSession: HTTP2Session {
     }
 
     override func continueLater() {
-        worker.loop.resumeLater(connection.registration)
+        worker.resumeLater(connection.registration)
     }
 
     override func setDeadline(_ instant: LoopInstant) {
         guard isConnected || instant < super.idleDeadline else { return }
-        worker.loop.setDeadline(of: connection.registration, at: instant)
+        worker.setDeadline(of: connection.registration, at: instant)
     }
 
     override var idleDeadline: LoopInstant {

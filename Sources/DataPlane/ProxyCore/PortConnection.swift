@@ -30,7 +30,7 @@ class PortConnection: EventHandler {
     func cutOff() {}
 
     final func setDeadline(after nanoseconds: UInt64) {
-        worker.loop.setDeadline(of: registration, at: worker.loop.now.advanced(by: nanoseconds))
+        worker.setDeadline(of: registration, at: worker.loop.now.advanced(by: nanoseconds))
     }
 }
 

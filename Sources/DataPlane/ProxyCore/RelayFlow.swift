@@ -98,7 +98,7 @@ struct RelayFlow: ~Copyable {
             return receive(from: &source, worker)
         }
         self.pipe = pipe
-        worker.pool.reclaim(&buffer)
+        worker.reclaim(&buffer)
         let received = source.splice(into: pipe.pipe, count: Limits.pipeBytes)
         if case .octets(let count) = received { pipe.count = count }
         return received
@@ -110,8 +110,8 @@ struct RelayFlow: ~Copyable {
     ) -> StreamSocket.Received {
         let wanted: BlockSize = fullReads > 0 ? .large : .medium
         if buffer.blockSize < wanted.rawValue {
-            worker.pool.reclaim(&buffer)
-            buffer = worker.pool.lend(wanted, headroom: 0)
+            worker.reclaim(&buffer)
+            buffer = worker.lend(wanted, headroom: 0)
         } else {
             buffer.clear()
         }
@@ -137,7 +137,7 @@ struct RelayFlow: ~Copyable {
 
     /// Gives back what it holds for octets that are not there.
     private mutating func rest(_ worker: Worker) {
-        worker.pool.reclaim(&buffer)
+        worker.reclaim(&buffer)
         if let pipe { worker.givePipe(pipe) }
         pipe = nil
     }

@@ -202,7 +202,7 @@ final class TCPRelay: PortConnection {
         // Nothing is read any more that would show it.
         if outbound.isFinished, socket.hasFailed { return end(Self.terminated(.downstream)) }
         if inbound.isFinished, origin.socket.hasFailed { return end(Self.terminated(.upstream)) }
-        if isOutboundBusy || isInboundBusy { worker.loop.resumeLater(registration) }
+        if isOutboundBusy || isInboundBusy { worker.resumeLater(registration) }
         if outbound.movedBytes &+ inbound.movedBytes != before { moved() }
     }
 
@@ -286,7 +286,7 @@ final class TCPRelay: PortConnection {
 
     /// Reads and drops what the client still sends: it has been told that nothing follows (FIN).
     private func linger() {
-        var buffer = worker.pool.lend(.medium, headroom: 0)
+        var buffer = worker.lend(.medium, headroom: 0)
         while socket.canRead {
             buffer.clear()
             guard case .octets(let count) = socket.receive(into: &buffer, reserve: 0) else { break }
@@ -294,7 +294,7 @@ final class TCPRelay: PortConnection {
             lingerOctetsLeft = max(left, 0)
             if left < 0 { break }
         }
-        worker.pool.reclaim(&buffer)
+        worker.reclaim(&buffer)
         if socket.hasEnded || lingerOctetsLeft == 0 { close() }
     }
 
@@ -309,7 +309,7 @@ final class TCPRelay: PortConnection {
     private func log(_ failure: ExchangeError?) {
         let nanoseconds = worker.loop.now.nanoseconds(since: started)
         if let failure { worker.metrics.countError(failure.kind) }
-        upstream.row?.record(nanoseconds: nanoseconds, failed: failure?.side == .upstream)
+        upstream.record(nanoseconds: nanoseconds, failed: failure?.side == .upstream)
         guard let log = port.tables.accessLog else { return }
         var record = AccessRecord()
         let now = realtimeNanoseconds()

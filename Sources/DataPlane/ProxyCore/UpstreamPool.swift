@@ -129,6 +129,11 @@ final class UpstreamPool {
         update(to: shared, worker: worker)
     }
 
+    /// Counts an exchange that it has served.
+    func record(nanoseconds: UInt64, failed: Bool) {
+        row?.record(nanoseconds: nanoseconds, failed: failed)
+    }
+
     /// Whether exchanges share connections to its endpoints.
     var speaksHTTP2: Bool { upstream.transport == .h2c }
 

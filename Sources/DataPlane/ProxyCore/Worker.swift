@@ -12,7 +12,7 @@ internal import Upstreams
 final class Worker: EventHandler {
     let index: Int
     let loop: EventLoop
-    let pool = BufferPool()
+    private let pool = BufferPool()
     let metrics: MetricsShard
     /// Where a head is written before it takes its place in a buffer.
     ///
@@ -321,6 +321,43 @@ final class Worker: EventHandler {
     /// Takes a pipe back; one that holds octets is closed with them.
     func givePipe(_ pipe: SplicePipe) {
         if pipe.count == 0, pipes.count < Limits.sparedPipes { pipes.append(pipe) }
+    }
+
+    // MARK: Parts
+    //
+    // One call away from whoever holds the worker: through two references, the second one would be counted.
+
+    /// Lends a block as an empty buffer; see `BufferPool.lend`.
+    func lend(_ size: BlockSize, headroom: Int) -> Buffer {
+        pool.lend(size, headroom: headroom)
+    }
+
+    /// Takes the block of a buffer back; see `BufferPool.reclaim`.
+    func reclaim(_ buffer: inout Buffer) {
+        pool.reclaim(&buffer)
+    }
+
+    /// Sets a handler's deadline; see `EventLoop.setDeadline`.
+    func setDeadline(of registration: Registration, at instant: LoopInstant) {
+        loop.setDeadline(of: registration, at: instant)
+    }
+
+    /// Calls `resume` of a handler at the end of this tick; see `EventLoop.resumeLater`.
+    func resumeLater(_ registration: Registration) {
+        loop.resumeLater(registration)
+    }
+
+    /// Counts a request.
+    ///
+    /// - Parameters:
+    ///   - status: That of its response; 0 without one.
+    ///   - sentBytes: Octets of the response that the client has.
+    ///   - nanoseconds: What it took.
+    ///   - isCut: Whether the client did not get the whole response.
+    func count(status: UInt16, sentBytes: UInt64, nanoseconds: UInt64, isCut: Bool) {
+        metrics.add(isCut ? .requestsAborted : Metric.requests(status: Int(status)))
+        metrics.add(.sentBytes, sentBytes)
+        metrics.recordDuration(nanoseconds: nanoseconds)
     }
 
     // MARK: Heads

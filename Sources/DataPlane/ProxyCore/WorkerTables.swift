@@ -36,7 +36,7 @@ final class WorkerTables {
     let keepsServer: Bool
     /// What Server is replaced by; empty when it is not.
     let serverField: [UInt8]
-    let hiddenFields: HiddenFields
+    private let hiddenFields: HiddenFields
     /// What recognises endpoints in fields of responses, unless they may stand there.
     let publicNames: PublicNames?
     /// Whether Proxy-Status names upstreams.
@@ -90,6 +90,33 @@ final class WorkerTables {
         hiddenFields = HiddenFields(hiding.responseHeaders)
         publicNames = PublicNames(hiding, configuration.upstreams)
         namesUpstreams = hiding.names
+    }
+}
+
+extension WorkerTables {
+    /// Counts an exchange for its route, and writes its record.
+    func record(_ exchange: Exchange, nanoseconds: UInt64, failed: Bool) {
+        if let route = exchange.route {
+            routes[route].row?.record(nanoseconds: nanoseconds, failed: failed)
+        }
+        accessLog?.append(exchange, nanoseconds: nanoseconds)
+    }
+
+    /// Whether a response's field does not go on to clients.
+    @inline(__always)
+    func hides(_ octets: Span<UInt8>, _ name: Range<Int>) -> Bool {
+        hiddenFields.contains(octets, name)
+    }
+}
+
+/// What a port serves of a version; one reference to it is all that an exchange counts.
+final class ServedTables {
+    let tables: WorkerTables
+    /// The listener's part of them.
+    let listener: ListenerTable
+
+    init(_ tables: WorkerTables, _ listener: ListenerTable) {
+        (self.tables, self.listener) = (tables, listener)
     }
 }
 
@@ -264,7 +291,7 @@ struct RouteEntry {
 }
 
 /// Response fields that do not go on to clients, by name or by the beginning of it.
-struct HiddenFields {
+final class HiddenFields {
     private struct Pattern {
         let name: [UInt8]
         let isPrefix: Bool

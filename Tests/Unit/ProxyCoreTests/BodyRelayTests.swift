@@ -24,7 +24,8 @@ struct BodyRelayTests {
         closes: Bool = false,
         trailers: [UInt8] = []
     ) throws -> Relayed {
-        var relay = BodyRelay(framing, isMarked: isMarked, isChunkedOut: isChunkedOut)
+        var relay = BodyRelay()
+        relay.begin(framing, isMarked: isMarked, isChunkedOut: isChunkedOut)
         var buffer = Buffer(capacity: 4096)
         buffer.clear(headroom: 1024)
         var result = Relayed()
