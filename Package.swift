@@ -188,6 +188,7 @@ let model = [
         [(.protobuf, "SwiftProtobuf")]
     ),
     Part("Sources/Model", "AdminMessages", []),
+    Part("Sources/Model", "Certificates", ["SystemCalls", "Cryptography", "FleetModel"]),
 ]
 let dataPlane = [
     Part("Sources/DataPlane", "EventLoop", ["SystemCalls"]),
@@ -221,7 +222,6 @@ let dataPlane = [
     ),
 ]
 let controlPlane = [
-    Part("Sources/ControlPlane", "Certificates", ["Cryptography", "FleetModel"]),
     Part(
         "Sources/ControlPlane",
         "ControlStore",
@@ -264,7 +264,12 @@ let controlPlane = [
     ),
 ]
 let operatorSide = [
-    Part("Sources/Operator", "ConfigurationFile", ["FleetModel"], [(.yams, "Yams")]),
+    Part(
+        "Sources/Operator",
+        "ConfigurationFile",
+        ["Cryptography", "FleetModel", "Certificates"],
+        [(.yams, "Yams")]
+    ),
     Part(
         "Sources/Operator",
         "AdminClient",
