@@ -164,6 +164,7 @@ struct ConfigurationChecker {
         checkAddresses()
         checkReferences()
         checkRouteListeners()
+        checkCertificateUses()
         checkSizes()
         guard problems.isEmpty else { throw ConfigurationProblems(sortedProblems()) }
         var ordered = drafts
@@ -225,6 +226,36 @@ struct ConfigurationChecker {
                 let hint = suggester.hint(for: reference.name, among: candidates)
                 complain(
                     "there is no \(reference.kind.rawValue) \(quoted(reference.name))\(hint)",
+                    reference.place,
+                    kind: draft.kind,
+                    name: draft.name,
+                    field: reference.field
+                )
+            }
+        }
+    }
+
+    /// What serves needs a certificate with its key; what verifies needs authorities.
+    private mutating func checkCertificateUses() {
+        var known: [String: ConfiguredCertificate] = [:]
+        for draft in drafts {
+            guard case .certificate(let certificate)? = draft.checked?.typed else { continue }
+            known[certificate.name] = certificate
+        }
+        for draft in drafts {
+            for reference in draft.references where reference.kind == .certificate {
+                guard let certificate = known[reference.name] else { continue }
+                let use = CertificateUse(
+                    kind: draft.kind,
+                    user: draft.name,
+                    field: reference.field,
+                    certificate: reference.name
+                )
+                guard use.wantsAuthority != certificate.isAuthority else { continue }
+                complain(
+                    certificate.isAuthority
+                        ? "\(quoted(reference.name)) holds authorities to trust, and no certificate to serve"
+                        : "\(quoted(reference.name)) is a certificate to serve; name one with authority",
                     reference.place,
                     kind: draft.kind,
                     name: draft.name,

@@ -24,6 +24,8 @@ package struct Listener: Hashable, Sendable {
 package enum ListenerProtocol: String, Hashable, Sendable {
     /// HTTP/1.1, and HTTP/2 with prior knowledge.
     case http
+    /// The same over TLS.
+    case https
     /// Anything: each connection is relayed as it is.
     case tcp
 }

@@ -15,11 +15,29 @@ extension RecordChecker {
             checkResponse(value, node)
             checkRedirect(value, node)
         case .logging: return Self.expandAccess(value)
-        case .certificate, .policy, .consumer, .api, .test, .group, .hiding, .requestID,
+        case .certificate: checkDigests(value, node)
+        case .policy, .consumer, .api, .test, .group, .hiding, .requestID,
             .overload, .paths, .tracing, .metrics:
             break
         }
         return value
+    }
+
+    /// Digests of material are written in one way.
+    private mutating func checkDigests(_ value: SettingValue, _ node: ConfigurationNode) {
+        for source in ["files", "authority"] {
+            guard let text = value[source]?["digest"]?.scalarText,
+                Digest(hex: text)?.hex != text
+            else {
+                continue
+            }
+            complain(
+                "\(quoted(text)) is not a digest: 64 hexadecimal digits in lower case; leave it out to "
+                    + "have the files read",
+                field: "\(source).digest",
+                at: node[source]?["digest"]?.place ?? node.place
+            )
+        }
     }
 
     /// Settings that do nothing without requests.

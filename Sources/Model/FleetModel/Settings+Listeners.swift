@@ -13,7 +13,7 @@ extension Settings {
             ),
             Setting(
                 "protocol",
-                .word(["http", "tcp"], unbuilt: ["https", "tls-passthrough"]),
+                .word(["http", "https", "tcp"], unbuilt: ["tls-passthrough"]),
                 .defaultsTo("http"),
                 "What the listener speaks"
             ),
@@ -24,7 +24,7 @@ extension Settings {
                 "Answer every request with a 308 to this port",
                 .unbuilt
             ),
-            Setting("tls", listenerTLS, .optional, "How TLS is terminated", .unbuilt),
+            Setting("tls", listenerTLS, .optional, "How TLS is terminated"),
             Setting(
                 "proxyProtocol",
                 .word("off", "accept", "require"),
@@ -199,7 +199,13 @@ extension Settings {
         RecordType(
             [
                 Setting("name", .text(.name), .required, "Unique among certificates"),
-                Setting("hosts", .list(.text(.host)), .optional, "Names of an ACME certificate"),
+                Setting(
+                    "hosts",
+                    .list(.text(.host)),
+                    .optional,
+                    "Names of an ACME certificate",
+                    .unbuilt
+                ),
                 Setting(
                     "acme",
                     .fields([
@@ -228,16 +234,18 @@ extension Settings {
                         ),
                     ]),
                     .optional,
-                    "Obtain and renew by ACME"
+                    "Obtain and renew by ACME",
+                    .unbuilt
                 ),
                 Setting(
                     "files",
                     .fields([
                         Setting("certificate", .text(.line), .required, "PEM file of the chain"),
                         Setting("key", .text(.line), .required, "PEM file of the key"),
+                        Setting("digest", .text(.line), .optional, digestHelp),
                     ]),
                     .optional,
-                    "Read by proxyctl at apply"
+                    "Read by proxyctl at apply, relative to the configuration's file"
                 ),
                 Setting(
                     "selfSigned",
@@ -245,17 +253,23 @@ extension Settings {
                         Setting("hosts", .list(.text(.host), countMin: 1), .required, "Names")
                     ]),
                     .optional,
-                    "Made by the control plane"
+                    "Made and renewed by the control plane"
                 ),
                 Setting(
                     "authority",
-                    .fields([Setting("file", .text(.line), .required, "PEM file of the bundle")]),
+                    .fields([
+                        Setting("file", .text(.line), .required, "PEM file of the bundle"),
+                        Setting("digest", .text(.line), .optional, digestHelp),
+                    ]),
                     .optional,
-                    "A bundle of authorities to trust"
+                    "A bundle of authorities to trust, and of their revocation lists"
                 ),
             ],
             exactlyOneOf: [["acme", "files", "selfSigned", "authority"]]
-        ),
-        isBuilt: false
+        )
     )
+
+    private static let digestHelp =
+        "SHA-256 of what was read, put in by proxyctl; where it is given, the control plane has it already "
+        + "and no file is read"
 }

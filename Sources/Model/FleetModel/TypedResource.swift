@@ -5,6 +5,7 @@ enum TypedResource: Sendable {
     case route(Route)
     case hiding(Hiding)
     case logging(Logging)
+    case certificate(ConfiguredCertificate)
     /// Its kind has nothing for the build to do.
     case inert
 
@@ -17,7 +18,8 @@ enum TypedResource: Sendable {
         case .route: self = .route(Route(fields))
         case .hiding: self = .hiding(Hiding(fields))
         case .logging: self = .logging(Logging(fields))
-        case .certificate, .policy, .consumer, .api, .test, .group, .requestID, .overload, .paths,
+        case .certificate: self = .certificate(ConfiguredCertificate(fields))
+        case .policy, .consumer, .api, .test, .group, .requestID, .overload, .paths,
             .tracing, .metrics:
             self = .inert
         }
@@ -54,6 +56,29 @@ extension Listener {
             ),
             upstream: fields.optionalText("upstream")
         )
+    }
+}
+
+extension ConfiguredCertificate {
+    fileprivate init(_ fields: FieldReader) {
+        func digest(_ fields: FieldReader) -> Digest? {
+            fields.optionalText("digest").flatMap(Digest.init(hex:))
+        }
+        name = fields.text("name")
+        if fields.has("files") {
+            let files = fields.record("files")
+            source = .files(
+                certificate: files.text("certificate"),
+                key: files.text("key"),
+                digest: digest(files)
+            )
+        } else if fields.has("authority") {
+            let authority = fields.record("authority")
+            source = .authority(file: authority.text("file"), digest: digest(authority))
+        } else {
+            let hosts = fields.record("selfSigned").list("hosts")
+            source = .selfSigned(hosts: hosts.compactMap(\.scalarText))
+        }
     }
 }
 

@@ -24,7 +24,7 @@ struct ConfigurationFileTests {
             let paths = Set(error.problems.map(\.path))
             for path in [
                 "routes[catalogue].match.methods", "routes[catalogue].rewrite", "policies",
-                "listeners[websecure].protocol", "listeners[websecure].tls", "certificates",
+                "listeners[edge-tls].protocol", "certificates[shop].acme",
                 "listeners[web].redirectToHTTPS", "upstreams[products].endpoints[0].zone",
                 "upstreams[products].health", "routes[canary].split", "tests", "groups", "apis",
                 "consumers", "requestID", "tracing", "metrics.perEndpoint", "overload.loopLag",

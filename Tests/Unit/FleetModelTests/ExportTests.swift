@@ -123,8 +123,8 @@ struct ExportTests {
         #expect(Set(sections.map(\.key)) == Set(ResourceKind.allCases.map(\.section)))
         let listener = schema["properties"]?["listeners"]?["items"]
         #expect(listener?["required"]?.items?.compactMap(\.text) == ["name", "address"])
-        #expect(listener?["properties"]?["tls"]?["not"] != nil)
-        #expect(listener?["properties"]?["protocol"]?["enum"]?.items?.count == 2)
+        #expect(listener?["properties"]?["serverNames"]?["not"] != nil)
+        #expect(listener?["properties"]?["protocol"]?["enum"]?.items?.count == 3)
     }
 
     /// With `WEIR_UPDATE_DOCS` in the environment the page is written instead.

@@ -23,7 +23,7 @@ struct ProblemTests {
     @Test("all problems are reported at once, in the order of the document, with their places")
     func reportsAll() throws {
         let json = """
-            {"listeners": [{"name": "web", "adress": "0.0.0.0:80", "protocol": "https"}],
+            {"listeners": [{"name": "web", "adress": "0.0.0.0:80", "protocol": "tls-passthrough"}],
              "routes": [{"name": "r", "upstream": "prodcts", "policies": ["x"]},
                         {"name": "r", "respond": {}}],
              "upstreams": [{"name": "products", "endpoints": []}],
@@ -38,7 +38,7 @@ struct ProblemTests {
                     "fleet.json:1:16: listeners[web]: address is missing",
                     "fleet.json:1:32: listeners[web].adress: unknown field; did you mean address?",
                     "fleet.json:1:68: listeners[web].protocol: "
-                        + "\"https\" is not supported by this build",
+                        + "\"tls-passthrough\" is not supported by this build",
                     "fleet.json:2:39: routes[r].upstream: there is no upstream \"prodcts\"; "
                         + "did you mean products?",
                     "fleet.json:2:50: routes[r].policies: not supported by this build",
@@ -54,7 +54,7 @@ struct ProblemTests {
     @Test(
         "fields that the build does not carry out are refused by name",
         arguments: [
-            (#""tls":{}"#, "tls"), (#""redirectToHTTPS":8443"#, "redirectToHTTPS"),
+            (#""redirectToHTTPS":8443"#, "redirectToHTTPS"),
             (#""timeouts":{"handshake":"10s"}"#, "timeouts.handshake"),
             (#""serverNames":{}"#, "serverNames"),
         ]
