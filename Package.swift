@@ -208,7 +208,7 @@ let dataPlane = [
         [
             "SystemCalls", "Cryptography", "Bytes", "Structures", "Telemetry", "HTTPSemantics",
             "HTTP1", "HTTP2", "ProxyProtocol", "FleetModel", "Routing", "SnapshotCompiler",
-            "EventLoop", "Transport", "Upstreams",
+            "EventLoop", "Transport", "Upstreams", "TLSLibrary",
         ]
     ),
     Part(
@@ -217,7 +217,7 @@ let dataPlane = [
         [
             "SystemCalls", "Cryptography", "TLSLibrary", "Bytes", "Structures", "Telemetry",
             "HTTPSemantics", "HTTP1", "FleetModel", "SnapshotCompiler", "FleetMessages",
-            "FleetProtocol", "EventLoop", "Transport", "ProxyCore",
+            "FleetProtocol", "Certificates", "EventLoop", "Transport", "ProxyCore",
         ]
     ),
 ]
@@ -251,10 +251,19 @@ let controlPlane = [
     ),
     Part(
         "Sources/ControlPlane",
+        "Credentials",
+        [
+            "Cryptography", "FleetModel", "Certificates", "ControlStore", "Authority",
+            "FleetServer",
+        ],
+        [(.log, "Logging"), (.lifecycle, "ServiceLifecycle")]
+    ),
+    Part(
+        "Sources/ControlPlane",
         "AdminAPI",
         [
             "SystemCalls", "Cryptography", "FleetModel", "FleetProtocol", "AdminMessages",
-            "Certificates", "ControlStore", "Authority", "FleetServer",
+            "Certificates", "ControlStore", "Authority", "FleetServer", "Credentials",
         ],
         [
             (.hummingbird, "Hummingbird"), (.hummingbird, "HummingbirdCore"),
@@ -296,7 +305,10 @@ let commands = [
     Part(
         "Sources/Commands",
         "proxy-control",
-        ["SystemCalls", "FleetModel", "ControlStore", "Authority", "FleetServer", "AdminAPI"],
+        [
+            "SystemCalls", "FleetModel", "ControlStore", "Authority", "FleetServer", "Credentials",
+            "AdminAPI",
+        ],
         [
             (.argumentParser, "ArgumentParser"), (.log, "Logging"),
             (.lifecycle, "ServiceLifecycle"), (.lifecycle, "UnixSignals"),
@@ -360,8 +372,10 @@ let tests = [
         "NodeAgentTests",
         [
             "NodeAgent", "FleetMessages", "FleetProtocol", "FleetModel", "SnapshotCompiler",
-            "Cryptography", "TLSLibrary", "SystemCalls", "EventLoop", "Telemetry",
-        ]
+            "Certificates", "Cryptography", "TLSLibrary", "SystemCalls", "EventLoop", "Telemetry",
+            "ProxyCore",
+        ],
+        [(.protobuf, "SwiftProtobuf")]
     ),
     test("CertificatesTests", ["Certificates", "Cryptography", "FleetModel"]),
     test(
@@ -388,10 +402,19 @@ let tests = [
         ]
     ),
     test(
+        "CredentialsTests",
+        [
+            "Credentials", "ControlStore", "Authority", "FleetServer", "Certificates", "FleetModel",
+            "Cryptography",
+        ],
+        [(.log, "Logging")]
+    ),
+    test(
         "AdminAPITests",
         [
             "AdminAPI", "AdminMessages", "ControlStore", "Authority", "FleetServer",
-            "FleetProtocol", "FleetModel", "Certificates", "Cryptography", "SystemCalls",
+            "Credentials", "FleetProtocol", "FleetModel", "Certificates", "Cryptography",
+            "SystemCalls",
         ],
         [
             (.hummingbird, "HummingbirdTesting"), (.hummingbird, "Hummingbird"),

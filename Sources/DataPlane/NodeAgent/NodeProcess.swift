@@ -45,6 +45,8 @@ package final class NodeProcess {
 
     /// What every worker serves.
     private(set) var served: Snapshot?
+    /// Certificates, keys and keys of tickets that the edge is to use.
+    private(set) var edge = EdgeMaterial.none
     /// Whether the operator, or a signal, wants exchanges to end and no new ones.
     var isDraining = false
     /// Whether the process is on its way to its end.
@@ -211,6 +213,11 @@ package final class NodeProcess {
         server.activate(version: snapshot.version, snapshot.configuration) { result in
             mailbox.post { done.value(result) }
         }
+    }
+
+    /// Gives the edge other certificates and keys; established connections keep theirs.
+    func use(_ material: EdgeMaterial) {
+        edge = material
     }
 
     // MARK: State

@@ -1,0 +1,288 @@
+"""Certificates belong to the fleet: brought by apply, kept sealed, held by all nodes before any serves them."""
+
+import base64
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from weir import Fleet, ReservedPort, get, until
+
+
+class Workshop:
+    """Makes certificates with openssl in a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+
+    def run(self, *arguments):
+        subprocess.run(["openssl", *map(str, arguments)], cwd=self.folder, check=True, capture_output=True)
+
+    def make(self, name, hosts, days=90, *more):
+        """A self-signed certificate NAME.crt with its key NAME.key."""
+        names = ",".join(f"DNS:{host}" for host in hosts)
+        self.run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                 f"/CN={hosts[0]}", "-addext", f"subjectAltName={names}", "-days", days, "-keyout", f"{name}.key",
+                 "-out", f"{name}.crt", *more)
+
+    def authority(self, name):
+        """A CA certificate NAME.pem."""
+        self.run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                 f"/CN={name}", "-days", "90", "-addext", "basicConstraints=critical,CA:TRUE", "-keyout",
+                 f"{name}.key", "-out", f"{name}.pem")
+
+    def path(self, name):
+        return self.folder / name
+
+
+@pytest.fixture
+def workshop(workspace):
+    return Workshop(workspace.folder / "tls")
+
+
+def configuration(port, certificates="{name: shop, files: {certificate: tls/shop.crt, key: tls/shop.key}}",
+                  served="shop", hosts="shop.example.com", body="one"):
+    return f"""
+listeners:
+  - {{name: web, address: {port}, protocol: https, tls: {{certificates: [{served}]}}}}
+certificates:
+  - {certificates}
+routes:
+  - {{name: hello, hosts: [{hosts}], respond: {{status: 200, body: {body}}}}}
+"""
+
+
+def certs(fleet, *arguments):
+    return fleet.ctl("certs", "-o", "json", *arguments).json
+
+
+def use(fleet, name, state="serve"):
+    """The certificate that the head uses under a name in a state, or None."""
+    for certificate in certs(fleet):
+        if any(entry["name"] == name and entry["state"] == state for entry in certificate["uses"]):
+            return certificate
+    return None
+
+
+def wait_serving(fleet, name, nodes, digest=None):
+    """Waits until exactly these nodes serve what a certificate has."""
+    seen = []
+
+    def check():
+        seen[:] = [use(fleet, name)]
+        good = seen[0] and seen[0]["serving"] == sorted(nodes) and digest in (None, seen[0]["digest"])
+        return seen[0] if good else None
+
+    return until(check, lambda: f"{nodes} serve {name}; seen: {seen}", 30)
+
+
+def served_by(node, name):
+    """When the certificate that a node serves ends, by its own metrics."""
+    text = get(node.admin, "/metrics").body.decode()
+    found = re.search(rf'^weir_certificate_not_after_seconds{{certificate="{name}"}} (\d+)$', text, re.M)
+    return int(found.group(1)) if found else None
+
+
+def test_files_are_brought_and_served(workspace, workshop):
+    fleet = Fleet(workspace)
+    one, two = fleet.add("n1"), fleet.add("n2")
+    port = workspace.keep(ReservedPort())
+    workshop.make("shop", ["shop.example.com", "www.shop.example.com"])
+    text = configuration(port)
+    assert "valid" in fleet.ctl("validate", workspace.configuration(text)).out
+
+    # A dry run brings nothing.
+    fleet.ctl("apply", workspace.configuration(text), "--dry-run")
+    assert certs(fleet, "--all") == []
+    fleet.apply(text, "--wait")
+    fleet.wait_steady(1)
+    found = wait_serving(fleet, "shop", ["n1", "n2"])
+    assert found["names"] == ["shop.example.com", "www.shop.example.com"]
+    assert found["holding"] == ["n1", "n2"] and found["issuer"] == "CN=shop.example.com"
+    table = fleet.ctl("certs").out
+    assert "shop.example.com" in table and "files" in table and "serve" in table
+    assert served_by(one, "shop") == served_by(two, "shop") is not None
+    metrics = get_control_metrics(fleet)
+    assert f'weir_certificate_not_after_seconds{{certificate="shop"}} {served_by(one, "shop")}' in metrics
+
+    # The same files again are no version, and an export applies without them.
+    assert fleet.apply(text, "-o", "json").json["changed"] is False
+    exported = fleet.ctl("export").out
+    assert found["digest"] in exported
+    for name in ("shop.crt", "shop.key"):
+        workshop.path(name).unlink()
+    again = fleet.ctl("apply", "-", "-o", "json", text_input=exported)
+    assert again.json["changed"] is False
+
+    # Other files under the same name are another version; going back needs none.
+    workshop.make("shop", ["shop.example.com"], 30)
+    fleet.apply(text, "--wait")
+    other = wait_serving(fleet, "shop", ["n1", "n2"])
+    assert other["digest"] != found["digest"]
+    fleet.ctl("rollback", "--wait")
+    wait_serving(fleet, "shop", ["n1", "n2"], found["digest"])
+    actions = [record["action"] for record in fleet.ctl("audit", "-o", "json").json]
+    assert "secret.store" in actions
+
+
+def get_control_metrics(fleet):
+    import ssl
+    import urllib.request
+    context = ssl.create_default_context(cafile=str(fleet.folder / "ca.pem"))
+    host, port = fleet.admin_address
+    with urllib.request.urlopen(f"https://{host}:{port}/metrics", context=context, timeout=15) as answer:
+        return answer.read().decode()
+
+
+def test_a_restart_without_the_control_plane_and_a_revocation(workspace, workshop):
+    fleet = Fleet(workspace)
+    node = fleet.add("n1")
+    port = workspace.keep(ReservedPort())
+    workshop.make("shop", ["shop.example.com"])
+    fleet.apply(configuration(port), "--wait")
+    wait_serving(fleet, "shop", ["n1"])
+    end = served_by(node, "shop")
+    path = node.folder / "material"
+    until(path.exists, "the node has stored its material")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+    fleet.control.kill()
+    node.program.kill()
+    node.start()
+    assert served_by(node, "shop") == end
+
+    # A file that was changed is noticed, and everything is fetched again.
+    fleet.start_control()
+    wait_serving(fleet, "shop", ["n1"])
+    node.program.kill()
+    octets = bytearray(path.read_bytes())
+    octets[-1] ^= 1
+    path.write_bytes(octets)
+    node.start()
+    wait_serving(fleet, "shop", ["n1"])
+    assert "material.damaged" in node.program.stderr()
+    until(lambda: path.read_bytes() != bytes(octets), "the node has stored its material again")
+
+    fleet.ctl("node", "revoke", "n1")
+    until(lambda: not path.exists(), "the node has erased its material")
+    assert b"PRIVATE KEY" not in (node.folder / "node.pem").read_bytes()
+    assert served_by(node, "shop") == end
+
+
+def test_nothing_secret_is_written_or_said(workspace, workshop):
+    fleet = Fleet(workspace)
+    node = fleet.add("n1")
+    port = workspace.keep(ReservedPort())
+    workshop.make("shop", ["shop.example.com"])
+    pem = workshop.path("shop.key").read_text()
+    body = "".join(line for line in pem.splitlines() if not line.startswith("-"))
+    der = base64.b64decode(body)
+    scalar = subprocess.run(["openssl", "ec", "-in", str(workshop.path("shop.key")), "-noout", "-text"], check=True,
+                            capture_output=True, text=True).stdout
+    digits = re.sub(r"[\s:]", "", re.search(r"priv:\n((?:\s+[0-9a-f:]+\n)+)", scalar).group(1))
+    private = bytes.fromhex(digits)[-32:]
+    more = configuration(
+        port,
+        "{name: shop, files: {certificate: tls/shop.crt, key: tls/shop.key}}\n"
+        "  - {name: lab, selfSigned: {hosts: [lab.example.com]}}",
+        "shop, lab",
+    )
+    fleet.apply(more, "--wait")
+    wait_serving(fleet, "shop", ["n1"])
+    wait_serving(fleet, "lab", ["n1"])
+    said = [fleet.ctl(*command).out for command in (
+        ["certs"], ["certs", "-o", "json"], ["export"], ["show", "1"], ["audit"], ["status"],
+        ["node", "show", "n1", "-o", "json"], ["versions", "-o", "json"])]
+    said += [get(node.admin, path).body.decode() for path in ("/config", "/metrics")]
+    until((node.folder / "material").exists, "the node has stored its material")
+    subprocess.run([fleet_binary("proxy-control"), "backup", "--data", fleet.folder, workspace.folder / "backup"],
+                   check=True, capture_output=True)
+    for name in ("shop.crt", "shop.key"):
+        workshop.path(name).unlink()
+    marks = [private, private.hex().encode(), private.hex().upper().encode(), der, base64.b64encode(der),
+             body[20:60].encode()]
+    # The scalar at each of the three offsets of base64.
+    for offset in range(3):
+        marks.append(base64.b64encode(b"\0" * offset + private)[4:-4])
+    searched = 0
+    for folder, _, names in os.walk(workspace.folder):
+        for name in names:
+            path = os.path.join(folder, name)
+            if not os.path.isfile(path):
+                continue
+            content = open(path, "rb").read()
+            searched += 1
+            for mark in marks:
+                assert mark not in content, f"the key is in {path}"
+    assert searched > 10
+    for text in said:
+        for mark in marks:
+            assert mark not in text.encode("utf-8", "replace")
+    for path in (fleet.folder / "master.key", node.folder / "node.pem", node.folder / "material"):
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+def fleet_binary(name):
+    from weir import BIN
+    return BIN / name
+
+
+def refused(fleet, text, *expected, command="apply"):
+    result = fleet.ctl(command, fleet.space.configuration(text), code=1)
+    for part in expected:
+        assert part in result.err, f"{part!r} in {result!r}"
+    return result
+
+
+def test_wrong_files_are_refused_with_their_reason(workspace, workshop):
+    fleet = Fleet(workspace)
+    port = workspace.keep(ReservedPort())
+    workshop.make("shop", ["shop.example.com"])
+    workshop.make("other", ["other.example.com"])
+    workshop.authority("partners")
+    text = configuration(port)
+    for command in ("validate", "diff", "apply"):
+        refused(fleet, text.replace("shop.crt", "missing.crt"), "certificates[shop].files.certificate",
+                "missing.crt", "there is no such file", command=command)
+    refused(fleet, text.replace("tls/shop.key", "tls/other.key"), "certificates[shop].files.key", "other.key")
+    workspace.write("tls/rubbish.crt", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    refused(fleet, text.replace("shop.crt", "rubbish.crt"), "certificates[shop].files.certificate", "rubbish.crt")
+    refused(fleet, text.replace("shop.crt", "shop.key"), "certificates[shop].files.certificate")
+    refused(fleet, text.replace("[shop.example.com]", "[shop.example.com, else.example.com]"), "routes[hello].hosts",
+            "else.example.com")
+    refused(fleet, configuration(port, "{name: shop, authority: {file: tls/partners.pem}}"),
+            "listeners[web].tls.certificates[0]", "authorities")
+    refused(fleet, configuration(port, "{name: shop, authority: {file: tls/shop.key}}"),
+            "certificates[shop].authority.file")
+    workshop.run("req", "-x509", "-newkey", "rsa:1024", "-nodes", "-subj", "/CN=shop.example.com", "-addext",
+                 "subjectAltName=DNS:shop.example.com", "-days", "9", "-keyout", "weak.key", "-out", "weak.crt")
+    refused(fleet, text.replace("shop.crt", "weak.crt").replace("shop.key", "weak.key"), "1024")
+
+    # What proxyctl cannot know is the control plane's to refuse.
+    digest = "ab" * 32
+    named = configuration(port, "{name: shop, files: {certificate: a, key: b, digest: " + digest + "}}")
+    fleet.ctl("validate", workspace.configuration(named))
+    refused(fleet, named, "certificates[shop].files.digest", "does not keep")
+    refused(fleet, named.replace(digest, "xyz"), "certificates[shop].files.digest", "not a digest")
+    assert fleet.ctl("versions", "-o", "json").json == []
+
+
+def test_what_ends_soon_is_warned_of(workspace, workshop):
+    fleet = Fleet(workspace)
+    port = workspace.keep(ReservedPort())
+    workshop.make("shop", ["shop.example.com"])
+    fleet.apply(configuration(port))
+    found = use(fleet, "shop")
+    soon = configuration(port, "{name: shop, selfSigned: {hosts: [shop.example.com]}}")
+    fleet.apply(soon)
+    assert use(fleet, "shop")["digest"] != found["digest"]
+    assert fleet.ctl("status", "-o", "json").json["warnings"] == []
+    workshop.make("shop", ["shop.example.com"], 5)
+    result = fleet.apply(configuration(port))
+    assert "warning: certificate shop" in result.err
+    [warning] = fleet.ctl("status", "-o", "json").json["warnings"]
+    assert "certificate shop ends" in warning
+    assert "certificate shop ends" in fleet.ctl("status").out
