@@ -434,7 +434,7 @@ let fuzzers = [
         "fuzz-decoders",
         [
             "CFuzz", "SystemCalls", "Bytes", "HTTPSemantics", "HTTP1", "HTTP2", "ProxyProtocol",
-            "FleetModel", "SnapshotCompiler", "FleetProtocol",
+            "FleetModel", "SnapshotCompiler", "FleetProtocol", "Certificates",
         ],
         kind: .fuzzer
     ),

@@ -286,3 +286,76 @@ def test_what_ends_soon_is_warned_of(workspace, workshop):
     [warning] = fleet.ctl("status", "-o", "json").json["warnings"]
     assert "certificate shop ends" in warning
     assert "certificate shop ends" in fleet.ctl("status").out
+
+
+def test_self_signed_certificates_are_renewed_everywhere(workspace):
+    """Renewal makes no version; all nodes hold the new certificate before any serves it; one that is away follows."""
+    fleet = Fleet(workspace, arguments=["--self-signed-life", "15s", "--ticket-period", "4s"])
+    nodes = {name: fleet.add(name) for name in ("n1", "n2", "n3")}
+    port = workspace.keep(ReservedPort())
+    fleet.apply(configuration(port, "{name: shop, selfSigned: {hosts: [shop.example.com]}}"), "--wait")
+    first = wait_serving(fleet, "shop", ["n1", "n2", "n3"])
+    nodes["n3"].program.kill()
+
+    def renewed(before, names):
+        def check():
+            found = use(fleet, "shop")
+            return found if found["digest"] != before and found["serving"] == names else None
+
+        return until(check, lambda: f"another certificate is served by {names}: {certs(fleet)}", 40)
+
+    second = renewed(first["digest"], ["n1", "n2"])
+    # The control plane ends in the middle of whatever it does, and goes on.
+    fleet.control.kill()
+    fleet.start_control()
+    third = renewed(second["digest"], ["n1", "n2"])
+    nodes["n3"].start()
+
+    def has_followed():
+        found = use(fleet, "shop")
+        return found["serving"] == ["n1", "n2", "n3"] and found["digest"] != first["digest"]
+
+    until(has_followed, lambda: f"n3 has followed: {certs(fleet)}", 40)
+    assert [version["version"] for version in fleet.ctl("versions", "-o", "json").json] == [1]
+    actions = [record["action"] for record in fleet.ctl("audit", "-o", "json", "--limit", 1000).json]
+    assert actions.count("certificate.issue") >= 3 and actions.count("certificate.serve") >= 2
+    # In each process's log, a certificate is active only after every node with a session held it: no node ever
+    # served one that another with a session could not have served too.
+    assert third["digest"] not in (first["digest"], second["digest"])
+
+
+def test_many_replacements_are_followed(workspace, workshop):
+    fleet = Fleet(workspace)
+    fleet.add("n1"), fleet.add("n2")
+    port = workspace.keep(ReservedPort())
+    for number in range(10):
+        workshop.make("shop", ["shop.example.com"], 90 + number)
+        fleet.apply(configuration(port, body=f"b{number}"), "--wait")
+        found = use(fleet, "shop")
+        assert found["serving"] == ["n1", "n2"], found
+    assert len(certs(fleet, "--all")) == 10 and len(certs(fleet)) == 1
+
+
+def test_a_node_keeps_its_material_over_the_renewal_of_its_identity_and_an_upgrade(workspace, workshop):
+    fleet = Fleet(workspace)
+    node = fleet.add("n1")
+    port = workspace.keep(ReservedPort())
+    workshop.make("shop", ["shop.example.com"])
+    fleet.apply(configuration(port), "--wait")
+    until((node.folder / "material").exists, "the node has stored its material")
+    fleet.control.kill()
+    # Without its identity's key nothing of it opens.
+    other = workspace.folder / "copy"
+    subprocess.run(["cp", "-r", node.folder, other], check=True)
+    text = (other / "node.pem").read_text()
+    made = subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+                          check=True, capture_output=True, text=True).stdout
+    start, end = "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"
+    changed = text[:text.index(start)] + made[made.index(start):made.index(end) + len(end)] + "\n"
+    (other / "node.pem").write_text(changed)
+    node.program.kill()
+    copy = workspace.start("copy", fleet_binary("proxy-node"), "run", "--data", other, "--control",
+                           "%s:%s" % fleet.fleet_address, "--admin", "127.0.0.1:0")
+    until(lambda: "material.damaged" in copy.stderr(), "the copy cannot open the material")
+    until(lambda: "version.rejected" in copy.stderr(), "the copy cannot serve the version", 30)
+    assert "certificates[shop]" in copy.stderr()

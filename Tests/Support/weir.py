@@ -720,9 +720,10 @@ def pump(source, sink):
 class Fleet:
     """A control plane and its nodes, of real programs."""
 
-    def __init__(self, space, name="control"):
+    def __init__(self, space, name="control", arguments=()):
         self.space = space
         self.name = name
+        self.arguments = arguments
         self.folder = space.folder / name
         self.admin_address = self.fleet_address = None
         self.nodes = {}
@@ -733,7 +734,8 @@ class Fleet:
         """Starts the control plane; again on the addresses that it had."""
         pair = lambda target: "127.0.0.1:0" if target is None else f"{target[0]}:{target[1]}"
         self.control = self.space.start(self.name, BIN / "proxy-control", "serve", "--data", self.folder, "--admin",
-                                        pair(self.admin_address), "--fleet", pair(self.fleet_address))
+                                        pair(self.admin_address), "--fleet", pair(self.fleet_address),
+                                        *self.arguments)
         ready = self.control.ready()
         self.admin_address, self.fleet_address = ready["admin"], ready["fleet"]
 
