@@ -194,7 +194,7 @@ let dataPlane = [
     Part(
         "Sources/DataPlane",
         "Transport",
-        ["SystemCalls", "Bytes"]
+        ["SystemCalls", "TLSLibrary", "Bytes"]
     ),
     Part(
         "Sources/DataPlane",
@@ -205,8 +205,9 @@ let dataPlane = [
         "Sources/DataPlane",
         "ProxyCore",
         [
-            "SystemCalls", "Cryptography", "Bytes", "Structures", "Telemetry", "HTTPSemantics",
-            "HTTP1", "HTTP2", "ProxyProtocol", "FleetModel", "Routing", "SnapshotCompiler",
+            "SystemCalls", "Cryptography", "TLSLibrary", "Bytes", "Structures", "Telemetry",
+            "HTTPSemantics", "HTTP1", "HTTP2", "ProxyProtocol", "FleetModel", "Routing",
+            "SnapshotCompiler",
             "EventLoop", "Transport", "Upstreams",
         ]
     ),
