@@ -97,7 +97,7 @@ package struct Configuration: Sendable {
             case .route(let route): routes.append(route)
             case .hiding(let found): hiding = found
             case .logging(let found): logging = found
-            case .inert: break
+            case .certificate, .inert: break
             }
         }
         (self.listeners, self.upstreams, self.routes) = (listeners, upstreams, routes)

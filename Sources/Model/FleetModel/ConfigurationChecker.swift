@@ -164,6 +164,7 @@ struct ConfigurationChecker {
         checkAddresses()
         checkReferences()
         checkRouteListeners()
+        checkCertificates()
         checkSizes()
         guard problems.isEmpty else { throw ConfigurationProblems(sortedProblems()) }
         var ordered = drafts
@@ -236,17 +237,45 @@ struct ConfigurationChecker {
 
     /// A listener without requests has no routes.
     private mutating func checkRouteListeners() {
-        var relaying: Set<String> = []
+        var relaying: [String: ListenerProtocol] = [:]
         for draft in drafts {
             guard case .listener(let listener)? = draft.checked?.typed else { continue }
-            if listener.transport == .tcp { relaying.insert(listener.name) }
+            if !listener.transport.hasRequests { relaying[listener.name] = listener.transport }
         }
         guard !relaying.isEmpty else { return }
         for draft in drafts where draft.kind == .route {
             for reference in draft.references
-            where reference.kind == .listener && relaying.contains(reference.name) {
+            where reference.kind == .listener {
+                guard let transport = relaying[reference.name] else { continue }
                 complain(
-                    "\(quoted(reference.name)) is a tcp listener, which has no routes",
+                    "\(quoted(reference.name)) is a \(transport.rawValue) listener, which has no routes",
+                    reference.place,
+                    kind: draft.kind,
+                    name: draft.name,
+                    field: reference.field
+                )
+            }
+        }
+    }
+
+    /// Authorities are trusted and other certificates are shown, never the other way round.
+    private mutating func checkCertificates() {
+        var sources: [String: CertificateSource] = [:]
+        for draft in drafts {
+            guard case .certificate(let source)? = draft.checked?.typed else { continue }
+            sources[draft.name] = source
+        }
+        for draft in drafts where draft.kind == .listener || draft.kind == .upstream {
+            for reference in draft.references where reference.kind == .certificate {
+                guard let source = sources[reference.name] else { continue }
+                let isTrusted =
+                    reference.field.contains("authorities")
+                    || reference.field.hasSuffix("authority")
+                guard isTrusted != (source == .authority) else { continue }
+                complain(
+                    isTrusted
+                        ? "\(quoted(reference.name)) is a certificate to show, not authorities to trust"
+                        : "\(quoted(reference.name)) holds authorities to trust, and no key",
                     reference.place,
                     kind: draft.kind,
                     name: draft.name,
