@@ -195,7 +195,7 @@ let dataPlane = [
     Part(
         "Sources/DataPlane",
         "Transport",
-        ["SystemCalls", "Bytes"]
+        ["SystemCalls", "TLSLibrary", "Bytes"]
     ),
     Part(
         "Sources/DataPlane",
@@ -206,9 +206,10 @@ let dataPlane = [
         "Sources/DataPlane",
         "ProxyCore",
         [
-            "SystemCalls", "Cryptography", "Bytes", "Structures", "Telemetry", "HTTPSemantics",
-            "HTTP1", "HTTP2", "ProxyProtocol", "FleetModel", "Routing", "SnapshotCompiler",
-            "EventLoop", "Transport", "Upstreams", "TLSLibrary",
+            "SystemCalls", "Cryptography", "TLSLibrary", "Bytes", "Structures", "Telemetry",
+            "HTTPSemantics", "HTTP1", "HTTP2", "ProxyProtocol", "FleetModel", "Routing",
+            "SnapshotCompiler",
+            "EventLoop", "Transport", "Upstreams",
         ]
     ),
     Part(

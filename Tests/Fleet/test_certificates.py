@@ -4,11 +4,14 @@ import base64
 import json
 import os
 import re
+import socket
+import ssl
 import subprocess
+import threading
 
 import pytest
 
-from weir import Fleet, ReservedPort, get, until
+from weir import PEER_SECONDS, Fleet, ReservedPort, get, until
 
 
 class Workshop:
@@ -129,7 +132,6 @@ def test_files_are_brought_and_served(workspace, workshop):
 
 
 def get_control_metrics(fleet):
-    import ssl
     import urllib.request
     context = ssl.create_default_context(cafile=str(fleet.folder / "ca.pem"))
     host, port = fleet.admin_address
@@ -359,3 +361,105 @@ def test_a_node_keeps_its_material_over_the_renewal_of_its_identity_and_an_upgra
     until(lambda: "material.damaged" in copy.stderr(), "the copy cannot open the material")
     until(lambda: "version.rejected" in copy.stderr(), "the copy cannot serve the version", 30)
     assert "certificates[shop]" in copy.stderr()
+
+
+def client_context(*authorities):
+    """A client's that trusts these files alone."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for path in authorities:
+        context.load_verify_locations(path)
+    return context
+
+
+def fetch(context, address, name="shop.example.com", session=None):
+    """One request over a new connection: (body, certificate, session, whether it was resumed)."""
+    with socket.create_connection(address, timeout=PEER_SECONDS) as plain:
+        with context.wrap_socket(plain, server_hostname=name, session=session) as secure:
+            secure.sendall(f"GET / HTTP/1.1\r\nhost: {name}\r\nconnection: close\r\n\r\n".encode())
+            octets = b""
+            while part := secure.recv(65536):
+                octets += part
+            assert octets.startswith(b"HTTP/1.1 200"), octets
+            return octets.split(b"\r\n\r\n", 1)[1], secure.getpeercert(True), secure.session, secure.session_reused
+
+
+def test_clients_see_what_is_served(workspace, workshop):
+    fleet = Fleet(workspace)
+    fleet.add("n1")
+    port = workspace.keep(ReservedPort())
+    workshop.make("shop", ["shop.example.com"])
+    fleet.apply(configuration(port), "--wait")
+    context = client_context(workshop.path("shop.crt"))
+    body, certificate, _, _ = fetch(context, port.address)
+    assert body == b"one"
+    assert certificate == ssl.PEM_cert_to_DER_cert(workshop.path("shop.crt").read_text())
+    # A restart without the control plane serves the same.
+    fleet.control.kill()
+    node = fleet.nodes["n1"]
+    node.program.kill()
+    node.start()
+    assert fetch(context, port.address)[1] == certificate
+
+
+def test_a_session_is_resumed_on_any_node(workspace):
+    """Clients resume with the tickets of either node, over rotations of the keys."""
+    fleet = Fleet(workspace, arguments=["--ticket-period", "4s"])
+    fleet.add("n1"), fleet.add("n2")
+    port = workspace.keep(ReservedPort())
+    fleet.apply(configuration(port, "{name: shop, selfSigned: {hosts: [shop.example.com]}}"), "--wait")
+    wait_serving(fleet, "shop", ["n1", "n2"])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    def keys_made():
+        return [entry for entry in fleet.ctl("audit", "-o", "json", "--limit", 1000).json
+                if entry["action"] == "secret.store"]
+
+    resumptions = attempts = 0
+    count = len(keys_made())
+    session = fetch(context, port.address)[2]
+    while len(keys_made()) < count + 3:
+        _, _, session, resumed = fetch(context, port.address, session=session)
+        attempts += 1
+        resumptions += resumed
+    assert attempts >= 10
+    # Of a session that is never older than a request, every one is resumed, whichever node answers.
+    assert resumptions == attempts
+
+
+def test_replacements_under_load_fail_nobody(workspace, workshop):
+    """Files are replaced and keys of tickets rotated while clients connect: no handshake and no request fails."""
+    fleet = Fleet(workspace, arguments=["--ticket-period", "4s"])
+    fleet.add("n1"), fleet.add("n2")
+    port = workspace.keep(ReservedPort())
+    workshop.make("shop", ["shop.example.com"])
+    fleet.apply(configuration(port), "--wait")
+    wait_serving(fleet, "shop", ["n1", "n2"])
+    stopping, failures, counts = threading.Event(), [], [0, 0]
+
+    def load(index):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        session = None
+        while not stopping.is_set():
+            try:
+                _, _, session, _ = fetch(context, port.address, session=session if index else None)
+                counts[index] += 1
+            except (OSError, AssertionError) as error:
+                failures.append(repr(error))
+
+    threads = [threading.Thread(target=load, args=(index,)) for index in (0, 1)]
+    for thread in threads:
+        thread.start()
+    replacements = int(os.environ.get("WEIR_REPLACEMENTS", "10"))
+    try:
+        for number in range(replacements):
+            workshop.make("shop", ["shop.example.com"], 90 + number)
+            fleet.apply(configuration(port), "--wait")
+    finally:
+        stopping.set()
+        for thread in threads:
+            thread.join()
+    print(f"{replacements} replacements, {counts} requests of new and resumed sessions, {len(failures)} failures")
+    assert not failures, failures[:5]
+    assert min(counts) > 10

@@ -1,18 +1,17 @@
 package import TLSLibrary
 
 /// What TLS needs besides the configuration: certificates and keys by the names of the configuration's certificates.
+///
+/// It never stands in a version, and changes without one.
 package struct EdgeMaterial: Sendable {
-    /// A chain (DER, the leaf first) and its key (PKCS#8 DER), by the name of the certificate's resource.
+    /// Chains and keys by the certificate's name.
     package var identities: [String: TLSIdentity]
-    /// PEM of a bundle, CA certificates and their CRLs, by the name of the certificate's resource.
+    /// The PEM text of CA certificates and CRLs by the certificate's name.
     package var authorities: [String: [UInt8]]
-    /// What session tickets are sealed with.
+    /// With what session tickets are made and taken; without any, each process makes its own.
     package var ticketKeys: TicketKeys
 
-    /// Nothing: no certificate, no authority, no ticket.
-    package static let none = EdgeMaterial(identities: [:], authorities: [:], ticketKeys: .none)
-
-    /// Joins its parts.
+    /// Joins what belongs together.
     package init(
         identities: [String: TLSIdentity],
         authorities: [String: [UInt8]],
@@ -21,4 +20,7 @@ package struct EdgeMaterial: Sendable {
         (self.identities, self.authorities) = (identities, authorities)
         self.ticketKeys = ticketKeys
     }
+
+    /// Nothing: no listener with TLS can be served.
+    package static let none = EdgeMaterial(identities: [:], authorities: [:], ticketKeys: .none)
 }

@@ -232,7 +232,9 @@ extension Exchange {
                 &client.buffer,
                 trailers: section,
                 limits: Limits.translated
-            ) { line, _ in reachesEndpoint(line, isTrusted: isTrusted) }
+            ) { line, octets in
+                keepsRequestTrailer(line, octets, isTrusted: isTrusted)
+            }
             if mayEnd { return true }
         } catch {
             // A trailer section that HTTP/1.1 cannot have: nobody is told half of it.
@@ -244,8 +246,8 @@ extension Exchange {
     /// Frames what has come of the request's content; `false` when it is broken or too much.
     func advanceRequest(_ client: Client, _ listener: ListenerTable) -> Bool {
         do throws(HTTP1Error) {
-            try requestBody.advance(&client.buffer, limits: listener.limits) { line, _ in
-                reachesEndpoint(line, isTrusted: client.isTrusted)
+            try requestBody.advance(&client.buffer, limits: listener.limits) { line, octets in
+                keepsRequestTrailer(line, octets, isTrusted: client.isTrusted)
             }
         } catch {
             self.error = ExchangeError(.httpRequestError, .downstream)

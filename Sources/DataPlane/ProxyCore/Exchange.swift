@@ -184,6 +184,9 @@ final class Exchange {
         _ listener: ListenerTable,
         _ tables: WorkerTables
     ) {
+        if let port = listener.redirectPort, !request.asksServer {
+            return redirect(toPort: port, headBytes: headBytes)
+        }
         let isForUs =
             request.asksServer || client.buffer.withReadable { forwardsLeft($0) == 0 }
         if isForUs { return answer(status: 200, headBytes: headBytes) }

@@ -254,8 +254,8 @@ struct ConfigurationChecker {
                 guard use.wantsAuthority != certificate.isAuthority else { continue }
                 complain(
                     certificate.isAuthority
-                        ? "\(quoted(reference.name)) holds authorities to trust, and no certificate to serve"
-                        : "\(quoted(reference.name)) is a certificate to serve; name one with authority",
+                        ? "\(quoted(reference.name)) holds authorities to trust, and no key"
+                        : "\(quoted(reference.name)) is a certificate to show, not authorities to trust",
                     reference.place,
                     kind: draft.kind,
                     name: draft.name,
@@ -267,17 +267,18 @@ struct ConfigurationChecker {
 
     /// A listener without requests has no routes.
     private mutating func checkRouteListeners() {
-        var relaying: Set<String> = []
+        var relaying: [String: ListenerProtocol] = [:]
         for draft in drafts {
             guard case .listener(let listener)? = draft.checked?.typed else { continue }
-            if listener.transport == .tcp { relaying.insert(listener.name) }
+            if !listener.transport.hasRequests { relaying[listener.name] = listener.transport }
         }
         guard !relaying.isEmpty else { return }
         for draft in drafts where draft.kind == .route {
             for reference in draft.references
-            where reference.kind == .listener && relaying.contains(reference.name) {
+            where reference.kind == .listener {
+                guard let transport = relaying[reference.name] else { continue }
                 complain(
-                    "\(quoted(reference.name)) is a tcp listener, which has no routes",
+                    "\(quoted(reference.name)) is a \(transport.rawValue) listener, which has no routes",
                     reference.place,
                     kind: draft.kind,
                     name: draft.name,

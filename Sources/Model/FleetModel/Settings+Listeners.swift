@@ -13,7 +13,7 @@ extension Settings {
             ),
             Setting(
                 "protocol",
-                .word(["http", "https", "tcp"], unbuilt: ["tls-passthrough"]),
+                .word("http", "https", "tcp", "tls-passthrough"),
                 .defaultsTo("http"),
                 "What the listener speaks"
             ),
@@ -21,10 +21,14 @@ extension Settings {
                 "redirectToHTTPS",
                 .integer(1...65535),
                 .optional,
-                "Answer every request with a 308 to this port",
-                .unbuilt
+                "Answer every request with a 308 to this port, over https"
             ),
-            Setting("tls", listenerTLS, .optional, "How TLS is terminated"),
+            Setting(
+                "tls",
+                listenerTLS,
+                .optional,
+                "How TLS is terminated; required on an https listener, refused elsewhere"
+            ),
             Setting(
                 "proxyProtocol",
                 .word("off", "accept", "require"),
@@ -52,8 +56,8 @@ extension Settings {
                 "serverNames",
                 .map(.hostPattern, .reference(.upstream)),
                 .optional,
-                "Where a tls-passthrough listener forwards to, by server name",
-                .unbuilt
+                "Where a tls-passthrough listener relays to, by the server name that is asked for: exact "
+                    + "names first, then the longest wildcard; required there, refused elsewhere"
             ),
         ])
     )
@@ -110,7 +114,7 @@ extension Settings {
     ])
 
     private static let listenerTimeouts = SettingType.fields([
-        Setting("handshake", .timeout, .defaultsTo("10s"), "TLS handshake", .unbuilt),
+        Setting("handshake", .timeout, .defaultsTo("10s"), "A TLS handshake, or its ClientHello"),
         Setting(
             "header",
             .timeout,
@@ -164,21 +168,27 @@ extension Settings {
                     "authorities",
                     .list(.reference(.certificate)),
                     .defaultsTo("[]"),
-                    "Certificates that hold the authorities' bundles"
+                    "Certificates that hold the authorities' bundles, with their CRLs"
                 ),
                 Setting(
                     "forward",
                     .fields([
-                        Setting("subject", .text(.fieldName), .optional, "Field for the subject"),
+                        Setting(
+                            "subject",
+                            .text(.fieldName),
+                            .optional,
+                            "Field for the subject, as RFC 4514 writes it"
+                        ),
                         Setting(
                             "fingerprint",
                             .text(.fieldName),
                             .optional,
-                            "Field for the fingerprint"
+                            "Field for the SHA-256 of the certificate, in hexadecimal"
                         ),
                     ]),
                     .optional,
-                    "Request fields that tell the upstream who the client is"
+                    "Request fields that tell the upstream who the client is; never accepted from clients, on "
+                        + "any listener"
                 ),
             ]),
             .optional,
@@ -188,7 +198,7 @@ extension Settings {
             "handshakesPerSecond",
             .countOrNone,
             .defaultsTo("0"),
-            "Handshakes per client address; 0 is no limit"
+            "Handshakes of a client address (of IPv6: of a /64) per node; others are closed; 0 is no limit"
         ),
     ])
 

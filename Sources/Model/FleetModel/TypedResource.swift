@@ -50,11 +50,55 @@ extension Listener {
                 streamsPerConnection: limits.integer("streamsPerConnection")
             ),
             timeouts: ListenerTimeouts(
+                handshake: timeouts.duration("handshake"),
                 header: timeouts.duration("header"),
                 minimumBodyRate: timeouts.limit("minimumBodyRate"),
                 idle: timeouts.duration("idle")
             ),
-            upstream: fields.optionalText("upstream")
+            upstream: fields.optionalText("upstream"),
+            tls: fields.has("tls") ? ListenerTLS(fields.record("tls")) : nil,
+            redirectPort: fields.has("redirectToHTTPS") ? fields.integer("redirectToHTTPS") : nil,
+            serverNames: fields.has("serverNames")
+                ? fields.map("serverNames").compactMap { field in
+                    guard let upstream = field.value.scalarText,
+                        let name = try? Hosts.pattern(field.name)
+                    else { return nil }  // keys were checked before
+                    return ServerNameRoute(name: name, upstream: upstream)
+                } : []
+        )
+    }
+}
+
+extension ListenerTLS {
+    fileprivate init(_ fields: FieldReader) {
+        let clients = fields.record("clientCertificate")
+        let forward = clients.record("forward")
+        self.init(
+            certificates: fields.list("certificates").compactMap(\.scalarText),
+            isStrict: fields.flag("strictSNI"),
+            minimumVersion: fields.word("minimumVersion", as: TLSMinimumVersion.self),
+            protocols: fields.list("alpn").compactMap(\.scalarText),
+            clientCertificate: ClientCertificate(
+                mode: clients.word("mode", as: ClientCertificate.Mode.self),
+                authorities: clients.list("authorities").compactMap(\.scalarText),
+                subjectField: forward.optionalText("subject"),
+                fingerprintField: forward.optionalText("fingerprint")
+            ),
+            handshakesPerSecond: fields.limit("handshakesPerSecond")
+        )
+    }
+}
+
+extension UpstreamTLS {
+    fileprivate init(_ fields: FieldReader) {
+        func name(_ field: String) -> String? {
+            fields.optionalText(field).flatMap { $0.isEmpty ? nil : $0 }
+        }
+        self.init(
+            serverName: name("serverName"),
+            isVerified: fields.flag("verify"),
+            authority: name("authority"),
+            clientCertificate: name("clientCertificate")
         )
     }
 }
@@ -104,7 +148,8 @@ extension Upstream {
                 idle: timeouts.durationLimit("idle"),
                 total: timeouts.durationLimit("total")
             ),
-            proxyProtocol: fields.word("proxyProtocol", as: UpstreamProxyProtocol.self)
+            proxyProtocol: fields.word("proxyProtocol", as: UpstreamProxyProtocol.self),
+            tls: fields.has("tls") ? UpstreamTLS(fields.record("tls")) : nil
         )
     }
 }

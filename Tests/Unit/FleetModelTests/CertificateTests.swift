@@ -71,8 +71,7 @@ struct CertificateTests {
         #expect(
             problems(#"{"name": "shop", "authority": {"file": "a"}}"#)
                 == [
-                    "listeners[web].tls.certificates[0]: \"shop\" holds authorities to trust, and no "
-                        + "certificate to serve"
+                    "listeners[web].tls.certificates[0]: \"shop\" holds authorities to trust, and no key"
                 ]
         )
         #expect(problems(files, serving: "shpo").first?.contains("did you mean shop?") == true)
