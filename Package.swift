@@ -252,6 +252,15 @@ let controlPlane = [
     ),
     Part(
         "Sources/ControlPlane",
+        "ACME",
+        ["Cryptography", "Certificates"],
+        [
+            (.certificates, "X509"), (.asn1, "SwiftASN1"), (.crypto, "Crypto"),
+            (.httpClient, "AsyncHTTPClient"), (.nio, "NIOCore"), (.nio, "NIOHTTP1"),
+        ]
+    ),
+    Part(
+        "Sources/ControlPlane",
         "Credentials",
         [
             "Cryptography", "FleetModel", "Certificates", "ControlStore", "Authority",
@@ -401,6 +410,11 @@ let tests = [
             (.nio, "NIOCore"), (.nio, "NIOPosix"), (.nio, "NIOEmbedded"), (.nioSSL, "NIOSSL"),
             (.log, "Logging"),
         ]
+    ),
+    test(
+        "ACMETests",
+        ["ACME", "Certificates", "Cryptography"],
+        [(.httpClient, "AsyncHTTPClient"), (.nioSSL, "NIOSSL")]
     ),
     test(
         "CredentialsTests",
