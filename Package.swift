@@ -188,13 +188,14 @@ let model = [
         [(.protobuf, "SwiftProtobuf")]
     ),
     Part("Sources/Model", "AdminMessages", []),
+    Part("Sources/Model", "Certificates", ["SystemCalls", "Cryptography", "FleetModel"]),
 ]
 let dataPlane = [
     Part("Sources/DataPlane", "EventLoop", ["SystemCalls"]),
     Part(
         "Sources/DataPlane",
         "Transport",
-        ["SystemCalls", "Bytes"]
+        ["SystemCalls", "TLSLibrary", "Bytes"]
     ),
     Part(
         "Sources/DataPlane",
@@ -205,8 +206,9 @@ let dataPlane = [
         "Sources/DataPlane",
         "ProxyCore",
         [
-            "SystemCalls", "Cryptography", "Bytes", "Structures", "Telemetry", "HTTPSemantics",
-            "HTTP1", "HTTP2", "ProxyProtocol", "FleetModel", "Routing", "SnapshotCompiler",
+            "SystemCalls", "Cryptography", "TLSLibrary", "Bytes", "Structures", "Telemetry",
+            "HTTPSemantics", "HTTP1", "HTTP2", "ProxyProtocol", "FleetModel", "Routing",
+            "SnapshotCompiler",
             "EventLoop", "Transport", "Upstreams",
         ]
     ),
@@ -216,12 +218,11 @@ let dataPlane = [
         [
             "SystemCalls", "Cryptography", "TLSLibrary", "Bytes", "Structures", "Telemetry",
             "HTTPSemantics", "HTTP1", "FleetModel", "SnapshotCompiler", "FleetMessages",
-            "FleetProtocol", "EventLoop", "Transport", "ProxyCore",
+            "FleetProtocol", "Certificates", "EventLoop", "Transport", "ProxyCore",
         ]
     ),
 ]
 let controlPlane = [
-    Part("Sources/ControlPlane", "Certificates", ["Cryptography", "FleetModel"]),
     Part(
         "Sources/ControlPlane",
         "ControlStore",
@@ -251,10 +252,28 @@ let controlPlane = [
     ),
     Part(
         "Sources/ControlPlane",
+        "ACME",
+        ["Cryptography", "Certificates"],
+        [
+            (.certificates, "X509"), (.asn1, "SwiftASN1"), (.crypto, "Crypto"),
+            (.httpClient, "AsyncHTTPClient"), (.nio, "NIOCore"), (.nio, "NIOHTTP1"),
+        ]
+    ),
+    Part(
+        "Sources/ControlPlane",
+        "Credentials",
+        [
+            "Cryptography", "FleetModel", "Certificates", "ControlStore", "Authority",
+            "FleetServer",
+        ],
+        [(.log, "Logging"), (.lifecycle, "ServiceLifecycle")]
+    ),
+    Part(
+        "Sources/ControlPlane",
         "AdminAPI",
         [
             "SystemCalls", "Cryptography", "FleetModel", "FleetProtocol", "AdminMessages",
-            "Certificates", "ControlStore", "Authority", "FleetServer",
+            "Certificates", "ControlStore", "Authority", "FleetServer", "Credentials",
         ],
         [
             (.hummingbird, "Hummingbird"), (.hummingbird, "HummingbirdCore"),
@@ -264,7 +283,12 @@ let controlPlane = [
     ),
 ]
 let operatorSide = [
-    Part("Sources/Operator", "ConfigurationFile", ["FleetModel"], [(.yams, "Yams")]),
+    Part(
+        "Sources/Operator",
+        "ConfigurationFile",
+        ["Cryptography", "FleetModel", "Certificates"],
+        [(.yams, "Yams")]
+    ),
     Part(
         "Sources/Operator",
         "AdminClient",
@@ -291,7 +315,10 @@ let commands = [
     Part(
         "Sources/Commands",
         "proxy-control",
-        ["SystemCalls", "FleetModel", "ControlStore", "Authority", "FleetServer", "AdminAPI"],
+        [
+            "SystemCalls", "FleetModel", "ControlStore", "Authority", "FleetServer", "Credentials",
+            "AdminAPI",
+        ],
         [
             (.argumentParser, "ArgumentParser"), (.log, "Logging"),
             (.lifecycle, "ServiceLifecycle"), (.lifecycle, "UnixSignals"),
@@ -355,8 +382,10 @@ let tests = [
         "NodeAgentTests",
         [
             "NodeAgent", "FleetMessages", "FleetProtocol", "FleetModel", "SnapshotCompiler",
-            "Cryptography", "TLSLibrary", "SystemCalls", "EventLoop", "Telemetry",
-        ]
+            "Certificates", "Cryptography", "TLSLibrary", "SystemCalls", "EventLoop", "Telemetry",
+            "ProxyCore",
+        ],
+        [(.protobuf, "SwiftProtobuf")]
     ),
     test("CertificatesTests", ["Certificates", "Cryptography", "FleetModel"]),
     test(
@@ -383,10 +412,24 @@ let tests = [
         ]
     ),
     test(
+        "ACMETests",
+        ["ACME", "Certificates", "Cryptography"],
+        [(.httpClient, "AsyncHTTPClient"), (.nioSSL, "NIOSSL")]
+    ),
+    test(
+        "CredentialsTests",
+        [
+            "Credentials", "ControlStore", "Authority", "FleetServer", "Certificates", "FleetModel",
+            "Cryptography",
+        ],
+        [(.log, "Logging")]
+    ),
+    test(
         "AdminAPITests",
         [
             "AdminAPI", "AdminMessages", "ControlStore", "Authority", "FleetServer",
-            "FleetProtocol", "FleetModel", "Certificates", "Cryptography", "SystemCalls",
+            "Credentials", "FleetProtocol", "FleetModel", "Certificates", "Cryptography",
+            "SystemCalls",
         ],
         [
             (.hummingbird, "HummingbirdTesting"), (.hummingbird, "Hummingbird"),
@@ -406,7 +449,7 @@ let fuzzers = [
         "fuzz-decoders",
         [
             "CFuzz", "SystemCalls", "Bytes", "HTTPSemantics", "HTTP1", "HTTP2", "ProxyProtocol",
-            "FleetModel", "SnapshotCompiler", "FleetProtocol",
+            "FleetModel", "SnapshotCompiler", "FleetProtocol", "Certificates",
         ],
         kind: .fuzzer
     ),

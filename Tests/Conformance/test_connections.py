@@ -219,12 +219,12 @@ def test_rfc9112_9_5_a_slow_head_does_not_buy_time(tight):
     """Each octet of a head does not begin its time anew."""
     with tight.connect() as peer:
         before = time.monotonic()
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):
             for octet in b"GET / HTTP/1.1\r\nHost: a.test\r\n" + b"X: 1\r\n" * 20:
                 peer.send(bytes([octet]))
                 time.sleep(0.02)
         assert time.monotonic() - before < 10
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):
             assert read_response(peer).status == 408
 
 

@@ -72,6 +72,8 @@ def block(lines):
 class Wire(Peer):
     """One HTTP/2 connection frame for frame; nothing is checked, answered or given back but by the test."""
 
+    protocols = ("h2",)
+
     def __init__(self, connection):
         super().__init__(connection)
         self.decoder = hpack.Decoder()
@@ -215,10 +217,10 @@ class Message:
 
 
 class Client:
-    """An HTTP/2 connection in clear text with prior knowledge."""
+    """An HTTP/2 connection in clear text with prior knowledge, or over TLS where that is spoken."""
 
-    def __init__(self, target, settings=None, acknowledges=True):
-        self.socket = socket.create_connection(target, timeout=PEER_SECONDS)
+    def __init__(self, target, settings=None, acknowledges=True, connection=None):
+        self.socket = connection or Wire.connect(target).socket
         self.http2 = h2.connection.H2Connection(h2.config.H2Configuration(
             client_side=True, header_encoding="utf-8", validate_outbound_headers=False,
             normalize_outbound_headers=False, validate_inbound_headers=True))
@@ -231,6 +233,11 @@ class Client:
         self.is_closed = False
         self.goaway = None
         self.flush()
+
+    @classmethod
+    def over(cls, connection, **options):
+        """The same on a connection that stands already."""
+        return cls(None, connection=connection, **options)
 
     def __enter__(self):
         return self

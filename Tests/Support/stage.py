@@ -8,6 +8,7 @@ whether that goes on.
 import contextlib
 import itertools
 import socket
+import ssl
 
 import pytest
 
@@ -149,8 +150,10 @@ def ends_soon(peer):
     """Whether the end of the connection is there already."""
     peer.socket.settimeout(0)
     try:
+        if isinstance(peer.socket, ssl.SSLSocket):
+            return not peer.fill()
         return peer.socket.recv(1, socket.MSG_PEEK) == b""
-    except BlockingIOError:
+    except (BlockingIOError, ssl.SSLWantReadError):
         return False
     finally:
         peer.socket.settimeout(weir.PEER_SECONDS)

@@ -8,23 +8,29 @@ the logs of its programs are part of the report.
 import collections
 import contextlib
 import ctypes
+import functools
 import json
 import os
 import pathlib
 import signal
+import re
 import socket
+import ssl
 import struct
 import subprocess
 import threading
 import time
 
 import pytest
+import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("WEIR_BIN") or ROOT / ".build" / "debug")
 # Generous, because a loaded CI machine is slow; a passing test waits for none of them.
 READY_SECONDS = 30
 PEER_SECONDS = 15
+# With WEIR_TEST_TLS=1, nodes alone terminate TLS on every listener of HTTP, and the clients of the tests speak it there.
+TLS_EVERYWHERE = os.environ.get("WEIR_TEST_TLS") == "1"
 
 
 def until(condition, what, seconds=15.0):
@@ -197,12 +203,24 @@ class Workspace:
 
     # Single node
 
-    def node(self, configuration, name="node", workers=2, prefix=(), arguments=()):
-        """A node without a control plane that serves `configuration` (text)."""
+    def node(self, configuration, name="node", workers=2, prefix=(), arguments=(), certificates=None):
+        """A node without a control plane that serves `configuration` (text), with a folder of certificates."""
+        if TLS_EVERYWHERE and certificates is None:
+            configuration = over_tls(configuration)
+            certificates = self.certificates.folder
+        if certificates is not None:
+            arguments = ["--certificates", certificates, *arguments]
         source = self.configuration(configuration)
         snapshot = source.with_suffix(".snapshot")
         run_proxyctl("compile", source, "--out", snapshot)
         return StandaloneNode(self, name, snapshot, workers, prefix, arguments)
+
+    @functools.cached_property
+    def certificates(self):
+        """Certificates of this test, with one called `test`."""
+        made = Certificates(self.folder / "certificates")
+        made.issue("test", "example.test", "*.example.test", "a.test", "localhost", "IP:127.0.0.1")
+        return made
 
     def origin(self, script=None):
         """An origin; without a script it answers what it received, as JSON."""
@@ -228,6 +246,89 @@ def pytest_runtest_makereport(item, call):
     if report.failed and space is not None:
         for name, text in space.logs():
             report.sections.append((f"log {name}", text))
+
+
+# TLS
+
+
+class Certificates:
+    """A folder as `--certificates` takes it, with an authority that issues what is in it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir()
+        self.authority = self.sign("authority", ["basicConstraints=critical,CA:TRUE", "keyUsage=keyCertSign,cRLSign"])
+
+    @property
+    def bundle(self):
+        """The file of the authority's certificate."""
+        return self.folder / "authority.pem"
+
+    @staticmethod
+    def openssl(*arguments):
+        return subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True).stdout
+
+    def sign(self, name, extensions, key="ec", subject=None, days=30, issuer=None):
+        """A new key and its certificate, in place of those of that name."""
+        kind = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"], "ed25519": ["ed25519"]}[key]
+        suffix = ".crt" if issuer else ".pem"
+        options = ["-CA", f"{self.folder}/{issuer}.pem", "-CAkey", f"{self.folder}/{issuer}.key"] if issuer else []
+        temporary = self.folder / f"new-{name}"
+        self.openssl("req", "-x509", "-newkey", *kind, "-nodes", "-keyout", f"{temporary}.key", "-out",
+                     f"{temporary}.crt", "-days", days, "-subj", subject or f"/CN={name}", *options,
+                     *[part for extension in extensions for part in ("-addext", extension)])
+        os.chmod(f"{temporary}.key", 0o600)
+        os.replace(f"{temporary}.key", self.folder / f"{name}.key")
+        os.replace(f"{temporary}.crt", self.folder / f"{name}{suffix}")
+        return self.folder / f"{name}{suffix}"
+
+    def issue(self, name, *hosts, key="ec", subject=None, usage="serverAuth", days=30, issuer="authority"):
+        """A certificate of the authority for these hosts: NAME.crt and NAME.key."""
+        names = ",".join(host if ":" in host else f"DNS:{host}" for host in hosts)
+        extensions = [f"extendedKeyUsage={usage}", "basicConstraints=critical,CA:FALSE"]
+        return self.sign(name, extensions + ([f"subjectAltName={names}"] if names else []), key, subject, days, issuer)
+
+    def revoke(self, authority, *names):
+        """Puts a CRL of an authority, with these certificates on it, behind its certificate."""
+        database = self.folder / "database"
+        database.write_text("")
+        (self.folder / "number").write_text("01\n")
+        configuration = self.folder / "ca.cnf"
+        configuration.write_text(f"[ca]\ndefault_ca=a\n[a]\ndatabase={database}\ncrlnumber={self.folder}/number\n"
+                                 "default_md=sha256\ndefault_crl_days=7\n")
+        options = ["ca", "-config", configuration, "-cert", self.folder / f"{authority}.pem", "-keyfile",
+                   self.folder / f"{authority}.key"]
+        for name in names:
+            self.openssl(*options, "-revoke", self.folder / f"{name}.crt")
+        bundle = self.folder / f"{authority}.pem"
+        bundle.write_bytes(bundle.read_bytes() + self.openssl(*options, "-gencrl"))
+
+    def client(self, protocols=("http/1.1",), identity=None, verify=True):
+        """What a client needs that believes the authority, and may show a certificate."""
+        context = ssl.create_default_context(cafile=self.bundle) if verify else ssl._create_unverified_context()
+        if protocols:
+            context.set_alpn_protocols(list(protocols))
+        if identity:
+            context.load_cert_chain(self.folder / f"{identity}.crt", self.folder / f"{identity}.key")
+        return context
+
+
+# Addresses at which TLS is spoken because of WEIR_TEST_TLS.
+tls_addresses = set()
+
+
+def over_tls(configuration):
+    """The same configuration with TLS on every listener of HTTP; the text in its own words where there is none."""
+    document = yaml.load(configuration, Loader=yaml.BaseLoader)
+    listeners = [listener for listener in document.get("listeners") or () if listener.get("protocol", "http") == "http"]
+    if not listeners:
+        return configuration
+    for listener in listeners:
+        listener |= {"protocol": "https", "tls": {"certificates": ["test"]}}
+        tls_addresses.add(address(listener["address"]))
+    document["certificates"] = [{"name": "test", "files": {"certificate": "test.crt", "key": "test.key"}}]
+    # Only true and false have a meaning of their own, and only without quotes.
+    return re.sub(r"'(true|false)'", r"\1", yaml.safe_dump(document, sort_keys=False))
 
 
 class StandaloneNode:
@@ -287,9 +388,19 @@ class Peer:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
 
+    # What a client of this kind offers where TLS is spoken (RFC 7301).
+    protocols = ("http/1.1",)
+
     @classmethod
-    def connect(cls, target):
-        return cls(socket.create_connection(target, timeout=PEER_SECONDS))
+    def connect(cls, target, tls=None, name="example.test"):
+        """A connection to `target`; over TLS with a context for it, or where the node has it because of WEIR_TEST_TLS."""
+        connection = socket.create_connection(target, timeout=PEER_SECONDS)
+        if tls is None and tuple(target) in tls_addresses:
+            tls, name = ssl._create_unverified_context(), None
+            tls.set_alpn_protocols(list(cls.protocols))
+        if tls is not None:
+            connection = tls.wrap_socket(connection, server_hostname=name)
+        return cls(connection)
 
     def __enter__(self):
         return self
@@ -387,8 +498,8 @@ class Peer:
         self.socket.close()
 
     def end(self):
-        """Says that no more octets come (FIN); reading goes on."""
-        self.socket.shutdown(socket.SHUT_WR)
+        """Says that no more octets come (FIN); reading goes on, over TLS too."""
+        socket.socket.shutdown(self.socket, socket.SHUT_WR)
 
     def close(self):
         self.socket.close()
@@ -720,9 +831,10 @@ def pump(source, sink):
 class Fleet:
     """A control plane and its nodes, of real programs."""
 
-    def __init__(self, space, name="control"):
+    def __init__(self, space, name="control", arguments=()):
         self.space = space
         self.name = name
+        self.arguments = arguments
         self.folder = space.folder / name
         self.admin_address = self.fleet_address = None
         self.nodes = {}
@@ -733,7 +845,8 @@ class Fleet:
         """Starts the control plane; again on the addresses that it had."""
         pair = lambda target: "127.0.0.1:0" if target is None else f"{target[0]}:{target[1]}"
         self.control = self.space.start(self.name, BIN / "proxy-control", "serve", "--data", self.folder, "--admin",
-                                        pair(self.admin_address), "--fleet", pair(self.fleet_address))
+                                        pair(self.admin_address), "--fleet", pair(self.fleet_address),
+                                        *self.arguments)
         ready = self.control.ready()
         self.admin_address, self.fleet_address = ready["admin"], ready["fleet"]
 

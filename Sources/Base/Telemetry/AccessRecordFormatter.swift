@@ -21,6 +21,8 @@ package struct AccessRecord: Sendable {
     /// The configuration version that the exchange was served by.
     package var version: UInt64 = 0
     package var scheme: StaticString = "http"
+    /// The version of TLS; empty without.
+    package var tls: StaticString = ""
     package var protocolName: StaticString = "HTTP/1.1"
     package var error: ProxyErrorType?
 
@@ -84,6 +86,10 @@ struct AccessRecordFormatter {
         appendString(requestID, to: &buffer)
         buffer.append(",\"protocol\":\"" as StaticString)
         buffer.append(record.protocolName)
+        if record.tls.utf8CodeUnitCount > 0 {
+            buffer.append("\",\"tls\":\"" as StaticString)
+            buffer.append(record.tls)
+        }
         buffer.append("\",\"error\":" as StaticString)
         if let error = record.error {
             appendString(error.rawValue.utf8.span, to: &buffer)

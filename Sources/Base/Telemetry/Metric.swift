@@ -12,6 +12,13 @@ public enum Metric: Int, CaseIterable, Sendable {
     case connectionsAccepted
     case connectionsRefused
     case connectionsEvicted
+    case tlsHandshakes
+    case tlsHandshakesFailed
+    case tlsHandshakesLate
+    case tlsHandshakesLimited
+    case tlsResumptions
+    case tlsVersion12
+    case tlsVersion13
     case receivedBytes
     case sentBytes
     case upstreamConnectionsOpen
@@ -150,6 +157,29 @@ extension MetricFamily {
                 .counter,
                 "Client connections without a request that were closed to make room for others.",
                 [("", .connectionsEvicted)]
+            ),
+            MetricFamily(
+                "weir_tls_handshakes_total",
+                .counter,
+                "TLS handshakes with clients, by how they ended; limited: the client had begun too many.",
+                label: "result",
+                [
+                    ("complete", .tlsHandshakes), ("failed", .tlsHandshakesFailed),
+                    ("timeout", .tlsHandshakesLate), ("limited", .tlsHandshakesLimited),
+                ]
+            ),
+            MetricFamily(
+                "weir_tls_resumptions_total",
+                .counter,
+                "Complete TLS handshakes with clients that went on from a session ticket.",
+                [("", .tlsResumptions)]
+            ),
+            MetricFamily(
+                "weir_tls_connections_total",
+                .counter,
+                "Complete TLS handshakes with clients, by the version that is spoken.",
+                label: "version",
+                [("1.2", .tlsVersion12), ("1.3", .tlsVersion13)]
             ),
             MetricFamily(
                 "weir_received_bytes_total",

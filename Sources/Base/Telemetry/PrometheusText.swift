@@ -36,6 +36,21 @@ package enum PrometheusText {
         return text
     }
 
+    /// When certificates end, as the family `weir_certificate_not_after_seconds`; nothing if there are none.
+    ///
+    /// - Parameter ends: Seconds since 1970-01-01 UTC, by the certificate's name.
+    /// - Returns: Lines of the format.
+    package static func certificates(_ ends: [String: Int64]) -> String {
+        guard !ends.isEmpty else { return "" }
+        let name = "weir_certificate_not_after_seconds"
+        var text = ""
+        begin(name, .gauge, "When a certificate ends, in seconds since 1970-01-01 UTC.", &text)
+        for (certificate, end) in ends.sorted(by: { $0.key < $1.key }) {
+            line(name, "certificate", certificate, String(end), &text)
+        }
+        return text
+    }
+
     private static func render(
         _ histogram: HistogramSnapshot,
         as family: MetricFamily,

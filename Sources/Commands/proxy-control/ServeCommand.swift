@@ -2,6 +2,7 @@ import AdminAPI
 import ArgumentParser
 import Authority
 import ControlStore
+import Credentials
 import FleetModel
 import FleetServer
 import Logging
@@ -41,6 +42,23 @@ struct ServeCommand: AsyncParsableCommand {
     )
     var fleet = HostPort(host: "127.0.0.1", port: 7444)
 
+    @Option(
+        help: ArgumentHelp(
+            "How long a key makes TLS session tickets, from 4s to 30d.",
+            valueName: "time"
+        )
+    )
+    var ticketPeriod = PeriodArgument(seconds: CredentialLimits.ticketPeriodSeconds)
+
+    @Option(
+        help: ArgumentHelp(
+            "How long self-signed certificates are valid, from 4s to 3650d.",
+            valueName: "time",
+            visibility: .hidden
+        )
+    )
+    var selfSignedLife = PeriodArgument(seconds: 86_400 * Int64(AuthorityLimits.selfSignedDays))
+
     @Option(help: "Least level of what is logged.")
     var logLevel = LogLevel.info
 
@@ -59,13 +77,23 @@ struct ServeCommand: AsyncParsableCommand {
         let files = OperatorFiles(directory: directory)
         let tokenDigest = try await files.prepare(authority)
 
+        let credentials = CredentialKeeper(
+            store: store,
+            authority: authority,
+            settings: credentialSettings,
+            clock: { Int64(realtimeNanoseconds() / 1_000_000) },
+            logger: logger
+        )
+        let material = try await credentials.open()
         let stored = StoredFleet(store: store, authority: authority)
         let nodes = FleetServer(
             settings: try .init(host: fleet.host, port: fleet.port, authority: authority),
             store: stored,
             issuer: stored,
-            logger: logger
+            logger: logger,
+            materialHeld: { credentials.materialHeld($0) }
         )
+        nodes.materialChanged(to: material)
         let fleetAddress = try await start(nodes)
         let server = try AdminServer(
             .init(
@@ -74,16 +102,28 @@ struct ServeCommand: AsyncParsableCommand {
                 authority: authority,
                 tokenDigest: tokenDigest
             ),
-            service: AdminService(store: store, authority: authority, fleet: ServedFleet(nodes)),
+            service: AdminService(
+                store: store,
+                authority: authority,
+                credentials: credentials,
+                fleet: ServedFleet(nodes)
+            ),
             logger: logger,
             onBound: { host, port in
                 let address = HostPort(host: host, port: port)
                 Self.announce(address, fleetAddress, files, limit, logger, output)
             }
         )
-        try await serve(nodes, server, logger)
+        try await serve(nodes, server, credentials, logger)
         try store.close()
         logger.notice("control.stopped")
+    }
+
+    private var credentialSettings: CredentialKeeper.Settings {
+        var settings = CredentialKeeper.Settings()
+        settings.ticketPeriodSeconds = ticketPeriod.seconds
+        settings.selfSignedSeconds = selfSignedLife.seconds
+        return settings
     }
 
     private func start(_ nodes: FleetServer) async throws -> HostPort {
@@ -99,10 +139,14 @@ struct ServeCommand: AsyncParsableCommand {
     private func serve(
         _ nodes: FleetServer,
         _ server: AdminServer,
+        _ credentials: CredentialKeeper,
         _ logger: Logger
     ) async throws {
         var configuration = ServiceGroupConfiguration(
-            services: [FleetService(server: nodes), server, Notifier(logger: logger)],
+            services: [
+                FleetService(server: nodes), CredentialService(keeper: credentials, server: nodes),
+                server, Notifier(logger: logger),
+            ],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
         )
@@ -141,6 +185,44 @@ private struct FleetService: Service {
         // Cancelled is stopped too: another service has failed.
         try? await gracefulShutdown()
         try await server.shutdown()
+    }
+}
+
+/// Renews certificates and rotates ticket keys while the process runs.
+private struct CredentialService: Service {
+    let keeper: CredentialKeeper
+    let server: FleetServer
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await keeper.run { server.materialChanged(to: $0) }
+        }
+    }
+}
+
+/// A length of time as an argument: `30s`, `5m`, `8h`, `90d`.
+struct PeriodArgument: ExpressibleByArgument {
+    let seconds: Int64
+
+    /// That many seconds.
+    init(seconds: Int64) {
+        self.seconds = seconds
+    }
+
+    /// Reads digits and a unit.
+    init?(argument: String) {
+        let digits = argument.prefix { $0.isASCII && $0.isNumber }
+        let units: [Substring: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
+        guard let count = Int64(digits), count <= 1_000_000_000,
+            let unit = units[argument.dropFirst(digits.count)],
+            (4...(3650 * 86_400)).contains(count * unit)
+        else { return nil }
+        seconds = count * unit
+    }
+
+    /// As it is shown in help texts.
+    var defaultValueDescription: String {
+        seconds % 86_400 == 0 ? "\(seconds / 86_400)d" : "\(seconds / 3600)h"
     }
 }
 

@@ -15,7 +15,8 @@ struct RunCommand: ParsableCommand {
             The admin address answers /metrics, /healthz, /readyz (200 only while a version is served and the
             node does not drain) and /config.
 
-            SIGTERM and SIGINT drain and end it; a second one ends it at once. SIGUSR1 opens log files again.
+            SIGTERM and SIGINT drain and end it; a second one ends it at once. SIGUSR1 opens log files again,
+            SIGHUP reads the certificates of --certificates again.
             A node that has joined starts from DIR with the control plane away. 'proxy-node upgrade' replaces it.
             """
     )
@@ -63,6 +64,15 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "With --snapshot: where certificates are, as NAME.crt and NAME.key, and NAME.pem of authorities.",
+            valueName: "dir"
+        ),
+        completion: .directory
+    )
+    var certificates: String?
+
+    @Option(
+        help: ArgumentHelp(
             "Threads that serve (default: the CPUs that the process may use).",
             valueName: "count"
         )
@@ -105,6 +115,9 @@ struct RunCommand: ParsableCommand {
             }
             return
         }
+        guard certificates == nil else {
+            throw ValidationError("--certificates is for a node alone, with --snapshot")
+        }
         guard data != nil, control != nil else {
             throw ValidationError("name --data DIR and --control HOST:PORT, or --snapshot FILE")
         }
@@ -123,6 +136,7 @@ struct RunCommand: ParsableCommand {
             workerCount: workers ?? availableCPUCount(),
             drainTimeout: .seconds(drainTimeout.count),
             showsDebug: debug,
+            certificates: certificates,
             arguments: Array(CommandLine.arguments.dropFirst()),
             takesOver: takeOver
         )

@@ -2,6 +2,8 @@ import AdminClient
 import AdminMessages
 import ArgumentParser
 import ConfigurationFile
+import FleetModel
+import Foundation
 import Presentation
 
 /// `proxyctl apply`.
@@ -13,6 +15,9 @@ struct ApplyCommand: AsyncParsableCommand {
             The files are together the whole configuration: what is absent is removed.
             Applying what is already there makes no version. If somebody else applied
             meanwhile, nothing is changed (exit 4).
+
+            Certificates and keys that the files name are brought to the control plane,
+            which keeps the keys sealed; a certificate with a digest is there already.
 
             With --wait, proxyctl returns when every node with an open session serves
             the version: 0 if all do, 5 if one rejected it, 6 at the timeout.
@@ -49,8 +54,11 @@ struct ApplyCommand: AsyncParsableCommand {
 
     func run() async throws {
         let session = Session(options)
-        let configuration = try ConfigurationFile.load(files)
+        let now = Int64(Date().timeIntervalSince1970)
+        let loaded = try ConfigurationFile.loadWithCertificates(files, atSeconds: now)
+        let configuration = loaded.configuration
         try await session.withClient { client in
+            if !dryRun { try await bring(loaded.certificates, to: client) }
             let head = try await client.headVersion()
             let answer = try await client.apply(
                 configuration,
@@ -74,6 +82,22 @@ struct ApplyCommand: AsyncParsableCommand {
                 waiting: waiting
             )
             try await outcome.finish(answer)
+        }
+    }
+}
+
+extension ApplyCommand {
+    /// Gives the control plane what the configuration is about to name.
+    private func bring(_ certificates: [ReadCertificate], to client: AdminClient) async throws {
+        for certificate in certificates {
+            let answer = try await client.storeCertificate(certificate)
+            guard answer.digest == certificate.digest.hex else {
+                throw Failure(
+                    .failure,
+                    "the control plane read another certificate \(certificate.name) than proxyctl: "
+                        + "are both of the same build?"
+                )
+            }
         }
     }
 }

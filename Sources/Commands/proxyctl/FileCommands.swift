@@ -12,7 +12,9 @@ struct ValidateCommand: ParsableCommand {
         abstract: "Check a configuration and report everything that is wrong with it.",
         discussion: """
             The files are together one configuration. Nothing is sent anywhere: proxyctl,
-            the control plane and the nodes share one set of checks.
+            the control plane and the nodes share one set of checks. Certificates and keys
+            that it names are read and checked too; those with a digest are not, as the
+            control plane has them.
 
             EXAMPLES
               proxyctl validate fleet.yaml
@@ -32,7 +34,9 @@ struct ValidateCommand: ParsableCommand {
     func run() throws {
         let session = Session(options)
         do throws(ConfigurationProblems) {
-            let configuration = try ConfigurationFile.load(files)
+            let now = Int64(Date().timeIntervalSince1970)
+            let loaded = try ConfigurationFile.loadWithCertificates(files, atSeconds: now)
+            let configuration = loaded.configuration
             session.print(Self.summary(of: configuration)) { _ in
                 ["valid: \(Self.counts(of: configuration))"]
             }
@@ -71,7 +75,7 @@ struct CompileCommand: ParsableCommand {
         abstract: "Make the snapshot file with which a node runs without a control plane.",
         discussion: """
             The file is checksummed and not signed; only 'proxy-node run --snapshot'
-            takes it.
+            takes it. Certificates and keys are not a part of it, and not read.
 
             EXAMPLE
               proxyctl compile fleet.yaml --out fleet.snapshot

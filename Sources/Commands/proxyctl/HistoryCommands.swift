@@ -127,9 +127,10 @@ struct DiffCommand: AsyncParsableCommand {
 
     func run() async throws {
         let session = Session(options)
-        let configuration = try ConfigurationFile.load(files)
+        let now = Int64(Date().timeIntervalSince1970)
+        let loaded = try ConfigurationFile.loadWithCertificates(files, atSeconds: now)
         try await session.withClient { client in
-            let answer = try await client.diff(configuration, base: base?.number)
+            let answer = try await client.diff(loaded.configuration, base: base?.number)
             let report = ChangeReport(answer.changes)
             session.print(["base": OutputValue(answer.base as UInt64?), "changes": report.value]) {
                 report.rendered($0)

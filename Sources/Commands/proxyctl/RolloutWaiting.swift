@@ -58,10 +58,13 @@ struct ChangeOutcome {
             "changed": .bool(answer.changed),
             "changes": ChangeReport(answer.changes).value,
         ]
+        let warnings = answer.warnings ?? []
+        if !warnings.isEmpty { value["warnings"] = .array(warnings.map { .string($0) }) }
         var status = ExitStatus.done
         if session.format == .table {
             Output.print([line(for: answer)])
         }
+        for warning in warnings { Output.note("warning: \(visible(warning))") }
         if let waiting {
             let (rollout, ending) = try await waiting(for: answer.version, client: client)
             value["rollout"] = RolloutReport(rollout).value

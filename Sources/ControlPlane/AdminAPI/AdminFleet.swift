@@ -24,8 +24,8 @@ package protocol AdminFleet: Sendable {
     func revoke(_ name: String, note: ChangeNote) async throws
     /// Forgets it.
     func remove(_ name: String, note: ChangeNote) async throws
-    /// Offers a version that was just stored to all nodes.
-    func headChanged(to version: SignedManifest)
+    /// Offers a version that was just stored to all nodes, with which material its certificates have.
+    func headChanged(to version: SignedManifest, material: FleetMaterial)
 }
 
 /// The fleet of a running `FleetServer`.
@@ -67,5 +67,8 @@ package struct ServedFleet: AdminFleet {
         try await server.directory.remove(name, note: note)
     }
 
-    package func headChanged(to version: SignedManifest) { server.headChanged(to: version) }
+    package func headChanged(to version: SignedManifest, material: FleetMaterial) {
+        server.materialChanged(to: material)
+        server.headChanged(to: version)
+    }
 }

@@ -1,6 +1,8 @@
 import AdminMessages
 import Certificates
 import ControlStore
+import Credentials
+import FleetServer
 import Cryptography
 import FleetModel
 import HTTPTypes
@@ -8,16 +10,26 @@ import HTTPTypes
 /// Certificates that the control plane keeps, under the digest of what is public of them.
 extension AdminService {
     func certificates(_ request: AdminRequest) async throws -> AdminAnswer {
-        let answers = try await store.vaultEntries().map { try CertificateAnswer($0) }
+        let state = try await certificateState()
+        let answers = try await store.vaultEntries().filter { $0.kind != .ticketKey }
+            .map { state.completed(try CertificateAnswer($0), $0.digest) }
         return try .json(answers.sorted { ($0.notAfter, $0.digest) < ($1.notAfter, $1.digest) })
     }
 
     func certificate(_ request: AdminRequest) async throws -> AdminAnswer {
         let text = try request.name("digest")
-        guard let digest = Digest(hex: text), let entry = try await store.vaultEntry(digest) else {
-            throw AdminError.notFound("there is no certificate \(shown(text))")
-        }
-        return try .json(try CertificateAnswer(entry))
+        guard let digest = Digest(hex: text), let entry = try await store.vaultEntry(digest),
+            entry.kind != .ticketKey
+        else { throw AdminError.notFound("there is no certificate \(shown(text))") }
+        let state = try await certificateState()
+        return try .json(state.completed(try CertificateAnswer(entry), digest))
+    }
+
+    private func certificateState() async throws -> CertificateState {
+        CertificateState(
+            certificates: try await credentials.headCertificates(),
+            nodes: try await fleet.nodes()
+        )
     }
 
     func storeCertificate(_ request: AdminRequest) async throws -> AdminAnswer {
@@ -40,6 +52,30 @@ extension AdminService {
             status: new.contains(digest) ? .created : .ok,
             location: "/v1/certificates/\(digest.hex)"
         )
+    }
+}
+
+/// Where material is used, and which nodes have it.
+private struct CertificateState {
+    let certificates: [HeadCertificate]
+    let nodes: [NodeStatus]
+
+    /// The answer with all that is known of its material's use.
+    func completed(_ answer: CertificateAnswer, _ digest: Digest) -> CertificateAnswer {
+        var answer = answer
+        let uses = certificates.compactMap { certificate -> CertificateAnswer.Use? in
+            let isServed = certificate.serve == digest
+            guard isServed || certificate.next == digest else { return nil }
+            let state = certificate.isNeeded ? isServed ? "serve" : "next" : "unused"
+            return .init(name: certificate.name, source: certificate.source, state: state)
+        }
+        if !uses.isEmpty { answer.uses = uses }
+        let connected = nodes.filter(\.isConnected)
+        let holding = connected.filter { $0.material.held.contains(digest) }.map(\.name)
+        let serving = connected.filter { $0.material.served.values.contains(digest) }.map(\.name)
+        if !holding.isEmpty { answer.holding = holding }
+        if !serving.isEmpty { answer.serving = serving }
+        return answer
     }
 }
 
@@ -138,6 +174,7 @@ extension CertificateAnswer {
                 notAfter: timestamp(bundle.notAfterSeconds * 1_000),
                 storedAt: timestamp(entry.storedMilliseconds)
             )
+        case .ticketKey: throw AdminError.notFound("there is no certificate \(entry.digest.hex)")
         }
     }
 }

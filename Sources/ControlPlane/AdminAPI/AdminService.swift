@@ -1,6 +1,7 @@
 import AdminMessages
 package import Authority
 package import ControlStore
+package import Credentials
 import FleetModel
 import FleetProtocol
 import FleetServer
@@ -13,6 +14,7 @@ import HTTPTypes
 package struct AdminService: Sendable {
     let store: any ConfigStore
     let authority: Authority
+    let credentials: CredentialKeeper
     let fleet: any AdminFleet
     let work = WorkQueue()
     let requests = RequestCounters()
@@ -23,10 +25,12 @@ package struct AdminService: Sendable {
     package init(
         store: any ConfigStore,
         authority: Authority,
+        credentials: CredentialKeeper,
         fleet: any AdminFleet,
         clock: (@Sendable () -> Int64)? = nil
     ) {
         (self.store, self.authority, self.fleet) = (store, authority, fleet)
+        self.credentials = credentials
         self.clock = clock ?? { Int64(Date.now.timeIntervalSince1970 * 1_000) }
     }
 
@@ -61,6 +65,7 @@ package struct AdminService: Sendable {
         let octets = request.body
         let body = try await work.run { try ApplyBody(octets) }
         let configuration = body.configuration
+        let warnings = try await checkCertificates(configuration, isDryRun: body.isDryRun)
         if body.isDryRun {
             let head = try await store.head()
             try await check(expectation, head: head)
@@ -71,29 +76,27 @@ package struct AdminService: Sendable {
                     version: head?.number ?? 0,
                     digest: configuration.manifest.digest.hex,
                     changed: isChanged,
-                    changes: changes
+                    changes: changes,
+                    warnings: warnings
                 ),
                 version: head?.number
             )
         }
         let expected = try await expected(expectation)
+        let note = ChangeNote(
+            author: body.author,
+            message: body.message,
+            requestID: request.requestID
+        )
+        try await credentials.prepare(configuration, note: note)
         let outcome = try await store.apply(
             configuration.manifest,
             resources: configuration.resources,
             expected: expected,
-            note: ChangeNote(
-                author: body.author,
-                message: body.message,
-                requestID: request.requestID
-            ),
+            note: note,
             signer: authority
         )
-        return try await answer(
-            outcome,
-            base: expected,
-            configuration.manifest,
-            resources: configuration.resources
-        )
+        return try await answer(outcome, base: expected, configuration, warnings: warnings)
     }
 
     func rollback(_ request: AdminRequest) async throws -> AdminAnswer {
@@ -107,17 +110,16 @@ package struct AdminService: Sendable {
             throw AdminError.notFound("there is no version before the head")
         }
         let resources = try await resources(of: target)
-        guard let manifest = try await store.manifest(of: target) else {
-            throw StoreError.versionUnknown(target)
-        }
-        try await work.run {
+        let configuration = try await work.run {
             // An older build may have taken what this one's nodes would refuse.
             do throws(ConfigurationProblems) {
-                _ = try Configuration(resources: resources)
+                return try Configuration(resources: resources)
             } catch {
                 throw AdminError(error)
             }
         }
+        let warnings = try await checkCertificates(configuration, isDryRun: false)
+        try await credentials.prepare(configuration, note: note)
         // Without If-Match, "the one before the head" must still mean what it meant above.
         let expected = try await expected(expectation) ?? (wanted == nil ? head?.number : nil)
         let outcome = try await store.rollback(
@@ -126,7 +128,19 @@ package struct AdminService: Sendable {
             note: note,
             signer: authority
         )
-        return try await answer(outcome, base: expected, manifest, resources: resources)
+        return try await answer(outcome, base: expected, configuration, warnings: warnings)
+    }
+
+    /// Refuses certificates that nodes could not serve; says what soon will not be.
+    private func checkCertificates(
+        _ configuration: Configuration,
+        isDryRun: Bool
+    ) async throws -> [String] {
+        let findings = try await credentials.check(configuration, isDryRun: isDryRun)
+        guard findings.problems.isEmpty else {
+            throw AdminError(ConfigurationProblems(findings.problems))
+        }
+        return findings.warnings
     }
 
     func difference(_ request: AdminRequest) async throws -> AdminAnswer {
@@ -273,7 +287,10 @@ package struct AdminService: Sendable {
     }
 
     func status(_ request: AdminRequest) async throws -> AdminAnswer {
-        try .json(StatusAnswer(try await fleet.status()))
+        var answer = StatusAnswer(try await fleet.status())
+        let warnings = try await credentials.warnings()
+        if !warnings.isEmpty { answer.warnings = warnings }
+        return try .json(answer)
     }
 
     /// The name of a node that is there.
@@ -373,24 +390,26 @@ package struct AdminService: Sendable {
     private func answer(
         _ outcome: ApplyOutcome,
         base: UInt64?,
-        _ manifest: Manifest,
-        resources: [Resource]
+        _ configuration: Configuration,
+        warnings: [String]
     ) async throws -> AdminAnswer {
         switch outcome {
         case .created(let version):
-            guard let signed = SignedManifest(version, manifest) else {
+            guard let signed = SignedManifest(version, configuration.manifest) else {
                 throw StoreError.corrupt("manifest of version \(version.number)")
             }
-            fleet.headChanged(to: signed)
+            let material = await credentials.headChanged(to: version.number, configuration)
+            fleet.headChanged(to: signed, material: material)
             // The version is made: that its difference cannot be told now must not look like a failure.
             // It can be asked for again.
-            let changes = try? await changes(from: version.parent ?? 0, to: resources)
+            let changes = try? await changes(from: version.parent ?? 0, to: configuration.resources)
             return try .json(
                 ApplyAnswer(
                     version: version.number,
                     digest: version.digest.hex,
                     changed: true,
-                    changes: changes ?? []
+                    changes: changes ?? [],
+                    warnings: warnings
                 ),
                 status: .created,
                 version: version.number,
@@ -402,7 +421,8 @@ package struct AdminService: Sendable {
                     version: head.number,
                     digest: head.digest.hex,
                     changed: false,
-                    changes: []
+                    changes: [],
+                    warnings: warnings
                 ),
                 version: head.number
             )

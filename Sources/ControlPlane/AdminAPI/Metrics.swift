@@ -1,5 +1,7 @@
 import AdminMessages
+import Certificates
 import ControlStore
+import Credentials
 import FleetModel
 import FleetProtocol
 import FleetServer
@@ -28,6 +30,7 @@ package enum ControlMetric: String, CaseIterable, Sendable {
     case nodes = "weir_control_nodes"
     case driftingNodes = "weir_control_drifting_nodes"
     case rejectingNodes = "weir_control_rejecting_nodes"
+    case certificateEnds = "weir_certificate_not_after_seconds"
     case adminRequests = "weir_control_admin_requests_total"
 
     /// `gauge` or `counter`.
@@ -42,6 +45,8 @@ package enum ControlMetric: String, CaseIterable, Sendable {
         case .nodes: "Nodes by state."
         case .driftingNodes: "Nodes with a session that serve something else than the head."
         case .rejectingNodes: "Nodes that could not apply the version that they were offered."
+        case .certificateEnds:
+            "When a certificate of the head that nodes are given ends, in seconds since 1970-01-01 UTC."
         case .adminRequests: "Answers of the admin API by class of status."
         }
     }
@@ -52,6 +57,7 @@ extension AdminService {
     func metrics(_ request: AdminRequest) async throws -> AdminAnswer {
         let server = try await server()
         let status = try await fleet.status()
+        let certificates = try await credentials.headCertificates()
         var text = ""
         for metric in ControlMetric.allCases {
             text += "# HELP \(metric.rawValue) \(metric.help)\n"
@@ -68,6 +74,16 @@ extension AdminService {
                     }
                 case .driftingNodes: [("", UInt64(status.drifting.count))]
                 case .rejectingNodes: [("", UInt64(status.rejections.count))]
+                case .certificateEnds:
+                    // Names of certificates have no character that a label would have to escape.
+                    certificates.filter(\.isNeeded).compactMap { certificate in
+                        certificate.facts.map { facts in
+                            (
+                                "{certificate=\"\(certificate.name)\"}",
+                                UInt64(clamping: facts.notAfterSeconds)
+                            )
+                        }
+                    }
                 case .adminRequests:
                     requests.byClass.enumerated().map { index, count in
                         ("{status_class=\"\(index + 1)xx\"}", count)

@@ -23,6 +23,7 @@ package enum Schemas {
     static let time: JSONValue = ["type": "string", "format": "date-time"]
     static let digest: JSONValue = ["type": "string", "pattern": "^[0-9a-f]{64}$"]
     static let strings: JSONValue = ["type": "object", "additionalProperties": text]
+    static let texts: JSONValue = ["type": "array", "items": text]
     static let anything: JSONValue = [:]
 
     static func words(_ words: [String]) -> JSONValue {
@@ -79,8 +80,9 @@ package enum Schemas {
             "What an apply or a rollback did, or would do; version is the head afterwards, 0 for none.",
             [
                 "version": count, "digest": digest, "changed": flag,
-                "changes": list("ResourceChange"),
-            ]
+                "changes": list("ResourceChange"), "warnings": texts,
+            ],
+            optional: ["warnings"]
         ),
         "RollbackRequest": object(
             "Asks for a new version with the content of an old one; without version, the one before the head.",
@@ -202,12 +204,23 @@ package enum Schemas {
         "CertificateAnswer": object(
             "What is public of a certificate; names of an authority are its subjects, and it has no more fields.",
             [
-                "digest": digest, "kind": words(SecretKind.allCases.map(\.rawValue)),
-                "names": ["type": "array", "items": text], "notAfter": time, "storedAt": time,
+                "digest": digest, "kind": words(["certificate", "authority"]),
+                "names": texts, "notAfter": time, "storedAt": time,
                 "notBefore": time, "issuer": text, "serial": text, "key": text,
-                "fingerprint": digest,
+                "fingerprint": digest, "uses": list("CertificateUse"), "holding": texts,
+                "serving": texts,
             ],
-            optional: ["notBefore", "issuer", "serial", "key", "fingerprint"]
+            optional: [
+                "notBefore", "issuer", "serial", "key", "fingerprint", "uses", "holding", "serving",
+            ]
+        ),
+        "CertificateUse": object(
+            "A certificate of the head's configuration: nodes serve this material, hold it to serve it next, or "
+                + "are not given it.",
+            [
+                "name": text, "source": words(["files", "selfSigned", "authority"]),
+                "state": words(["serve", "next", "unused"]),
+            ]
         ),
     ]
 

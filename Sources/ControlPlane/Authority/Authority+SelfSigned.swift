@@ -11,15 +11,20 @@ extension Authority {
     ///
     /// P-256, 90 days, a random serial number; it is no CA and serves TLS servers alone. Nothing is stored.
     ///
-    /// - Parameter hosts: Names, and addresses with or without brackets, at least one; patterns such as
-    ///   `*.example.com` are taken too.
+    /// - Parameters:
+    ///   - hosts: Names, and addresses with or without brackets, at least one; patterns such as
+    ///     `*.example.com` are taken too.
+    ///   - seconds: How long it is valid.
     /// - Returns: The certificate and its key.
     /// - Throws: `hostInvalid`, or `materialInvalid` if the library fails.
-    package func selfSigned(hosts: [String]) throws(AuthorityError) -> CertificateMaterial {
+    package func selfSigned(
+        hosts: [String],
+        seconds: Int64 = 86_400 * Int64(AuthorityLimits.selfSignedDays)
+    ) throws(AuthorityError) -> CertificateMaterial {
         let names = try Self.serverNames(hosts)
         do {
             let key = P256.Signing.PrivateKey()
-            let der = try Self.selfSigned(names, key: key, now: clock())
+            let der = try Self.selfSigned(names, key: key, now: clock(), seconds: seconds)
             var octets = Array(key.derRepresentation)
             return try CertificateMaterial(chain: [der], key: SecretBytes(taking: &octets))
         } catch {
@@ -47,10 +52,11 @@ extension Authority {
     private static func selfSigned(
         _ names: ServerNames,
         key: P256.Signing.PrivateKey,
-        now: Int64
+        now: Int64,
+        seconds: Int64
     ) throws -> [UInt8] {
         let begin = now / 1000 - 60 * Int64(AuthorityLimits.clockSkewMinutes)
-        let end = now / 1000 + 86_400 * Int64(AuthorityLimits.selfSignedDays)
+        let end = now / 1000 + seconds
         // People look at the common name; one of over 64 characters would break RFC 5280's bound.
         let title = names.texts.first { $0.utf8.count <= 64 } ?? "self-signed"
         let subject = try DistinguishedName { CommonName(title) }

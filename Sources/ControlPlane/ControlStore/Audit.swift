@@ -11,6 +11,8 @@ enum Audit {
         case secretCreate = "secret.create"
         case secretStore = "secret.store"
         case secretForget = "secret.forget"
+        case certificateIssue = "certificate.issue"
+        case certificateServe = "certificate.serve"
         case configurationApply = "configuration.apply"
         case configurationRollback = "configuration.rollback"
         case tokenCreate = "token.create"

@@ -67,6 +67,25 @@ package protocol ConfigStore: Sendable {
         note: ChangeNote
     ) async throws(StoreError) -> [Digest]
 
+    /// The secrets of a kind, opened, the first stored first.
+    func vaultSecrets(_ kind: SecretKind) async throws(StoreError) -> [VaultSecret]
+    /// Stores one secret and forgets others, in one transaction, with an audit row for each.
+    func replaceSecrets(
+        adding secret: VaultSecret,
+        forgetting digests: [Digest],
+        note: ChangeNote
+    ) async throws(StoreError)
+    /// Which material the certificates have that the control plane makes itself.
+    func issuedMaterial() async throws(StoreError) -> [IssuedKey: IssuedMaterial]
+    /// Remembers which material such a certificate has, and stores it if it is new, in one transaction.
+    ///
+    /// The audit says `certificate.issue` for new material, `certificate.serve` otherwise.
+    func setIssued(
+        _ key: IssuedKey,
+        _ material: IssuedMaterial,
+        adding secret: VaultSecret?,
+        note: ChangeNote
+    ) async throws(StoreError)
     // MARK: Versions
 
     /// The newest version; nil before the first.

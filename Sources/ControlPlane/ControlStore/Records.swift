@@ -55,6 +55,32 @@ package enum ApplyOutcome: Hashable, Sendable {
     case conflict(head: StoredVersion?)
 }
 
+/// A certificate that the control plane makes itself: its name, and the digest of its content in versions.
+package struct IssuedKey: Hashable, Sendable {
+    /// Its name.
+    package let name: String
+    /// The digest of its resource.
+    package let resource: Digest
+
+    /// Joins both.
+    package init(name: String, resource: Digest) {
+        (self.name, self.resource) = (name, resource)
+    }
+}
+
+/// Which material such a certificate has.
+package struct IssuedMaterial: Hashable, Sendable {
+    /// What nodes serve.
+    package let serve: Digest
+    /// What they hold already, to serve it next.
+    package let next: Digest?
+
+    /// Joins both.
+    package init(serve: Digest, next: Digest?) {
+        (self.serve, self.next) = (serve, next)
+    }
+}
+
 /// One line of the audit.
 package struct AuditEntry: Hashable, Sendable {
     /// Rises with time.

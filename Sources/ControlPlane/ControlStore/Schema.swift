@@ -10,6 +10,7 @@ enum Schema {
         migrator.registerMigration("0001 cluster, versions, audit", migrate: createVersions)
         migrator.registerMigration("0002 tokens, nodes, certificates", migrate: createNodes)
         migrator.registerMigration("0003 vault", migrate: createVault)
+        migrator.registerMigration("0004 issued material", migrate: createIssued)
         return migrator
     }
 
@@ -124,6 +125,24 @@ enum Schema {
                 """
         )
     }
+
+    @Sendable private static func createIssued(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- Which material a certificate has that the control plane makes itself: by its name and the
+                -- digest of its content, so that a rollback finds again what it had.
+                CREATE TABLE issued (
+                    name TEXT NOT NULL,
+                    resource BLOB NOT NULL CHECK (length(resource) = 32),
+                    serve BLOB NOT NULL CHECK (length(serve) = 32),
+                    next BLOB CHECK (length(next) = 32),
+                    changed_ms INTEGER NOT NULL,
+                    PRIMARY KEY (name, resource)
+                ) STRICT, WITHOUT ROWID;
+                """
+        )
+    }
+
     @Sendable private static func createVault(_ db: Database) throws {
         try db.execute(
             sql: """

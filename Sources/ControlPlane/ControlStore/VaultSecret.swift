@@ -7,6 +7,8 @@ package enum SecretKind: String, Hashable, Sendable, CaseIterable {
     case certificate
     /// Nothing: a bundle of authorities, all of which is public, kept beside the certificates.
     case authority
+    /// What session tickets are sealed with, 64 octets; the public part is its name and when it was made.
+    case ticketKey
 }
 
 /// A secret with its public part, by whose digest it is known.

@@ -17,6 +17,16 @@ final class Fleet {
     private var joins: TokenBucket
     private(set) var isStopping = false
 
+    /// Which material there is; kept by `Fleet+Material`, as what follows.
+    var material = FleetMaterial.none
+    var materialMessages: [FleetMessage] = []
+    /// Since when it is that.
+    var materialSince: NIODeadline
+    /// The newest generation that was told to be held.
+    var materialHeldGeneration: UInt64 = 0
+    /// What nodes may ask for: of the newest lists, the last first, because some are a version behind.
+    var allowedMaterial: [Set<Digest>] = []
+
     /// The contents that a node was sent last: the next one most likely wants the same.
     var lastContents: (digests: [Digest], chunks: ContentChunks)?
 
@@ -24,6 +34,7 @@ final class Fleet {
 
     init(owner: FleetLoop) {
         self.owner = owner
+        materialSince = owner.loop.now
         let now = owner.loop.now.uptimeNanoseconds
         admissions = TokenBucket(
             perSecond: Limits.admissionsPerSecond,
@@ -244,6 +255,7 @@ final class Fleet {
         entry.connection = connection
         entry.greeted(hello)
         entry.sent = nil
+        entry.material = NodeMaterial()
         entry.heard(now, clock: owner.clock())
         nodes[name] = entry
         logger.info("node.connected", metadata: ["node": "\(name)", "build": "\(hello.build)"])
@@ -256,7 +268,7 @@ final class Fleet {
         welcome.drain = entry.drainIsWanted
         welcome.heartbeatSeconds = Limits.heartbeatSeconds
         welcome.metricsSeconds = Limits.metricsSeconds
-        connection.admitted(welcome)
+        connection.admitted(welcome, material: materialMessages(for: connection))
     }
 
     /// Whether the node may have another certificate now; if so, it may not for a while.
@@ -275,6 +287,7 @@ final class Fleet {
         guard nodes[connection.name]?.connection === connection else { return }
         nodes[connection.name]?.connection = nil
         nodes[connection.name]?.absentSince = now
+        defer { checkMaterial() }
         let metadata: Logger.Metadata = ["node": "\(connection.name)", "end": "\(end)"]
         switch end {
         case .violation: logger.warning("node.session_ended", metadata: metadata)
@@ -322,6 +335,13 @@ final class Fleet {
     func report(_ report: WireMetricsReport, _ connection: FleetConnection) {
         let now = self.now.uptimeNanoseconds
         update(connection) { $0.traffic = TrafficSummary(report, receivedNanoseconds: now) }
+    }
+
+    /// Changes what is known of a node, if it is.
+    func updateEntry(_ name: String, _ change: (inout NodeEntry) -> Void) {
+        guard var entry = nodes.removeValue(forKey: name) else { return }
+        change(&entry)
+        nodes[name] = entry
     }
 
     private func update(_ connection: FleetConnection, _ change: (inout NodeEntry) -> Void) {

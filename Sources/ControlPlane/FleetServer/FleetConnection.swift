@@ -36,6 +36,9 @@ final class FleetConnection: ChannelInboundHandler {
     private var waiting: [WaitingChunk] = []
     private var waitingNext = 0
     private var wanted: WantedContents?
+    /// Material that the node asked for and was not sent.
+    private var materialQueue: [Digest] = []
+    private var isReadingMaterial = false
     private var requestCount = 0
     /// The number of the request whose contents are being read.
     private var reading: Int?
@@ -119,6 +122,7 @@ final class FleetConnection: ChannelInboundHandler {
         if context.channel.isWritable {
             stalledSince = nil
             pump()
+            pumpMaterial()
             if offerIsDue {
                 offerIsDue = false
                 fleet.synchronise(self)
@@ -249,6 +253,60 @@ final class FleetConnection: ChannelInboundHandler {
         pump()
     }
 
+    // MARK: Material
+
+    /// Sends material that the node lacks, after what it asked for before.
+    private func sendMaterial(_ digests: [Digest]) {
+        materialQueue += digests
+        guard materialQueue.count <= Limits.materialQueueMax else {
+            return violated(.limitExceeded(.wantMaterial, what: "digests"))
+        }
+        pumpMaterial()
+    }
+
+    /// Reads and sends what waits, one piece at a time, while the channel takes it.
+    private func pumpMaterial() {
+        while !isReadingMaterial, !isEnded, context?.channel.isWritable == true,
+            !materialQueue.isEmpty
+        {
+            let digest = materialQueue.removeFirst()
+            if fleet.allowsMaterial(digest) {
+                readMaterial(digest)
+            } else {
+                tell([.material(refusal(digest, "it is not for what the fleet serves now"))])
+            }
+        }
+    }
+
+    private func readMaterial(_ digest: Digest) {
+        isReadingMaterial = true
+        let owner = fleet.owner
+        owner.run({ [store = owner.store] in try await store.material(digest) }) { result in
+            self.isReadingMaterial = false
+            guard !self.isEnded else { return }
+            var answer = self.refusal(digest, "the control plane does not keep it")
+            switch result {
+            case .success(let found): answer = found ?? answer
+            case .failure(let error):
+                // Damage is of one piece; the others may be whole.
+                owner.logger.error(
+                    "fleet.material_failed",
+                    metadata: ["digest": "\(digest)", "error": "\(error)"]
+                )
+                answer.refusal = "the control plane cannot read it"
+            }
+            self.tell([.material(answer)])
+            self.pumpMaterial()
+        }
+    }
+
+    private func refusal(_ digest: Digest, _ reason: String) -> WireMaterial {
+        var message = WireMaterial()
+        message.digest = wireOctets(digest.octets)
+        message.refusal = reason
+        return message
+    }
+
     private func write(_ buffer: ByteBuffer) {
         guard let context else { return }
         let count = buffer.readableBytes
@@ -270,9 +328,14 @@ final class FleetConnection: ChannelInboundHandler {
         perform(session.joinRefused(error.reason, detail: error.detail))
     }
 
-    func admitted(_ welcome: WireWelcome) {
+    func admitted(_ welcome: WireWelcome, material: [FleetMessage]) {
         handshakeEnded()
-        perform(session.admitted(welcome))
+        perform(session.admitted(welcome, material: material))
+    }
+
+    /// Tells the node which material there is, or gives it some.
+    func tell(_ messages: [FleetMessage]) {
+        perform(session.tell(messages))
     }
 
     func postpone(retryAfter: Duration) {
@@ -319,6 +382,8 @@ final class FleetConnection: ChannelInboundHandler {
             fleet.heartbeat(heartbeat, self)
             perform(session.answerHeartbeat(head: fleet.head.map { Holding($0.head) }))
         case .metrics(let report): fleet.report(report, self)
+        case .sendMaterial(let digests): sendMaterial(digests)
+        case .material(let status): fleet.materialReported(status, self)
         case .renew(let request, let correlation): renew(request, correlation)
         case .close(let end):
             ended(end)
@@ -358,6 +423,7 @@ final class FleetConnection: ChannelInboundHandler {
         isEnded = true
         handshakeEnded()
         drop()
+        materialQueue = []
         deadlineTask?.cancel()
         fleet.sessionEnded(self, end)
     }

@@ -15,6 +15,8 @@ final class FleetLoop: Sendable {
     let logger: Logger
     /// The time in milliseconds since 1970-01-01 UTC.
     let clock: @Sendable () -> Int64
+    /// Called when all nodes that are to hold the material of a generation do; returns at once.
+    let materialHeld: @Sendable (UInt64) -> Void
     private let fleet: NIOLoopBoundBox<Fleet?>
 
     init(
@@ -22,8 +24,10 @@ final class FleetLoop: Sendable {
         store: any FleetStore,
         issuer: any CertificateIssuer,
         logger: Logger,
-        clock: (@Sendable () -> Int64)? = nil
+        clock: (@Sendable () -> Int64)? = nil,
+        materialHeld: @escaping @Sendable (UInt64) -> Void = { _ in }
     ) {
+        self.materialHeld = materialHeld
         (self.loop, self.store, self.issuer) = (loop, store, issuer)
         self.logger = logger
         self.clock = clock ?? { Int64(Date.now.timeIntervalSince1970 * 1_000) }

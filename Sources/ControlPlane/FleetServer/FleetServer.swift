@@ -43,16 +43,30 @@ package final class FleetServer: Sendable {
     private let saving: NIOLoopBoundBox<RepeatedTask?>
 
     /// Prepares the server; nothing is bound yet.
+    ///
+    /// - Parameters:
+    ///   - settings: Where to listen.
+    ///   - store: Versions, nodes and material.
+    ///   - issuer: Who decides which nodes are members.
+    ///   - logger: For events.
+    ///   - materialHeld: Called when all nodes that are to hold the material of a generation do; returns at once.
     package init(
         settings: Settings,
         store: any FleetStore,
         issuer: any CertificateIssuer,
-        logger: Logger
+        logger: Logger,
+        materialHeld: @escaping @Sendable (UInt64) -> Void = { _ in }
     ) {
         self.settings = settings
         group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
-        fleet = FleetLoop(loop: loop, store: store, issuer: issuer, logger: logger)
+        fleet = FleetLoop(
+            loop: loop,
+            store: store,
+            issuer: issuer,
+            logger: logger,
+            materialHeld: materialHeld
+        )
         listener = NIOLoopBoundBox.makeBoxSendingValue(nil, eventLoop: loop)
         saving = NIOLoopBoundBox.makeBoxSendingValue(nil, eventLoop: loop)
         directory = FleetDirectory(fleet: fleet)
@@ -100,6 +114,15 @@ package final class FleetServer: Sendable {
         }.get()
         let address = channel.localAddress
         return (address?.ipAddress ?? settings.host, address?.port ?? settings.port)
+    }
+
+    /// Tells every node which material there is, unless a newer generation was told; returns at once.
+    ///
+    /// What a version needs is told before the version is offered.
+    package func materialChanged(to material: FleetMaterial) {
+        fleet.loop.execute { [fleet] in
+            fleet.onLoop.setMaterial(material)
+        }
     }
 
     /// Offers a version that was just stored to every node, unless a newer one was offered; returns at once.

@@ -21,6 +21,8 @@ package protocol FleetStore: Sendable {
     /// is not stored; so at least one if the first is stored.
     func leadingBlobs(_ digests: [Digest], bytesMax: Int) async throws -> [[UInt8]]
 
+    /// Material by its digest, with its key; `nil` if there is none.
+    func material(_ digest: Digest) async throws -> WireMaterial?
     /// All nodes that have joined and were not removed.
     func nodes() async throws -> [NodeRecord]
 

@@ -1,3 +1,4 @@
+import FleetProtocol
 import NIOCore
 
 /// Limits of the fleet's server, beside those of the protocol itself.
@@ -74,6 +75,18 @@ enum Limits {
     ///
     /// It is shown for nodes that are away; a minute's precision does for that, and costs one small write.
     static let seenSavingSeconds: Int64 = 60
+
+    /// Lists of material whose digests nodes may ask for: a node that rejected the head serves one before.
+    static let materialListsKept = 8
+
+    /// Pieces of material that wait for a connection; its session is closed above.
+    static let materialQueueMax = 2 * FleetProtocol.Limits.materialDigestCountMax
+
+    /// Time for a node with a session to hold what is to be served next; then the others go on without it.
+    static let materialHoldSeconds: Int64 = 30
+
+    /// The same for all of them together, however often they begin new sessions.
+    static let materialStepSeconds: Int64 = 120
 
     /// Encoded offers kept: one per base that some node serves.
     static let encodedOfferCountMax = 32

@@ -38,6 +38,10 @@ struct NodeEntry {
     var heartbeat = WireHeartbeat()
     var isDraining = false
     var traffic: TrafficSummary?
+    /// What it said of its material in this session.
+    var material = NodeMaterial()
+    /// When it was last told which there is.
+    var materialSentAt: NIODeadline?
 
     init(_ record: NodeRecord, now: NIODeadline) {
         (name, id) = (record.name, record.id)
@@ -126,7 +130,8 @@ struct NodeEntry {
             loopLagMicroseconds: heartbeat.loopLagMicroseconds,
             memoryBytes: heartbeat.memoryBytes,
             isConnected: connection != nil,
-            traffic: isFresh ? TrafficRates(CollectionOfOne(traffic).compactMap(\.self)) : .init()
+            traffic: isFresh ? TrafficRates(CollectionOfOne(traffic).compactMap(\.self)) : .init(),
+            material: material
         )
     }
 

@@ -48,6 +48,8 @@ package struct NodeStatus: Sendable, Equatable {
     package let isConnected: Bool
     /// Exchanges per second and share of errors in its last report.
     package let traffic: TrafficRates
+    /// What it said of its certificates and keys; of a node without a session, when it last had one.
+    package var material = NodeMaterial()
 }
 
 /// Traffic of a node or of the fleet.

@@ -37,6 +37,21 @@ package struct StoredFleet: FleetStore, CertificateIssuer {
         try await store.leadingBlobs(digests, bytesMax: bytesMax)
     }
 
+    package func material(_ digest: Digest) async throws -> WireMaterial? {
+        guard let secret = try await store.vaultSecret(digest) else { return nil }
+        var message = WireMaterial()
+        message.digest = wireOctets(digest.octets)
+        message.content = wireOctets(secret.publicContent)
+        switch secret.kind {
+        case .certificate:
+            message.kind = .certificate
+            message.key = secret.content.withOctets { wireOctets($0) }
+        case .authority: message.kind = .authority
+        case .ticketKey: return nil
+        }
+        return message
+    }
+
     package func nodes() async throws -> [NodeRecord] {
         try await store.nodes().map(NodeRecord.init)
     }

@@ -36,7 +36,9 @@ extension NodeProcess {
             return AdminAnswer(503, "not ready: \(unreadiness)\n")
         case "/metrics":
             refreshGauges()
-            let text = PrometheusText.render(server.metrics.snapshot())
+            let text =
+                PrometheusText.render(server.metrics.snapshot())
+                + PrometheusText.certificates(agent?.material.ends ?? [:])
             return AdminAnswer(200, text, type: PrometheusText.contentType)
         case "/config": return configurationAnswer
         default: return AdminAnswer(404, "try /metrics, /healthz, /readyz or /config\n")

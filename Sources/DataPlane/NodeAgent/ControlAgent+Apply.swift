@@ -57,7 +57,9 @@ extension ControlAgent {
             case .prepare(let candidate): prepare(candidate)
             case .activate(let candidate): activate(candidate)
             case .confirm(let candidate): confirm(candidate)
-            case .discard: prepared = nil
+            case .discard:
+                prepared = nil
+                material.awaiting = nil
             case .renumber(let head): renumber(head)
             case .report(let report):
                 // What the node says of itself comes first, so that the report does not contradict it.
@@ -91,14 +93,14 @@ extension ControlAgent {
             switch result {
             case .success(let version):
                 self.prepared = version
-                self.carryOut(self.sequence.prepared())
+                self.awaitMaterial(candidate)
             case .failure(let error):
                 self.rejected(candidate, .content, error.problems)
             }
         }
     }
 
-    private func rejected(
+    func rejected(
         _ candidate: Candidate,
         _ cause: ApplyReport.Cause,
         _ problems: [Problem]
@@ -130,12 +132,14 @@ extension ControlAgent {
                 [Problem(kind: nil, name: "", field: "", message: "it was not prepared")]
             )
         }
+        offerMaterial(of: version)
         node.activate(version.snapshot) { [weak self] result in
             guard let self else { return }
             switch result {
             case .active:
                 self.prepared = nil
                 self.served = version
+                self.refreshMaterial()
                 self.node.log.write(
                     .notice,
                     "version.active",
@@ -148,6 +152,7 @@ extension ControlAgent {
                 self.node.announce()
             case .failed(let problems):
                 self.rejected(candidate, .environment, problems)
+                self.refreshMaterial()
             }
         }
     }

@@ -75,6 +75,8 @@ extension ControlAgent {
         }
         let chain = answer.certificateChain.map(octets)
         let next = membership.renewed(TLSIdentity(chain: chain, privateKey: key.der))
+        // Before the new identity is stored: whichever a crash leaves must open it.
+        if !material.shelf.held.isEmpty { storeMaterial(before: next) }
         self.membership = next
         context = nil
         keep(next)

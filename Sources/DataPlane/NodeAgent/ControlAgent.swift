@@ -62,6 +62,9 @@ final class ControlAgent: ControlLinkOwner {
         cap: .seconds(Limits.reconnectSecondsMax)
     )
     var reporter = MetricsReporter()
+    /// Certificates and keys.
+    var material = MaterialState()
+    var materialTimer: LoopTimer?
 
     /// Reads what the node has on its disk, and asks for the rest.
     ///
@@ -106,7 +109,9 @@ final class ControlAgent: ControlLinkOwner {
         reportTimer = LoopTimer(on: loop) { [unowned self] in sendReport() }
         renewalTimer = LoopTimer(on: loop) { [unowned self] in renew() }
         if directory.isDraining { node.drain() }
+        materialTimer = LoopTimer(on: loop) { [unowned self] in materialIsDue() }
         if let membership {
+            restoreMaterial(membership)
             restoreLastGood(membership)
             if membership.identity == nil { beRevoked() }
         } else {
@@ -143,6 +148,9 @@ final class ControlAgent: ControlLinkOwner {
         case .synchroniseAfter(let time): synchroniseTimer?.set(after: time)
         case .renewed(let answer): renewed(answer)
         case .command(let kind): carryOut(kind)
+        case .assign(let list): assign(list)
+        case .keep(let message): keep(message)
+        case .useTicketKeys(let keys): useTicketKeys(keys)
         case .send, .setPayloadLimit, .setDeadline, .close:
             preconditionFailure("the link's own matter")
         }
@@ -157,6 +165,7 @@ final class ControlAgent: ControlLinkOwner {
                 key: key,
                 authorityFingerprint: token.authorityFingerprint
             )
+            if !material.shelf.held.isEmpty { storeMaterial(before: membership) }
             self.membership = membership
             context = nil
             tokenIsRefused = true  // It is used up.
@@ -213,6 +222,7 @@ final class ControlAgent: ControlLinkOwner {
         reporter.begin(node.server.metrics, now: node.loop.now)
         scheduleRenewal()
         if welcome.drain != node.isDraining { setDraining(welcome.drain) }
+        materialSessionBegan()
         if let report = sequence.standingReport { carryOut([.report(report)]) }
         if welcome.headDigest.isEmpty { node.announce() }
     }
@@ -327,6 +337,7 @@ final class ControlAgent: ControlLinkOwner {
             self.membership = membership.revoked
             context = nil
             keep(membership.revoked)
+            eraseMaterial()
         }
     }
 

@@ -26,6 +26,12 @@ package enum Limits {
     static let storeRetrySeconds: Int64 = 10
     /// How long before another attempt when a certificate was not renewed.
     static let renewalRetrySeconds: Int64 = 300
+    /// How long a version waits for its certificates and keys before it counts as failed for now: the control plane
+    /// sends them at once, and many in a second or two.
+    static let materialWaitSeconds: Int64 = 10
+    /// Longest file of material: as much as the shelf can hold of small certificates, and far above any fleet's.
+    static let materialFileBytesMax = 256 << 20
+
     /// First and longest time before listeners that could not be opened after a drain are tried again.
     static let undrainRetrySeconds: Int64 = 1
     static let undrainRetrySecondsMax: Int64 = 30

@@ -10,6 +10,7 @@ internal import SystemCalls
 ///     DIR/node.pem      `Membership`, 0600
 ///     DIR/last-good     the version served last, as a signed `SnapshotFile`
 ///     DIR/last-good.1   the one before
+///     DIR/material      certificates and their keys, sealed for this node (`MaterialFile`), 0600
 ///     DIR/draining      there while the operator wants the node drained
 ///     DIR/upgrade.socket    where `UpgradeDesk` listens
 final class NodeDirectory: Sendable {
@@ -100,6 +101,33 @@ final class NodeDirectory: Sendable {
         } else {
             try removeFile(drainPath)
         }
+    }
+
+    // MARK: Material
+
+    /// Where certificates and keys are kept.
+    var materialPath: String { "\(path)/material" }
+
+    /// The file of material, or nil when there is none.
+    ///
+    /// - Throws: `NodeError` when it is there and cannot be read.
+    func readMaterial() throws(NodeError) -> [UInt8]? {
+        guard fileExists(materialPath) else { return nil }
+        do throws(SystemCallError) {
+            return try readFile(materialPath, octetsMax: Limits.materialFileBytesMax)
+        } catch {
+            throw NodeError(error.errno.message)
+        }
+    }
+
+    /// Keeps material, sealed already, in the place of what was there.
+    func write(material: [UInt8]) throws(SystemCallError) {
+        try replaceFile(materialPath, with: material.span)
+    }
+
+    /// Removes the file of material.
+    func eraseMaterial() throws(SystemCallError) {
+        try removeFile(materialPath)
     }
 
     // MARK: Last good

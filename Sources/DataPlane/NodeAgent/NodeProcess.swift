@@ -66,7 +66,10 @@ package final class NodeProcess {
         self.settings = settings
         do throws(SystemCallError) {
             ignoreBrokenPipes()
-            signals = SignalListener(try SignalQueue([.terminate, .interrupt, .user1]))
+            let reloading: [Signal] = settings.certificates == nil ? [] : [.hangUp]
+            signals = SignalListener(
+                try SignalQueue([.terminate, .interrupt, .user1] + reloading)
+            )
             loop = try EventLoop()
             server = try ProxyServer(
                 workerCount: settings.workerCount,
@@ -162,12 +165,41 @@ package final class NodeProcess {
         } catch {
             throw NodeError("\(path) is not for this build:\n\(error)")
         }
+        if let certificates = settings.certificates {
+            let material = try CertificateFolder(path: certificates).read(
+                for: snapshot.configuration
+            )
+            server.replace(material: material) { _ in }
+        }
         activate(snapshot) { [unowned self] result in
             switch result {
             case .active: announce()
             case .failed(let problems):
                 fail(NodeError(problems.map(\.description).joined(separator: "\n")))
             }
+        }
+    }
+
+    /// Reads the certificates again, and goes over to them if all are sound.
+    private func reloadCertificates() {
+        guard let certificates = settings.certificates, let served else { return }
+        do throws(NodeError) {
+            let folder = CertificateFolder(path: certificates)
+            let material = try folder.read(for: served.configuration)
+            let mailbox = loop.mailbox
+            let done = Handover { [weak self] (result: ActivationResult) in
+                guard let self else { return }
+                switch result {
+                case .active: log.write(.notice, "certificates.reloaded", ["folder": certificates])
+                case .failed(let problems):
+                    for problem in problems.prefix(8) {
+                        log.write(.error, "certificates.refused", ["problem": "\(problem)"])
+                    }
+                }
+            }
+            server.replace(material: material) { result in mailbox.post { done.value(result) } }
+        } catch {
+            log.write(.error, "certificates.refused", ["problem": "\(error)"])
         }
     }
 
@@ -211,6 +243,19 @@ package final class NodeProcess {
         server.activate(version: snapshot.version, snapshot.configuration) { result in
             mailbox.post { done.value(result) }
         }
+    }
+
+    /// Gives the edge other certificates and keys; established connections keep theirs.
+    func use(_ material: EdgeMaterial) {
+        let mailbox = loop.mailbox
+        let done = Handover { [weak self] (result: ActivationResult) in
+            guard let self, case .failed(let problems) = result else { return }
+            // What was served before still is.
+            for problem in problems.prefix(8) {
+                self.log.write(.error, "certificates.refused", ["problem": "\(problem)"])
+            }
+        }
+        server.replace(material: material) { result in mailbox.post { done.value(result) } }
     }
 
     // MARK: State
@@ -328,6 +373,8 @@ package final class NodeProcess {
         switch signal {
         case .user1:
             server.reopenLogs()
+        case .hangUp:
+            reloadCertificates()
         default:
             if let succession, !succession.hasTakenOver {
                 return succession.fail("the new process was told to end")

@@ -19,6 +19,8 @@ package struct NodeSettings: Sendable {
     package let drainTimeout: Duration
     /// Whether debug events are logged.
     package let showsDebug: Bool
+    /// Where a node alone has its certificates; `nil` without any.
+    package let certificates: String?
     /// What the process was called with, for the one that replaces it: all but its name and `takeOverOption`.
     package let arguments: [String]
     /// Whether it takes over from the process that runs in the directory.
@@ -33,11 +35,13 @@ package struct NodeSettings: Sendable {
         workerCount: Int,
         drainTimeout: Duration,
         showsDebug: Bool,
+        certificates: String? = nil,
         arguments: [String] = [],
         takesOver: Bool = false
     ) {
         (self.source, self.admin, self.workerCount) = (source, admin, workerCount)
         (self.drainTimeout, self.showsDebug) = (drainTimeout, showsDebug)
+        self.certificates = certificates
         self.arguments = arguments.filter { $0 != Self.takeOverOption }
         self.takesOver = takesOver
     }

@@ -1,12 +1,14 @@
+internal import Cryptography
 internal import EventLoop
 internal import FleetModel
 internal import SystemCalls
+internal import TLSLibrary
 internal import Telemetry
 internal import Upstreams
 
 /// Makes versions active: binds what is new, resolves names, builds each worker's tables, hands them over.
 ///
-///     bind all or nothing ─▶ resolve ─▶ open the log ─▶ build tables ─▶ mail to each worker ─▶ all have taken
+///     TLS, all or nothing ─▶ bind, all or nothing ─▶ resolve ─▶ open the log ─▶ build tables ─▶ mail to each worker ─▶ all have taken
 ///
 /// Runs on a loop of its own, which may block, so that no worker does. Confined to that loop.
 final class Activator: EventHandler {
@@ -27,6 +29,10 @@ final class Activator: EventHandler {
     /// What the logs before those lost.
     private var lossesBefore: (dropped: UInt64, failed: UInt64) = (0, 0)
     private let drainTimeout: Duration
+    /// What there is for TLS.
+    private var material = EdgeMaterial.none
+    /// Keys of session tickets where the material has none, and since when the first is used.
+    private var ownTicketKeys: (keys: [TicketKey], since: LoopInstant) = ([], .never)
 
     /// What is being served.
     private struct ActiveVersion {
@@ -70,6 +76,8 @@ final class Activator: EventHandler {
         completion: @escaping (ActivationResult) -> Void
     ) {
         var problems: [Problem] = []
+        let contexts = makeContexts(configuration, material, &problems)
+        guard problems.isEmpty else { return completion(.failed(problems)) }
         let opened = isDraining ? [] : bindNew(configuration.listeners, &problems)
         let log = openLog(configuration.logging, &problems)
         guard problems.isEmpty else {
@@ -86,7 +94,7 @@ final class Activator: EventHandler {
             bound[listener.name]?.count.setLimit(listener.limits.connections)
         }
         resolveNames(configuration.upstreams)
-        handOver(version, configuration, opened: opened, log: log) { [self] in
+        handOver(version, configuration, contexts, opened: opened, log: log) { [self] in
             if let replaced { retire(replaced) }
             completion(.active(bound.mapValues(\.actual)))
         }
@@ -96,6 +104,7 @@ final class Activator: EventHandler {
     private func handOver(
         _ version: UInt64,
         _ configuration: Configuration,
+        _ contexts: [EdgeContexts],
         opened: [OpenedListener],
         log: AccessLogSettings?,
         completion: @escaping () -> Void
@@ -124,6 +133,7 @@ final class Activator: EventHandler {
                     .upstream,
                     names: configuration.upstreams.map(\.name)
                 ),
+                contexts: contexts[index],
                 accessLog: log?.makeLog()
             )
             let ports = opened.flatMap { listener in
@@ -273,20 +283,94 @@ final class Activator: EventHandler {
                 if case .name = endpoint.address.host { true } else { false }
             }
         }
+        let hasTLS = current?.configuration.listeners.contains { $0.tls != nil }
         let next = loop.now.advanced(by: Self.resolveNanoseconds)
-        loop.setDeadline(of: registration, at: hasNames == true ? next : .never)
+        let isNeeded = hasNames == true || hasTLS == true
+        loop.setDeadline(of: registration, at: isNeeded ? next : .never)
+    }
+
+    // MARK: TLS
+
+    /// Goes over to other certificates and keys, with the version that is served.
+    ///
+    /// - Parameters:
+    ///   - material: What there is from now on.
+    ///   - completion: Called on this loop when all workers use it, or with what the version lacks in it; then
+    ///     everything is as it was.
+    func replace(material: EdgeMaterial, completion: @escaping (ActivationResult) -> Void) {
+        guard let current else {
+            self.material = material
+            return completion(.active([:]))
+        }
+        var problems: [Problem] = []
+        let contexts = makeContexts(current.configuration, material, &problems)
+        guard problems.isEmpty else { return completion(.failed(problems)) }
+        self.material = material
+        var waiting = workers.count
+        let done = Handover { [self] in
+            waiting -= 1
+            if waiting == 0 { completion(.active(bound.mapValues(\.actual))) }
+        }
+        let mailbox = loop.mailbox
+        for (worker, contexts) in zip(workers, contexts) {
+            let message = Handover((worker, contexts))
+            worker.loop.mailbox.post {
+                let (worker, contexts) = message.value
+                worker.take(contexts)
+                mailbox.post { done.value() }
+            }
+        }
+    }
+
+    /// Each worker's contexts; none where something is missing.
+    private func makeContexts(
+        _ configuration: Configuration,
+        _ material: EdgeMaterial,
+        _ problems: inout [Problem]
+    ) -> [EdgeContexts] {
+        let keys = material.ticketKeys.isEmpty ? makeOwnKeys() : material.ticketKeys
+        let plan = EdgePlan(configuration, material, ticketKeys: keys, &problems)
+        guard problems.isEmpty else { return [] }
+        var contexts: [EdgeContexts] = []
+        for _ in workers where problems.isEmpty { contexts.append(plan.make(&problems)) }
+        return contexts
+    }
+
+    private func makeOwnKeys() -> TicketKeys {
+        let (keys, since) = ownTicketKeys
+        let now = LoopInstant.now
+        if keys.isEmpty || now.nanoseconds(since: since) >= Limits.ticketKeyNanoseconds {
+            let made = TicketKey(name: randomBytes(16), octets: randomBytes(64))
+            ownTicketKeys = (Array(([made].compactMap(\.self) + keys).prefix(2)), now)
+        }
+        return TicketKeys(ownTicketKeys.keys)
+    }
+
+    /// Has new tickets made with a new key, when the last one has been used for long enough.
+    private func rotateOwnKeys() {
+        guard material.ticketKeys.isEmpty, !ownTicketKeys.keys.isEmpty,
+            LoopInstant.now.nanoseconds(since: ownTicketKeys.since) >= Limits.ticketKeyNanoseconds
+        else { return }
+        let keys = makeOwnKeys()
+        for worker in workers {
+            let message = Handover((worker, keys))
+            worker.loop.mailbox.post { message.value.0.take(message.value.1) }
+        }
     }
 
     /// Names may lead elsewhere by now.
     func deadlinePassed() {
         guard let current else { return }
+        rotateOwnKeys()
         let before = addresses
         resolveNames(current.configuration.upstreams)
         scheduleResolution()
         guard addresses != before else { return }
         var problems: [Problem] = []
+        let contexts = makeContexts(current.configuration, material, &problems)
+        guard problems.isEmpty else { return }
         let log = openLog(current.configuration.logging, &problems)
-        handOver(current.version, current.configuration, opened: [], log: log) {}
+        handOver(current.version, current.configuration, contexts, opened: [], log: log) {}
     }
 
     // MARK: Access log

@@ -17,6 +17,8 @@ class Client: EventHandler {
     final let peer: SocketAddress
     /// Whether its protocol says itself where content ends, so that the octets of a message need not.
     final let framesContent: Bool
+    /// What its TLS handshake has settled; `nil` without TLS.
+    final let security: ClientSecurity?
     /// Octets received and not passed on.
     final var buffer = Buffer()
     /// The exchange that it carries.
@@ -38,9 +40,15 @@ class Client: EventHandler {
     /// Since when it has not taken all that there is.
     private final var writingSince = LoopInstant.never
 
-    init(worker: Worker, port: ListeningPort, peer: SocketAddress, framesContent: Bool) {
+    init(
+        worker: Worker,
+        port: ListeningPort,
+        peer: SocketAddress,
+        _ security: ClientSecurity?,
+        framesContent: Bool
+    ) {
         (self.worker, self.port, self.peer) = (worker, port, peer)
-        self.framesContent = framesContent
+        (self.security, self.framesContent) = (security, framesContent)
     }
 
     /// Whether what the peer says of others is believed.
@@ -51,14 +59,17 @@ class Client: EventHandler {
         peerText = Array(peer.addressText.utf8)
         forwardingStart = Array("x-forwarded-for: ".utf8)
         forwardingStart += peerText
-        forwardingStart += Array("\r\nx-forwarded-proto: http\r\nforwarded: ".utf8)
+        forwardingStart += Array("\r\nx-forwarded-proto: \(scheme)\r\nforwarded: ".utf8)
         forwardingStart += forwardedElement
     }
+
+    /// The scheme of what it asks for.
+    final var scheme: StaticString { security == nil ? "http" : "https" }
 
     /// An element of Forwarded without a host (RFC 7239 §4).
     final var forwardedElement: [UInt8] {
         let quoted = peer.isIPv6
-        return Array(quoted ? "proto=http;for=\"[".utf8 : "proto=http;for=".utf8)
+        return Array(quoted ? "proto=\(scheme);for=\"[".utf8 : "proto=\(scheme);for=".utf8)
             + peerText + Array(quoted ? "]\"".utf8 : "".utf8)
     }
 
@@ -71,6 +82,8 @@ class Client: EventHandler {
     var canRead: Bool { false }
     /// Whether `send` may move something.
     var canWrite: Bool { false }
+    /// Whether octets can go to it without being copied.
+    var canSplice: Bool { false }
     /// Whether nothing can be written to it any more.
     var isBroken: Bool { true }
     /// Whether it has gone with an error.

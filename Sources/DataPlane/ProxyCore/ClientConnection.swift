@@ -21,6 +21,8 @@ final class ClientConnection: Client {
     private var owesSince: LoopInstant
     private var lingerOctetsLeft = 0
     private var isLingering = false
+    /// Whether it lingers with octets of the response that have not left.
+    private var isFlushing = false
     /// What the first read of a request has brought, or of late; 0 before there was one.
     private var likelyOctets = 0
     /// What serves the connection once it has turned out to speak HTTP/2.
@@ -29,16 +31,18 @@ final class ClientConnection: Client {
     init(
         port: ListeningPort,
         _ share: ListeningPort.ClientShare,
-        _ descriptor: consuming FileDescriptor,
-        _ addresses: ClientAddresses
+        _ socket: consuming StreamSocket,
+        _ addresses: ClientAddresses,
+        _ security: ClientSecurity?
     ) {
         (self.share, self.addresses) = (share, addresses)
         owesSince = port.worker.loop.now
-        socket = StreamSocket(owning: descriptor, isConnected: true)
+        self.socket = socket
         super.init(
             worker: port.worker,
             port: port,
             peer: addresses.source,
+            security,
             framesContent: false
         )
     }
@@ -47,11 +51,16 @@ final class ClientConnection: Client {
     func open() throws(SystemCallError) {
         registration = try worker.loop.register(self, descriptor: socket.number)
         setDeadline(worker.loop.now.advanced(by: port.table.idleNanoseconds))
+        guard let security else { return }
+        // RFC 9113 §3.2: the handshake has settled what is spoken. Octets may have come along with its end.
+        if security.speaksHTTP2 { return speakHTTP2() }
+        if socket.canRead { beginExchange() }
     }
 
     override var destination: SocketAddress? { addresses.destination(socket.number) }
     override var canRead: Bool { socket.canRead }
     override var canWrite: Bool { socket.canWrite }
+    override var canSplice: Bool { socket.isPlain }
     override var isBroken: Bool { socket.isBroken }
     override var hasFailed: Bool { socket.hasFailed }
 
@@ -102,7 +111,9 @@ final class ClientConnection: Client {
     override func exchangeEnded(persists: Bool, isLast: Bool) {
         guard persists else {
             // Nothing more comes that could make the kernel reset the connection, and the response with it.
-            let isQuiet = isLast && buffer.isEmpty && !(socket.canRead && socket.isReadable())
+            let isQuiet =
+                isLast && buffer.isEmpty && !socket.isHolding
+                && !(socket.canRead && socket.isReadable())
             return isQuiet ? close(isReset: false) : beginLingering()
         }
         owesSince = worker.loop.now
@@ -114,7 +125,9 @@ final class ClientConnection: Client {
     // MARK: HTTP/2
 
     /// Whether the connection may turn out to speak HTTP/2: its first octets are the preface (RFC 9113 §3.3).
-    override var maySpeakHTTP2: Bool { requestCount == 0 }
+    ///
+    /// With TLS that was settled before.
+    override var maySpeakHTTP2: Bool { requestCount == 0 && security == nil }
 
     override func speakHTTP2() {
         let session = ClientSession(self)
@@ -221,11 +234,19 @@ final class ClientConnection: Client {
         lingerOctetsLeft = Limits.lingerOctets
         socket.finishWriting()
         worker.reclaim(&buffer)
-        setDeadline(worker.loop.now.advanced(by: Limits.lingerNanoseconds))
+        awaitEnd()
         linger()
     }
 
+    /// What is held of the response, encrypted, has the time that a response has.
+    private func awaitEnd() {
+        isFlushing = socket.isHolding
+        let time = isFlushing ? Limits.stallNanoseconds : Limits.lingerNanoseconds
+        setDeadline(worker.loop.now.advanced(by: time))
+    }
+
     private func linger() {
+        if isFlushing, !socket.isHolding { awaitEnd() }
         while socket.canRead {
             if !buffer.hasBlock { buffer = worker.lend(.medium, headroom: 0) }
             buffer.clear()
@@ -234,7 +255,7 @@ final class ClientConnection: Client {
             if lingerOctetsLeft < 0 { return close(isReset: false) }
         }
         worker.reclaim(&buffer)
-        if socket.hasEnded { close(isReset: false) }
+        if socket.hasEnded, !socket.isHolding { close(isReset: false) }
     }
 
     /// Since when it carries nothing, or no more than the beginning of a request; `nil` while it carries something.
@@ -252,7 +273,12 @@ final class ClientConnection: Client {
 
     override func close(isReset: Bool) {
         guard registration != .none else { return }
-        if isReset { socket.resetOnClose() }
+        if isReset {
+            socket.resetOnClose()
+        } else if !socket.isPlain, !isLingering {
+            // RFC 8446 §6.1: who closes says so.
+            socket.finishWriting()
+        }
         worker.loop.unregister(registration)
         registration = .none
         session = nil

@@ -40,6 +40,7 @@ final class ClientStream: Client, HTTP2Stream.Owner {
             worker: connection.worker,
             port: connection.port,
             peer: connection.peer,
+            connection.security,
             framesContent: true
         )
         stream.owner = self

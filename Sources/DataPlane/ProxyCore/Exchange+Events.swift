@@ -235,7 +235,9 @@ extension Exchange {
                 &client.buffer,
                 trailers: section,
                 limits: Limits.translated
-            ) { line, _ in reachesEndpoint(line, isTrusted: isTrusted) }
+            ) { line, octets in
+                keepsRequestTrailer(line, octets, isTrusted: isTrusted)
+            }
             if mayEnd { return true }
         } catch {
             // A trailer section that HTTP/1.1 cannot have: nobody is told half of it.
@@ -249,8 +251,8 @@ extension Exchange {
         if requestBody.isComplete { return true }
         do throws(HTTP1Error) {
             let isTrusted = listener.trusts(client.peer)
-            try requestBody.advance(&client.buffer, limits: listener.limits) { line, _ in
-                reachesEndpoint(line, isTrusted: isTrusted)
+            try requestBody.advance(&client.buffer, limits: listener.limits) { line, octets in
+                keepsRequestTrailer(line, octets, isTrusted: isTrusted)
             }
         } catch {
             self.error = ExchangeError(.httpRequestError, .downstream)

@@ -20,11 +20,19 @@ extension Exchange {
         }
     }
 
-    /// What is not for any route: methods that a gateway does not carry out, content above the limit, and a target
-    /// of https that comes without TLS, from others than a proxy that is trusted (RFC 9110 §7.4).
+    /// What is not for any route: methods that a gateway does not carry out, content above the limit, a target of https
+    /// that comes without TLS, from others than a proxy that is trusted, and with TLS a host that another certificate
+    /// is meant for (RFC 9110 §7.4).
     func refusal(_ client: Client, _ listener: ListenerTable) -> UInt16? {
         if request.method == .connect || request.method == .trace { return 405 }
-        if request.form == .absolute, request.isSchemeHTTPS, !client.isTrusted { return 421 }
+        if let security = client.security {
+            let isServed = client.buffer.withReadable { octets in
+                security.serves(octets.extracting(request.authority.host.indices))
+            }
+            if !isServed, !request.authorityRange.isEmpty { return 421 }
+        } else if request.form == .absolute, request.isSchemeHTTPS, !client.isTrusted {
+            return 421
+        }
         if case .length(let count) = request.framing, count > listener.bodyBytesMax { return 413 }
         return nil
     }
@@ -70,11 +78,14 @@ extension Exchange {
     ) {
         writeRequestLine(octets, upstream, into: &head)
         let isTrusted = served.listener.trusts(client.peer)
+        let hasPrivateFields = served.hasPrivateFields(isTrusted: isTrusted)
         let lines = request.fields.lines
         var runStart = -1
         for index in 0..<lines.count {
             let line = lines[index]
-            if reachesEndpoint(line, isTrusted: isTrusted) {
+            let isPrivate =
+                hasPrivateFields && served.isPrivate(octets, line.nameRange)
+            if reachesEndpoint(line, isTrusted: isTrusted), !isPrivate {
                 if runStart < 0 { runStart = Int(line.nameOffset) }
             } else if runStart >= 0 {
                 head.append(octets.extracting(runStart..<Int(line.nameOffset)))
@@ -94,6 +105,7 @@ extension Exchange {
             head.append("\r\n" as StaticString)
         }
         appendConnectionOptions(octets, to: &head)
+        if let security = client.security { head.append(security.certificateLines) }
         appendForwarding(octets, client, served.tables, isTrusted: isTrusted, to: &head)
         head.append("\r\n" as StaticString)
     }
@@ -154,6 +166,13 @@ extension Exchange {
         }
     }
 
+    /// Whether a field line of a request's trailer section goes on to the endpoint.
+    func keepsRequestTrailer(_ line: FieldLine, _ octets: Span<UInt8>, isTrusted: Bool) -> Bool {
+        guard reachesEndpoint(line, isTrusted: isTrusted) else { return false }
+        guard let served, served.hasPrivateFields(isTrusted: isTrusted) else { return true }
+        return !served.isPrivate(octets, line.nameRange)
+    }
+
     /// Who asks, for whom and how: X-Forwarded-*, Forwarded (RFC 7239) and Via (RFC 9110 §7.6.3).
     private func appendForwarding(
         _ octets: Span<UInt8>,
@@ -197,7 +216,8 @@ extension Exchange {
         appendValues(of: .xForwardedFor, octets, to: &head)
         head.append(client.peerText)
         if !hasField(.xForwardedProto) {
-            head.append("\r\nx-forwarded-proto: http" as StaticString)
+            head.append("\r\nx-forwarded-proto: " as StaticString)
+            head.append(client.scheme)
         }
         head.append("\r\nforwarded: " as StaticString)
         appendValues(of: .forwarded, octets, to: &head)

@@ -300,6 +300,33 @@ extension Exchange {
         answer(status: fixed.status, fields: fields, content: content, headBytes: headBytes)
     }
 
+    /// Sends the client to the same place under https (RFC 9110 §15.4.9).
+    func redirect(toPort port: Int, headBytes: Int) {
+        guard let client else { return }
+        // HTTP/1.0 without Host says no place.
+        guard !request.authorityRange.isEmpty else {
+            return answer(status: 400, headBytes: headBytes)
+        }
+        var fields = Array("location: https://".utf8)
+        client.buffer.withReadable { octets in
+            fields.append(copying: octets.extracting(request.authority.host.indices))
+            if port != 443 { fields += Array(":\(port)".utf8) }
+            if !isPathNormalised {
+                fields += normalisedPath
+            } else if request.path.isEmpty {
+                fields.append(UInt8(ascii: "/"))
+            } else {
+                fields.append(copying: octets.extracting(request.path.indices))
+            }
+            if request.hasQuery {
+                fields.append(UInt8(ascii: "?"))
+                fields.append(copying: octets.extracting(request.query.indices))
+            }
+        }
+        fields += [0x0D, 0x0A]
+        answer(status: 308, fields: fields, content: [], headBytes: headBytes)
+    }
+
     /// Answers with a status and a short text that names it.
     func answer(status: UInt16, headBytes: Int) {
         var fields: [UInt8] = []

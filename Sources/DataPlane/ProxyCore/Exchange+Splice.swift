@@ -17,7 +17,7 @@ extension Exchange {
         pipe != nil
             || phase == .delivering && responseBody.plainBytesLeft >= Limits.spliceBytesMin
                 && responseBuffer.isEmpty && localContent.isEmpty && !isSpliceRefused
-                && client?.framesContent == false && origin?.framesContent == false
+                && client?.canSplice == true && origin?.canSplice == true
     }
 
     /// Moves content once; `false` when there is nothing more to do for now.

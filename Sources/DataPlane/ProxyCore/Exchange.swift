@@ -171,6 +171,9 @@ final class Exchange {
     // MARK: Route
 
     private func selectRoute(headBytes: Int, _ client: Client, _ served: ServedTables) {
+        if let port = served.listener.redirectPort, !request.asksServer {
+            return redirect(toPort: port, headBytes: headBytes)
+        }
         let isForUs =
             request.asksServer || client.buffer.withReadable { forwardsLeft($0) == 0 }
         if isForUs { return answer(status: 200, headBytes: headBytes) }

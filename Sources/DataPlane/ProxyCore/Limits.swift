@@ -31,6 +31,11 @@ enum Limits {
     static let fullReadsBeforeSplice = 4
     /// Endpoints that are tried for one connection of a tcp listener: where so many fail, others are likely to.
     static let relayAttempts = 4
+    /// Records that are encrypted before they are written, and what a slow client's connection may hold of them: a
+    /// response's block and its framing.
+    static let recordsGathered = 5
+    /// How long the process's own keys of session tickets are used for new ones, and then as long for old ones.
+    static let ticketKeyNanoseconds: UInt64 = 3_600_000_000_000
     /// Reads in one direction of one exchange in one tick; then others get their turn.
     static let readsPerTick = 16
     /// Reads of all exchanges in one tick from which on each has one in a direction: of the largest blocks they are

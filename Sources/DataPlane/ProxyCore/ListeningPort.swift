@@ -1,6 +1,8 @@
 internal import EventLoop
 internal import SystemCalls
+internal import TLSLibrary
 internal import Telemetry
+internal import Transport
 internal import Upstreams
 
 /// One worker's listening socket of a listener.
@@ -144,13 +146,63 @@ final class ListeningPort: EventHandler {
     ///   - addresses: Whose it is.
     func admit(_ descriptor: consuming FileDescriptor, _ addresses: ClientAddresses) {
         guard let share = countClient(addresses.source) else { return refuse(.none) }
+        if let edge = table.edge { return greet(edge, share, descriptor, addresses) }
+        guard let index = table.relayUpstream else {
+            let socket = StreamSocket(owning: descriptor, isConnected: true)
+            return take(socket, share, addresses, nil)
+        }
         do throws(SystemCallError) {
-            if let index = table.relayUpstream {
-                let upstream = tables.pools[index]
-                try TCPRelay(self, to: upstream, share, descriptor, addresses).open()
-            } else {
-                try ClientConnection(port: self, share, descriptor, addresses).open()
+            let upstream = tables.pools[index]
+            try TCPRelay(self, to: upstream, share, descriptor, addresses).open()
+        } catch {
+            refuse(share)
+        }
+    }
+
+    /// Begins a TLS handshake, unless the client has begun as many as it may.
+    private func greet(
+        _ edge: TLSEdge,
+        _ share: ClientShare,
+        _ descriptor: consuming FileDescriptor,
+        _ addresses: ClientAddresses
+    ) {
+        if let limit = table.handshakesPerSecond {
+            let (high, low) = addresses.source.mapped
+            let client = ClientCounts.Client(high: high, low: low)
+            let second = worker.loop.now.nanoseconds / 1_000_000_000
+            guard clients.begin(client, limit: limit, second: second) else {
+                worker.metrics.add(.tlsHandshakesLimited)
+                return refuse(share)
             }
+        }
+        do throws(TLSError) {
+            let acceptor = try TLSAcceptor(self, edge, share, descriptor, addresses)
+            do throws(SystemCallError) {
+                try acceptor.open()
+            } catch {
+                refuse(share)
+            }
+        } catch {
+            refuse(share)
+        }
+    }
+
+    /// Takes up a connection that carries requests.
+    ///
+    /// - Parameters:
+    ///   - socket: In no loop.
+    ///   - share: What it takes of its client's limit.
+    ///   - addresses: Whose it is.
+    ///   - security: What its TLS handshake has settled, if there was one.
+    func take(
+        _ socket: consuming StreamSocket,
+        _ share: ClientShare,
+        _ addresses: ClientAddresses,
+        _ security: ClientSecurity?
+    ) {
+        let client = ClientConnection(port: self, share, socket, addresses, security)
+        do throws(SystemCallError) {
+            try client.open()
         } catch {
             refuse(share)
         }

@@ -65,10 +65,12 @@ extension Exchange {
     ) {
         switch variable {
         case .client: result += client?.peerText ?? []
-        case .scheme: result += Array("http".utf8)
+        case .scheme: result += Array("\(client?.scheme ?? "http")".utf8)
         case .host: append(octets, request.authority.host.indices, to: &result)
         case .port:
-            result += Array(String(request.authority.port == 0 ? 80 : request.authority.port).utf8)
+            let usual: UInt16 = client?.security == nil ? 80 : 443
+            let port = request.authority.port
+            result += Array(String(port == 0 ? usual : port).utf8)
         case .path:
             if !isPathNormalised {
                 result += normalisedPath

@@ -124,6 +124,8 @@ extension AccessRecorder {
             } else {
                 exchange.request.version == .http11 ? "HTTP/1.1" : "HTTP/1.0"
             }
+        record.scheme = client.scheme
+        record.tls = client.security?.versionName ?? ""
         record.error = exchange.error?.kind
         exchange.note.append(
             record,

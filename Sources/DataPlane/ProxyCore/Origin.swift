@@ -31,6 +31,8 @@ class Origin: EventHandler {
     var canRead: Bool { false }
     /// Whether `send` may move something; while it connects, that it stands.
     var canWrite: Bool { false }
+    /// Whether octets can be taken from it without being copied.
+    var canSplice: Bool { false }
     /// Whether its connection has carried an exchange before this one.
     var isReused: Bool { false }
     /// Whether `receive` has brought all of the response, and no trailer fields follow.

@@ -61,6 +61,7 @@ final class OriginConnection: Origin {
 
     override var canRead: Bool { socket.canRead }
     override var canWrite: Bool { socket.canWrite }
+    override var canSplice: Bool { socket.isPlain }
     override var isReused: Bool { hasRested }
     override var isAhead: Bool { socket.canRead && socket.hasOctets() }
     override var isRestless: Bool { socket.canRead && socket.isReadable() }

@@ -103,6 +103,20 @@ package final class ProxyServer: Sendable {
         }
     }
 
+    /// Goes over to other certificates and keys, with the version that is active: new connections use them, and those
+    /// that are established stay.
+    ///
+    /// - Parameters:
+    ///   - material: All that there is from now on.
+    ///   - completion: Gets the outcome; where the active version lacks something in it, nothing has changed.
+    package func replace(
+        material: EdgeMaterial,
+        completion: @escaping @Sendable (ActivationResult) -> Void
+    ) {
+        let activator = activator
+        control.post { activator.value.replace(material: material, completion: completion) }
+    }
+
     /// Closes the listeners and lets exchanges end.
     ///
     /// - Parameter completion: Called when no connection is left, however long that takes.

@@ -111,6 +111,8 @@ final class UpstreamPool {
     let count: ConnectionCount
     /// The worker's numbers of it.
     var row: MetricsRow?
+    /// The worker's side of TLS to its endpoints; `nil` is none.
+    var connectors: UpstreamConnectors?
     private(set) var endpoints: [EndpointPool] = []
     private var sequence = EndpointSequence(weights: [])
     /// Limits of time, in nanoseconds.
@@ -157,6 +159,7 @@ final class UpstreamPool {
         let speaksTheSame =
             upstream.transport == shared.upstream.transport
             && upstream.proxyProtocol == shared.upstream.proxyProtocol
+            && upstream.tls == shared.upstream.tls
         upstream = shared.upstream
         limits = UpstreamLimits(shared.upstream)
         var old: [NetworkAddress: EndpointPool] = [:]

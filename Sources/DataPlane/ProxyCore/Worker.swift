@@ -3,6 +3,7 @@ internal import EventLoop
 internal import FleetModel
 internal import HTTP1
 internal import SystemCalls
+internal import TLSLibrary
 internal import Telemetry
 internal import Upstreams
 
@@ -20,6 +21,8 @@ final class Worker: EventHandler {
     var scratch = Buffer(capacity: BlockSize.giant.rawValue)
     /// Where the first octets of a request are read, before it is known how many there are.
     var inbound = Buffer(capacity: BlockSize.large.rawValue)
+    /// Where TLS gathers what is to be written; made with the first connection that has any.
+    lazy var workspace = TLSWorkspace(recordCount: Limits.recordsGathered)
     /// What is being served.
     private(set) var tables: WorkerTables?
     private(set) var isDraining = false
@@ -149,6 +152,7 @@ final class Worker: EventHandler {
             }
             if let pool = pools[name] {
                 pool.row = row
+                pool.connectors = next.connectors[name]
                 next.pools.append(pool)
             }
         }
@@ -158,7 +162,7 @@ final class Worker: EventHandler {
         for port in ports where !keptPorts.contains(port.name) { close(port) }
         for port in ports {
             guard let table = next.listeners[port.name] else { continue }
-            if port.table.relayUpstream == nil, table.relayUpstream != nil {
+            if port.table.hasRequests, !table.hasRequests {
                 relay(port, next, table)
             } else {
                 port.serve(next, table)
@@ -166,6 +170,22 @@ final class Worker: EventHandler {
         }
         for new in newPorts { open(new, next) }
         if let previous { retire(previous) }
+    }
+
+    /// Goes over to other certificates and keys; connections stay as they are.
+    func take(_ contexts: EdgeContexts) {
+        for (name, table) in tables?.listeners ?? [:] {
+            if let edge = contexts.edges[name] { table.edge = edge }
+        }
+        for (name, pool) in pools {
+            if let connectors = contexts.connectors[name] { pool.connectors = connectors }
+        }
+    }
+
+    /// Has tickets made and taken with these keys from now on.
+    func take(_ keys: TicketKeys) {
+        guard let tables else { return }
+        for table in tables.listeners.values { table.edge?.ticketKeys = keys }
     }
 
     /// A listener relays from now on: connections of HTTP end as those of one that went, and find their routes until then.

@@ -1,10 +1,12 @@
 internal import Bytes
+internal import Cryptography
 internal import EventLoop
 internal import FleetModel
 internal import HTTP1
 internal import HTTPSemantics
 internal import Routing
 internal import SystemCalls
+internal import TLSLibrary
 internal import Telemetry
 internal import Upstreams
 
@@ -22,6 +24,8 @@ final class WorkerTables {
     let upstreams: [SharedUpstream]
     /// The worker's numbers of each.
     let upstreamRows: [MetricsRow]
+    /// The worker's side of TLS to upstreams, by name; taken up with the tables.
+    let connectors: [String: UpstreamConnectors]
     /// In the order of `upstreams`; the worker fills it in when it takes the tables up.
     var pools: [UpstreamPool] = []
     /// The pseudonym in Via, with nothing around it; empty sends none.
@@ -37,6 +41,8 @@ final class WorkerTables {
     /// What Server is replaced by; empty when it is not.
     let serverField: [UInt8]
     private let hiddenFields: HiddenFields
+    /// Request fields that tell of clients' certificates, on any listener.
+    let privateFields: PrivateFields
     /// What recognises endpoints in fields of responses, unless they may stand there.
     let publicNames: PublicNames?
     /// Whether Proxy-Status names upstreams.
@@ -53,6 +59,7 @@ final class WorkerTables {
         upstreams: [SharedUpstream],
         rows: [MetricsRow],
         upstreamRows: [MetricsRow],
+        contexts: EdgeContexts,
         accessLog: AccessRecorder?
     ) {
         self.version = version
@@ -70,10 +77,17 @@ final class WorkerTables {
             listeners[listener.name] = ListenerTable(
                 listener,
                 routes: configuration.routes,
-                relayUpstream: listener.upstream.flatMap { indices[$0] }
+                upstreamIndices: indices,
+                edge: contexts.edges[listener.name]
             )
         }
         self.listeners = listeners
+        connectors = contexts.connectors
+        privateFields = PrivateFields(
+            configuration.listeners.compactMap(\.tls?.clientCertificate).flatMap { clients in
+                [clients.subjectField, clients.fingerprintField].compactMap(\.self)
+            }
+        )
         let hiding = configuration.hiding
         via = Array((hiding.via ?? "").utf8)
         let end: [UInt8] = [0x0D, 0x0A]
@@ -118,6 +132,18 @@ final class ServedTables {
     init(_ tables: WorkerTables, _ listener: ListenerTable) {
         (self.tables, self.listener) = (tables, listener)
     }
+
+    /// Whether lines that tell of a client's certificate may only be ours.
+    ///
+    /// A proxy that is trusted may tell where the listener itself does not.
+    func hasPrivateFields(isTrusted: Bool) -> Bool {
+        !tables.privateFields.isEmpty && (!isTrusted || listener.tellsCertificates)
+    }
+
+    /// Whether a field of a request is such a line.
+    func isPrivate(_ octets: Span<UInt8>, _ name: Range<Int>) -> Bool {
+        tables.privateFields.contains(octets, name)
+    }
 }
 
 /// A listener's settings and routes.
@@ -139,11 +165,30 @@ final class ListenerTable {
     let contentOctetNanoseconds: UInt64
     /// The index of the upstream that a tcp listener relays to; `nil` for others.
     let relayUpstream: Int?
+    /// Whether it carries requests.
+    let hasRequests: Bool
+    /// The worker's side of TLS; `nil` for others than https listeners.
+    ///
+    /// It is replaced when certificates are.
+    var edge: TLSEdge?
+    let handshakeNanoseconds: UInt64
+    /// Handshakes that one client may begin in a second; `nil` is no limit.
+    let handshakesPerSecond: Int?
+    /// The port of https that every request is sent to; `nil` for none.
+    let redirectPort: Int?
+    /// Names of the fields that tell upstreams of clients' certificates, each with `: ` behind it; empty without.
+    private let subjectField: [UInt8]
+    private let fingerprintField: [UInt8]
     private let proxyProtocol: ListenerProxyProtocol
     private let routes: RouteTable
     private let trusted: [AddressRange]
 
-    init(_ listener: Listener, routes: [Route], relayUpstream: Int?) {
+    init(
+        _ listener: Listener,
+        routes: [Route],
+        upstreamIndices: [String: Int],
+        edge: TLSEdge?
+    ) {
         name = Array(listener.name.utf8)
         limits = HTTP1Limits(
             fieldSectionBytesMax: listener.limits.fieldSectionBytes,
@@ -164,11 +209,18 @@ final class ListenerTable {
         connectionsPerClientMax = listener.limits.connectionsPerClient
         contentOctetNanoseconds =
             listener.timeouts.minimumBodyRate.map { max(1, 1_000_000_000 / UInt64($0)) } ?? 0
-        self.relayUpstream = relayUpstream
+        relayUpstream = listener.upstream.flatMap { upstreamIndices[$0] }
+        self.edge = edge
+        handshakeNanoseconds = listener.timeouts.handshake.nanoseconds
+        handshakesPerSecond = listener.tls?.handshakesPerSecond
+        redirectPort = listener.redirectPort
+        func start(_ name: String?) -> [UInt8] { name.map { Array("\($0): ".utf8) } ?? [] }
+        subjectField = start(listener.tls?.clientCertificate.subjectField)
+        fingerprintField = start(listener.tls?.clientCertificate.fingerprintField)
         proxyProtocol = listener.proxyProtocol
-        // No request comes there: connections of HTTP stay with the version before.
-        let isRelaying = listener.transport == .tcp
-        self.routes = RouteTable(routes: isRelaying ? [] : routes, listener: listener.name)
+        // Where no request comes, connections of HTTP stay with the version before.
+        hasRequests = listener.transport.hasRequests
+        self.routes = RouteTable(routes: hasRequests ? routes : [], listener: listener.name)
         trusted = listener.trustedProxies.map(AddressRange.init)
     }
 
@@ -193,6 +245,21 @@ final class ListenerTable {
             return routes.match(host: host, path: root.span)
         }
         return routes.match(host: host, path: octets.extracting(request.path.indices))
+    }
+
+    /// Whether upstreams are told of clients' certificates.
+    var tellsCertificates: Bool { !subjectField.isEmpty || !fingerprintField.isEmpty }
+
+    /// The lines that tell an upstream of a client's certificate, which was verified; none without one.
+    func certificateLines(of stream: TLSStream) -> [UInt8] {
+        guard tellsCertificates, let der = stream.peerCertificate else { return [] }
+        let end: [UInt8] = [0x0D, 0x0A]
+        var lines: [UInt8] = []
+        if !subjectField.isEmpty { lines += subjectField + (stream.peerSubject ?? []) + end }
+        if !fingerprintField.isEmpty {
+            lines += fingerprintField + Array(encodeHex(sha256(der)).utf8) + end
+        }
+        return lines
     }
 
     /// Whether connections without a PROXY header are closed.

@@ -16,6 +16,13 @@ package final class ClientCounts: Sendable {
     }
 
     private let counts = Mutex<[Client: Int]>([:])
+    private let beginnings = Mutex(Beginnings())
+
+    /// What clients have begun in a second.
+    private struct Beginnings {
+        var second: UInt64 = 0
+        var counts: [Client: Int] = [:]
+    }
 
     /// Makes counts of zero.
     package init() {}
@@ -31,6 +38,27 @@ package final class ClientCounts: Sendable {
             let count = counts[client, default: 0]
             guard count < limit else { return false }
             counts[client] = count + 1
+            return true
+        }
+    }
+
+    /// Counts something that the client begins, such as a handshake, unless it has begun so many in this second.
+    ///
+    /// - Parameters:
+    ///   - client: Who begins.
+    ///   - limit: How many in a second.
+    ///   - second: Which second it is; of two workers that differ, the later one counts.
+    /// - Returns: Whether it may.
+    /// - Complexity: O(1), but for the first of a second, which frees the counts of the last.
+    package func begin(_ client: Client, limit: Int, second: UInt64) -> Bool {
+        beginnings.withLock { beginnings in
+            if second > beginnings.second {
+                beginnings.second = second
+                beginnings.counts.removeAll(keepingCapacity: beginnings.counts.count < 1024)
+            }
+            let count = beginnings.counts[client, default: 0]
+            guard count < limit else { return false }
+            beginnings.counts[client] = count + 1
             return true
         }
     }

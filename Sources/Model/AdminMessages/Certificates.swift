@@ -56,6 +56,27 @@ package struct CertificateAnswer: Sendable, Hashable, Codable {
     package var key: String?
     /// Of a certificate: SHA-256 of its DER.
     package var fingerprint: String?
+    /// Where the head's configuration names it; absent if it does not.
+    package var uses: [Use]?
+    /// Names of the nodes that hold it.
+    package var holding: [String]?
+    /// Names of the nodes that serve it, or trust it.
+    package var serving: [String]?
+
+    /// A certificate of the head's configuration that has this material.
+    package struct Use: Sendable, Hashable, Codable {
+        /// The certificate's name.
+        package var name: String
+        /// files, selfSigned or authority.
+        package var source: String
+        /// serve, next (nodes are to hold it, to serve it soon) or unused (nothing names the certificate).
+        package var state: String
+
+        /// Joins its parts.
+        package init(name: String, source: String, state: String) {
+            (self.name, self.source, self.state) = (name, source, state)
+        }
+    }
 
     /// Joins its parts.
     package init(

@@ -54,18 +54,22 @@ package struct ApplyAnswer: Sendable, Hashable, Codable {
     package var changed: Bool
     /// What differs from the head before.
     package var changes: [ResourceChange]
+    /// What an operator should know, such as certificates that end soon; absent if there is nothing.
+    package var warnings: [String]?
 
     /// Joins its parts.
     package init(
         version: UInt64,
         digest: String,
         changed: Bool,
-        changes: [ResourceChange]
+        changes: [ResourceChange],
+        warnings: [String] = []
     ) {
         self.version = version
         self.digest = digest
         self.changed = changed
         self.changes = changes
+        self.warnings = warnings.isEmpty ? nil : warnings
     }
 }
 

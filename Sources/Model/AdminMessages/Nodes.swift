@@ -163,6 +163,8 @@ package struct StatusAnswer: Sendable, Hashable, Codable {
     package var p50Seconds: Double?
     /// The 99th percentile of their durations.
     package var p99Seconds: Double?
+    /// What an operator should know, such as certificates that end soon; absent if there is nothing.
+    package var warnings: [String]?
 
     /// Joins its parts.
     package init(

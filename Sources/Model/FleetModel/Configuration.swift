@@ -9,6 +9,8 @@ package struct Configuration: Sendable {
     package let upstreams: [Upstream]
     /// Which request goes where, in file order.
     package let routes: [Route]
+    /// What TLS serves and trusts, by name.
+    package let certificates: [ConfiguredCertificate]
     /// What back ends may reveal.
     package let hiding: Hiding
     /// What is logged.
@@ -88,6 +90,7 @@ package struct Configuration: Sendable {
         var listeners: [Listener] = []
         var upstreams: [Upstream] = []
         var routes: [Route] = []
+        var certificates: [ConfiguredCertificate] = []
         var hiding: Hiding?
         var logging: Logging?
         for item in checked {
@@ -97,15 +100,34 @@ package struct Configuration: Sendable {
             case .route(let route): routes.append(route)
             case .hiding(let found): hiding = found
             case .logging(let found): logging = found
+            case .certificate(let certificate): certificates.append(certificate)
             case .inert: break
             }
         }
         (self.listeners, self.upstreams, self.routes) = (listeners, upstreams, routes)
+        self.certificates = certificates
         self.hiding = hiding ?? Self.defaultHiding
         self.logging = logging ?? Self.defaultLogging
         self.checked = checked
         manifest = Manifest(checked: checked.map(\.resource.entry))
     }
+
+    /// Where resources name certificates, in manifest order.
+    package var certificateUses: [CertificateUse] {
+        checked.flatMap { item in
+            item.references.lazy.filter { $0.kind == .certificate }.map { reference in
+                CertificateUse(
+                    kind: item.resource.kind,
+                    user: item.resource.name,
+                    field: reference.field,
+                    certificate: reference.name
+                )
+            }
+        }
+    }
+
+    /// Names of the certificates whose material a node needs: those that something names.
+    package var neededCertificates: Set<String> { Set(certificateUses.map(\.certificate)) }
 
     private static let defaultHiding: Hiding = {
         guard case .hiding(let hiding) = TypedResource(kind: .hiding, nil) else {

@@ -164,6 +164,7 @@ struct ConfigurationChecker {
         checkAddresses()
         checkReferences()
         checkRouteListeners()
+        checkCertificateUses()
         checkSizes()
         guard problems.isEmpty else { throw ConfigurationProblems(sortedProblems()) }
         var ordered = drafts
@@ -234,19 +235,50 @@ struct ConfigurationChecker {
         }
     }
 
+    /// What serves needs a certificate with its key; what verifies needs authorities.
+    private mutating func checkCertificateUses() {
+        var known: [String: ConfiguredCertificate] = [:]
+        for draft in drafts {
+            guard case .certificate(let certificate)? = draft.checked?.typed else { continue }
+            known[certificate.name] = certificate
+        }
+        for draft in drafts {
+            for reference in draft.references where reference.kind == .certificate {
+                guard let certificate = known[reference.name] else { continue }
+                let use = CertificateUse(
+                    kind: draft.kind,
+                    user: draft.name,
+                    field: reference.field,
+                    certificate: reference.name
+                )
+                guard use.wantsAuthority != certificate.isAuthority else { continue }
+                complain(
+                    certificate.isAuthority
+                        ? "\(quoted(reference.name)) holds authorities to trust, and no key"
+                        : "\(quoted(reference.name)) is a certificate to show, not authorities to trust",
+                    reference.place,
+                    kind: draft.kind,
+                    name: draft.name,
+                    field: reference.field
+                )
+            }
+        }
+    }
+
     /// A listener without requests has no routes.
     private mutating func checkRouteListeners() {
-        var relaying: Set<String> = []
+        var relaying: [String: ListenerProtocol] = [:]
         for draft in drafts {
             guard case .listener(let listener)? = draft.checked?.typed else { continue }
-            if listener.transport == .tcp { relaying.insert(listener.name) }
+            if !listener.transport.hasRequests { relaying[listener.name] = listener.transport }
         }
         guard !relaying.isEmpty else { return }
         for draft in drafts where draft.kind == .route {
             for reference in draft.references
-            where reference.kind == .listener && relaying.contains(reference.name) {
+            where reference.kind == .listener {
+                guard let transport = relaying[reference.name] else { continue }
                 complain(
-                    "\(quoted(reference.name)) is a tcp listener, which has no routes",
+                    "\(quoted(reference.name)) is a \(transport.rawValue) listener, which has no routes",
                     reference.place,
                     kind: draft.kind,
                     name: draft.name,

@@ -18,14 +18,35 @@ package struct Listener: Hashable, Sendable {
     package let timeouts: ListenerTimeouts
     /// The upstream that a tcp listener relays to; `nil` for others.
     package let upstream: String?
+    /// How an https listener terminates TLS; `nil` for others.
+    package let tls: ListenerTLS?
+    /// The port of https that an http listener sends every request to; `nil` for none.
+    package let redirectPort: Int?
+    /// Where a tls-passthrough listener relays to, by the server name that is asked for; empty for others.
+    package let serverNames: [ServerNameRoute]
+}
+
+/// Which upstream a tls-passthrough listener relays a server name to.
+package struct ServerNameRoute: Hashable, Sendable {
+    /// The name, or all below one.
+    package let name: HostPattern
+    /// The upstream's name.
+    package let upstream: String
 }
 
 /// What a listener speaks.
 package enum ListenerProtocol: String, Hashable, Sendable {
     /// HTTP/1.1, and HTTP/2 with prior knowledge.
     case http
+    /// HTTP/1.1 and HTTP/2 over TLS.
+    case https
     /// Anything: each connection is relayed as it is.
     case tcp
+    /// TLS that is relayed as it is, by its server name.
+    case tlsPassthrough = "tls-passthrough"
+
+    /// Whether it carries requests, which routes are for.
+    package var hasRequests: Bool { self == .http || self == .https }
 }
 
 /// Whether a listener's connections begin with a PROXY header.
@@ -60,6 +81,8 @@ package struct ListenerLimits: Hashable, Sendable {
 
 /// Timeouts of a listener.
 package struct ListenerTimeouts: Hashable, Sendable {
+    /// For a TLS handshake, or the ClientHello of one that is passed through.
+    package let handshake: Duration
     /// From the first octet of a request to the end of its field section; and for a PROXY header.
     package let header: Duration
     /// Octets per second of a request's content that a client must come to, after 5 s; `nil` is no limit.

@@ -11,15 +11,34 @@ extension RecordChecker {
         case .upstream:
             checkEndpoints(value, node)
             checkProxyProtocol(value, node)
+            checkUpstreamTLS(value, node)
         case .route:
             checkResponse(value, node)
             checkRedirect(value, node)
         case .logging: return Self.expandAccess(value)
-        case .certificate, .policy, .consumer, .api, .test, .group, .hiding, .requestID,
+        case .certificate: checkDigests(value, node)
+        case .policy, .consumer, .api, .test, .group, .hiding, .requestID,
             .overload, .paths, .tracing, .metrics:
             break
         }
         return value
+    }
+
+    /// Digests of material are written in one way.
+    private mutating func checkDigests(_ value: SettingValue, _ node: ConfigurationNode) {
+        for source in ["files", "authority"] {
+            guard let text = value[source]?["digest"]?.scalarText,
+                Digest(hex: text)?.hex != text
+            else {
+                continue
+            }
+            complain(
+                "\(quoted(text)) is not a digest: 64 hexadecimal digits in lower case; leave it out to "
+                    + "have the files read",
+                field: "\(source).digest",
+                at: node[source]?["digest"]?.place ?? node.place
+            )
+        }
     }
 
     /// Settings that do nothing without requests.
@@ -30,22 +49,51 @@ extension RecordChecker {
 
     /// What a listener's protocol needs, and what has no meaning with it.
     private mutating func checkProtocol(_ value: SettingValue, _ node: ConfigurationNode) {
-        guard value["protocol"]?.scalarText == "tcp" else {
-            let message = "is for listeners with protocol: tcp; routes say where requests go"
-            return refuse(["upstream"], value, node, message)
+        let spoken = value["protocol"]?.scalarText ?? "http"
+        switch spoken {
+        case "tcp":
+            if node["upstream"] == nil {
+                complain("upstream is missing: a tcp listener relays to one", at: node.place)
+            }
+        case "tls-passthrough":
+            if node["serverNames"] == nil {
+                complain("serverNames is missing: they say where connections go", at: node.place)
+            }
+        case "https":
+            if node["tls"] == nil {
+                complain("tls is missing: it names certificates", at: node.place)
+            }
+            checkClientCertificate(value, node)
+        default: break
         }
-        if node["upstream"] == nil {
-            complain("upstream is missing: a tcp listener relays to one", at: node.place)
+        let message = "does nothing on a \(spoken) listener"
+        if spoken != "tcp" {
+            let hint = "is for listeners with protocol: tcp; routes say where requests go"
+            refuse(["upstream"], value, node, spoken == "tls-passthrough" ? message : hint)
         }
-        let message = "does nothing on a tcp listener"
-        refuse(["redirectToHTTPS", "tls", "serverNames"], value, node, message)
+        if spoken != "tls-passthrough" { refuse(["serverNames"], value, node, message) }
+        if spoken != "https" { refuse(["tls"], value, node, message) }
+        if spoken != "http" { refuse(["redirectToHTTPS"], value, node, message) }
+        if spoken == "http" || spoken == "tcp", let timeouts = value["timeouts"],
+            let part = node["timeouts"]
+        {
+            refuse(["handshake"], timeouts, part, message, in: "timeouts.")
+        }
+        if spoken == "tcp" || spoken == "tls-passthrough" { checkRelay(value, node, message) }
+    }
+
+    /// What has no meaning without requests.
+    private mutating func checkRelay(
+        _ value: SettingValue,
+        _ node: ConfigurationNode,
+        _ message: String
+    ) {
         if let limits = value["limits"], let part = node["limits"] {
             refuse(Self.httpLimits, limits, part, message, in: "limits.")
         }
         let proxyProtocol = value["proxyProtocol"]?.scalarText ?? "off"
         if let timeouts = value["timeouts"], let part = node["timeouts"] {
-            let names = ["handshake", "minimumBodyRate", "idle"]
-            refuse(names, timeouts, part, message, in: "timeouts.")
+            refuse(["minimumBodyRate", "idle"], timeouts, part, message, in: "timeouts.")
             if proxyProtocol == "off" {
                 let hint = message + " without proxyProtocol"
                 refuse(["header"], timeouts, part, hint, in: "timeouts.")
@@ -57,6 +105,46 @@ extension RecordChecker {
             refuse(["trustedProxies"], value, node, message + " without proxyProtocol: accept")
         }
     }
+
+    /// Who asks for certificates says whom it believes, and tells of them in fields that nothing else is told in.
+    private mutating func checkClientCertificate(_ value: SettingValue, _ node: ConfigurationNode) {
+        guard let clients = value["tls"]?["clientCertificate"],
+            let part = node["tls"]?["clientCertificate"]
+        else { return }
+        var hasAuthorities = false
+        if case .list(let names)? = clients["authorities"] { hasAuthorities = !names.isEmpty }
+        if let mode = clients["mode"]?.scalarText, mode != "none", !hasAuthorities {
+            complain(
+                "authorities is missing: clients' certificates are verified against them",
+                field: "tls.clientCertificate",
+                at: part.place
+            )
+        }
+        guard let forward = clients["forward"], let names = part["forward"] else { return }
+        let prefix = "tls.clientCertificate.forward."
+        for field in ["subject", "fingerprint"] {
+            guard let name = forward[field]?.scalarText else { continue }
+            let place = names[field]?.place ?? names.place
+            if Self.ownFields.contains(name) || Self.forwardedFields.contains(name) {
+                let message = "\(name) has a meaning of its own; take another name"
+                complain(message, field: prefix + field, at: place)
+            }
+        }
+        if let subject = forward["subject"], subject == forward["fingerprint"] {
+            complain(
+                "is already the field of the subject",
+                field: prefix + "fingerprint",
+                at: names["fingerprint"]?.place ?? names.place
+            )
+        }
+    }
+
+    /// Request fields that say where a request goes, whose it is, or who asks.
+    private static let forwardedFields: Set<String> = [
+        "host", "via", "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host",
+        "x-forwarded-port", "x-forwarded-prefix", "x-real-ip", "x-request-id", "expect",
+        "max-forwards", "authorization", "cookie", "range", "content-type", "content-encoding",
+    ]
 
     private mutating func refuse(
         _ names: [String],
@@ -80,6 +168,39 @@ extension RecordChecker {
             field: "proxyProtocol",
             at: node["proxyProtocol"]?.place ?? node.place
         )
+    }
+
+    /// Protocols that are chosen in a handshake need one, and no endpoint has a name without one.
+    private mutating func checkUpstreamTLS(_ value: SettingValue, _ node: ConfigurationNode) {
+        let spoken = value["protocol"]?.scalarText ?? "http1"
+        guard let tls = value["tls"] else {
+            guard spoken == "h2" || spoken == "auto", node["tls"] == nil else { return }
+            return complain(
+                "\(spoken) is spoken over TLS: tls is missing, as {} at least",
+                field: "protocol",
+                at: node["protocol"]?.place ?? node.place
+            )
+        }
+        if spoken == "h2c" {
+            complain(
+                "h2c is spoken without TLS; with it, take protocol: h2",
+                field: "tls",
+                at: node["tls"]?.place ?? node.place
+            )
+        }
+        guard tls["serverName"] == nil, tls["verify"]?.scalarText != "false",
+            case .list(let endpoints)? = value["endpoints"]
+        else { return }
+        for (index, endpoint) in endpoints.enumerated() {
+            guard case .address(let address)? = endpoint["address"], address.path != nil else {
+                continue
+            }
+            complain(
+                "\(address) has no name to verify: set serverName",
+                field: "endpoints[\(index)].address",
+                at: node["endpoints"]?.place ?? node.place
+            )
+        }
     }
 
     private mutating func checkEndpoints(_ value: SettingValue, _ node: ConfigurationNode) {

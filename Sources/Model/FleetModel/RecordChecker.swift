@@ -133,7 +133,9 @@ struct RecordChecker {
             } else {
                 value = try type.read(scalar.text)
             }
-            if case .reference(let kind) = type {
+            // A word in place of a name never comes here.
+            let named = if case .either(_, let other) = type { other } else { type }
+            if case .reference(let kind) = named {
                 references.append(
                     Reference(kind: kind, name: scalar.text, field: pathText, place: place)
                 )

@@ -13,7 +13,7 @@ extension Settings {
             ),
             Setting(
                 "protocol",
-                .word(["http", "tcp"], unbuilt: ["https", "tls-passthrough"]),
+                .word("http", "https", "tcp", "tls-passthrough"),
                 .defaultsTo("http"),
                 "What the listener speaks"
             ),
@@ -21,10 +21,14 @@ extension Settings {
                 "redirectToHTTPS",
                 .integer(1...65535),
                 .optional,
-                "Answer every request with a 308 to this port",
-                .unbuilt
+                "Answer every request with a 308 to this port, over https"
             ),
-            Setting("tls", listenerTLS, .optional, "How TLS is terminated", .unbuilt),
+            Setting(
+                "tls",
+                listenerTLS,
+                .optional,
+                "How TLS is terminated; required on an https listener, refused elsewhere"
+            ),
             Setting(
                 "proxyProtocol",
                 .word("off", "accept", "require"),
@@ -52,8 +56,8 @@ extension Settings {
                 "serverNames",
                 .map(.hostPattern, .reference(.upstream)),
                 .optional,
-                "Where a tls-passthrough listener forwards to, by server name",
-                .unbuilt
+                "Where a tls-passthrough listener relays to, by the server name that is asked for: exact "
+                    + "names first, then the longest wildcard; required there, refused elsewhere"
             ),
         ])
     )
@@ -110,7 +114,7 @@ extension Settings {
     ])
 
     private static let listenerTimeouts = SettingType.fields([
-        Setting("handshake", .timeout, .defaultsTo("10s"), "TLS handshake", .unbuilt),
+        Setting("handshake", .timeout, .defaultsTo("10s"), "A TLS handshake, or its ClientHello"),
         Setting(
             "header",
             .timeout,
@@ -164,21 +168,27 @@ extension Settings {
                     "authorities",
                     .list(.reference(.certificate)),
                     .defaultsTo("[]"),
-                    "Certificates that hold the authorities' bundles"
+                    "Certificates that hold the authorities' bundles, with their CRLs"
                 ),
                 Setting(
                     "forward",
                     .fields([
-                        Setting("subject", .text(.fieldName), .optional, "Field for the subject"),
+                        Setting(
+                            "subject",
+                            .text(.fieldName),
+                            .optional,
+                            "Field for the subject, as RFC 4514 writes it"
+                        ),
                         Setting(
                             "fingerprint",
                             .text(.fieldName),
                             .optional,
-                            "Field for the fingerprint"
+                            "Field for the SHA-256 of the certificate, in hexadecimal"
                         ),
                     ]),
                     .optional,
-                    "Request fields that tell the upstream who the client is"
+                    "Request fields that tell the upstream who the client is; never accepted from clients, on "
+                        + "any listener"
                 ),
             ]),
             .optional,
@@ -188,7 +198,7 @@ extension Settings {
             "handshakesPerSecond",
             .countOrNone,
             .defaultsTo("0"),
-            "Handshakes per client address; 0 is no limit"
+            "Handshakes of a client address (of IPv6: of a /64) per node; others are closed; 0 is no limit"
         ),
     ])
 
@@ -199,7 +209,13 @@ extension Settings {
         RecordType(
             [
                 Setting("name", .text(.name), .required, "Unique among certificates"),
-                Setting("hosts", .list(.text(.host)), .optional, "Names of an ACME certificate"),
+                Setting(
+                    "hosts",
+                    .list(.text(.host)),
+                    .optional,
+                    "Names of an ACME certificate",
+                    .unbuilt
+                ),
                 Setting(
                     "acme",
                     .fields([
@@ -228,16 +244,18 @@ extension Settings {
                         ),
                     ]),
                     .optional,
-                    "Obtain and renew by ACME"
+                    "Obtain and renew by ACME",
+                    .unbuilt
                 ),
                 Setting(
                     "files",
                     .fields([
                         Setting("certificate", .text(.line), .required, "PEM file of the chain"),
                         Setting("key", .text(.line), .required, "PEM file of the key"),
+                        Setting("digest", .text(.line), .optional, digestHelp),
                     ]),
                     .optional,
-                    "Read by proxyctl at apply"
+                    "Read by proxyctl at apply, relative to the configuration's file"
                 ),
                 Setting(
                     "selfSigned",
@@ -245,17 +263,23 @@ extension Settings {
                         Setting("hosts", .list(.text(.host), countMin: 1), .required, "Names")
                     ]),
                     .optional,
-                    "Made by the control plane"
+                    "Made and renewed by the control plane"
                 ),
                 Setting(
                     "authority",
-                    .fields([Setting("file", .text(.line), .required, "PEM file of the bundle")]),
+                    .fields([
+                        Setting("file", .text(.line), .required, "PEM file of the bundle"),
+                        Setting("digest", .text(.line), .optional, digestHelp),
+                    ]),
                     .optional,
-                    "A bundle of authorities to trust"
+                    "A bundle of authorities to trust, and of their revocation lists"
                 ),
             ],
             exactlyOneOf: [["acme", "files", "selfSigned", "authority"]]
-        ),
-        isBuilt: false
+        )
     )
+
+    private static let digestHelp =
+        "SHA-256 of what was read, put in by proxyctl; where it is given, the control plane has it already "
+        + "and no file is read"
 }

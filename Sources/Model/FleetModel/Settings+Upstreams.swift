@@ -7,9 +7,9 @@ extension Settings {
             Setting("name", .text(.name), .required, "Unique among upstreams"),
             Setting(
                 "protocol",
-                .word(["http1", "h2c"], unbuilt: ["h2", "auto"]),
+                .word("http1", "h2c", "h2", "auto"),
                 .defaultsTo("http1"),
-                "What the endpoints speak"
+                "What the endpoints speak; `h2` and `auto`, which is HTTP/2 where they offer it, need `tls`"
             ),
             Setting(
                 "balance",
@@ -43,7 +43,7 @@ extension Settings {
                 "How long a new endpoint's share grows",
                 .unbuilt(accepting: ["0s"])
             ),
-            Setting("tls", upstreamTLS, .optional, "TLS to the endpoints", .unbuilt),
+            Setting("tls", upstreamTLS, .optional, "TLS to the endpoints; absent is plain text"),
             Setting(
                 "proxyProtocol",
                 .word("off", "v1", "v2"),
@@ -194,9 +194,24 @@ extension Settings {
     ])
 
     private static let upstreamTLS = SettingType.fields([
-        Setting("serverName", .text(.host), .optional, "Name to ask for and to verify"),
+        Setting(
+            "serverName",
+            .text(.host),
+            .optional,
+            "Name to ask for and to verify; without it the endpoint's own host"
+        ),
         Setting("verify", .boolean, .defaultsTo("true"), "Whether the certificate is verified"),
-        Setting("authority", .text(.line), .optional, "Certificate that holds the authorities"),
-        Setting("clientCertificate", .text(.line), .optional, "Certificate to present"),
+        Setting(
+            "authority",
+            .either([""], .reference(.certificate)),
+            .optional,
+            "Certificate that holds the authorities to trust; without it the system's"
+        ),
+        Setting(
+            "clientCertificate",
+            .either([""], .reference(.certificate)),
+            .optional,
+            "Certificate to show"
+        ),
     ])
 }

@@ -5,6 +5,7 @@ enum TypedResource: Sendable {
     case route(Route)
     case hiding(Hiding)
     case logging(Logging)
+    case certificate(ConfiguredCertificate)
     /// Its kind has nothing for the build to do.
     case inert
 
@@ -17,7 +18,8 @@ enum TypedResource: Sendable {
         case .route: self = .route(Route(fields))
         case .hiding: self = .hiding(Hiding(fields))
         case .logging: self = .logging(Logging(fields))
-        case .certificate, .policy, .consumer, .api, .test, .group, .requestID, .overload, .paths,
+        case .certificate: self = .certificate(ConfiguredCertificate(fields))
+        case .policy, .consumer, .api, .test, .group, .requestID, .overload, .paths,
             .tracing, .metrics:
             self = .inert
         }
@@ -48,12 +50,79 @@ extension Listener {
                 streamsPerConnection: limits.integer("streamsPerConnection")
             ),
             timeouts: ListenerTimeouts(
+                handshake: timeouts.duration("handshake"),
                 header: timeouts.duration("header"),
                 minimumBodyRate: timeouts.limit("minimumBodyRate"),
                 idle: timeouts.duration("idle")
             ),
-            upstream: fields.optionalText("upstream")
+            upstream: fields.optionalText("upstream"),
+            tls: fields.has("tls") ? ListenerTLS(fields.record("tls")) : nil,
+            redirectPort: fields.has("redirectToHTTPS") ? fields.integer("redirectToHTTPS") : nil,
+            serverNames: fields.has("serverNames")
+                ? fields.map("serverNames").compactMap { field in
+                    guard let upstream = field.value.scalarText,
+                        let name = try? Hosts.pattern(field.name)
+                    else { return nil }  // keys were checked before
+                    return ServerNameRoute(name: name, upstream: upstream)
+                } : []
         )
+    }
+}
+
+extension ListenerTLS {
+    fileprivate init(_ fields: FieldReader) {
+        let clients = fields.record("clientCertificate")
+        let forward = clients.record("forward")
+        self.init(
+            certificates: fields.list("certificates").compactMap(\.scalarText),
+            isStrict: fields.flag("strictSNI"),
+            minimumVersion: fields.word("minimumVersion", as: TLSMinimumVersion.self),
+            protocols: fields.list("alpn").compactMap(\.scalarText),
+            clientCertificate: ClientCertificate(
+                mode: clients.word("mode", as: ClientCertificate.Mode.self),
+                authorities: clients.list("authorities").compactMap(\.scalarText),
+                subjectField: forward.optionalText("subject"),
+                fingerprintField: forward.optionalText("fingerprint")
+            ),
+            handshakesPerSecond: fields.limit("handshakesPerSecond")
+        )
+    }
+}
+
+extension UpstreamTLS {
+    fileprivate init(_ fields: FieldReader) {
+        func name(_ field: String) -> String? {
+            fields.optionalText(field).flatMap { $0.isEmpty ? nil : $0 }
+        }
+        self.init(
+            serverName: name("serverName"),
+            isVerified: fields.flag("verify"),
+            authority: name("authority"),
+            clientCertificate: name("clientCertificate")
+        )
+    }
+}
+
+extension ConfiguredCertificate {
+    fileprivate init(_ fields: FieldReader) {
+        func digest(_ fields: FieldReader) -> Digest? {
+            fields.optionalText("digest").flatMap(Digest.init(hex:))
+        }
+        name = fields.text("name")
+        if fields.has("files") {
+            let files = fields.record("files")
+            source = .files(
+                certificate: files.text("certificate"),
+                key: files.text("key"),
+                digest: digest(files)
+            )
+        } else if fields.has("authority") {
+            let authority = fields.record("authority")
+            source = .authority(file: authority.text("file"), digest: digest(authority))
+        } else {
+            let hosts = fields.record("selfSigned").list("hosts")
+            source = .selfSigned(hosts: hosts.compactMap(\.scalarText))
+        }
     }
 }
 
@@ -79,7 +148,8 @@ extension Upstream {
                 idle: timeouts.durationLimit("idle"),
                 total: timeouts.durationLimit("total")
             ),
-            proxyProtocol: fields.word("proxyProtocol", as: UpstreamProxyProtocol.self)
+            proxyProtocol: fields.word("proxyProtocol", as: UpstreamProxyProtocol.self),
+            tls: fields.has("tls") ? UpstreamTLS(fields.record("tls")) : nil
         )
     }
 }

@@ -14,6 +14,20 @@ package struct Upstream: Hashable, Sendable {
     package let timeouts: UpstreamTimeouts
     /// The PROXY header with which connections begin.
     package let proxyProtocol: UpstreamProxyProtocol
+    /// TLS to the endpoints; `nil` is none.
+    package let tls: UpstreamTLS?
+}
+
+/// TLS to an upstream's endpoints.
+package struct UpstreamTLS: Hashable, Sendable {
+    /// The name to ask for and to verify; `nil` is the endpoint's own host.
+    package let serverName: String?
+    /// Whether the endpoint's certificate is verified.
+    package let isVerified: Bool
+    /// The certificate that holds the authorities to trust; `nil` is the system's.
+    package let authority: String?
+    /// The certificate to show; `nil` is none.
+    package let clientCertificate: String?
 }
 
 /// The PROXY header with which an upstream's connections begin.
@@ -29,6 +43,13 @@ package enum UpstreamProtocol: String, Hashable, Sendable {
     case http1
     /// HTTP/2 in clear text, with prior knowledge.
     case h2c
+    /// HTTP/2 over TLS.
+    case h2
+    /// Over TLS, HTTP/2 where the endpoint speaks it, else HTTP/1.1.
+    case auto
+
+    /// Whether it is spoken over TLS alone.
+    package var needsTLS: Bool { self == .h2 || self == .auto }
 }
 
 /// How an endpoint is chosen.

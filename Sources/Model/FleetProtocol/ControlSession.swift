@@ -51,6 +51,9 @@ package struct ControlSession: ~Copyable {
         case applied(ApplyReport)
         case heartbeat(WireHeartbeat)
         case metrics(WireMetricsReport)
+        /// Send these, each named once, with `Material`, after those asked for before.
+        case sendMaterial([Digest])
+        case material(WireMaterialStatus)
         /// Check the request, then call `renewed`.
         case renew(certificateRequest: [UInt8], correlation: UInt32)
         /// Send what is to be sent, then close the connection.
@@ -217,15 +220,22 @@ package struct ControlSession: ~Copyable {
     }
 
     /// The member may have a session.
-    package mutating func admitted(_ welcome: WireWelcome) -> [Action] {
+    ///
+    /// - Parameters:
+    ///   - welcome: What it is told.
+    ///   - material: What it must know before any version is offered.
+    /// - Returns: What to do.
+    package mutating func admitted(
+        _ welcome: WireWelcome,
+        material: [FleetMessage] = []
+    ) -> [Action] {
         guard case .admitting(let name, let hello) = state else { return [] }
         state = .steady(Steady(name: name, hello: hello))
         return [
             .setPayloadLimit(Limits.framePayloadBytesMax),
             .setDeadline(.seconds(Limits.silenceSeconds)),
             .send(FleetMessage.welcome(welcome).frame(correlation: 1)),
-            .synchronise,
-        ]
+        ] + tell(material) + [.synchronise]
     }
 
     /// The session ends: the node is not admitted, revoked, replaced, or we stop.
@@ -286,6 +296,12 @@ package struct ControlSession: ~Copyable {
         return [command]
     }
 
+    /// Tells the node which material there is, gives it some, or gives it keys of tickets.
+    package func tell(_ messages: [FleetMessage]) -> [Action] {
+        guard isSteady else { return [] }
+        return messages.map { .send($0.frame()) }
+    }
+
     /// Answers a heartbeat.
     package mutating func answerHeartbeat(head: Holding?) -> [Action] {
         guard isSteady else { return [] }
@@ -316,10 +332,7 @@ package struct ControlSession: ~Copyable {
             steady = Steady(name: steady.name, hello: hello)
             return [.greeted(hello), .synchronise]
         case .wantBlobs(let message):
-            // A content named again is the same octets again: it is sent once.
-            var seen: Set<Digest> = []
-            let digests = message.digests.compactMap { Digest(octets: octets($0)) }
-                .filter { seen.insert($0).inserted }
+            let digests = Self.distinct(message.digests.map(octets))
             return [.sendBlobs(digests, correlation: correlation)]
         case .applyStatus(let message):
             let report = try ApplyReport(message)
@@ -333,11 +346,20 @@ package struct ControlSession: ~Copyable {
         case .heartbeat(let heartbeat):
             return [.heartbeat(heartbeat)]
         case .metricsReport(let report): return [.metrics(report)]
+        case .wantMaterial(let message):
+            return [.sendMaterial(Self.distinct(message.digests.map(octets)))]
+        case .materialStatus(let status): return [.material(status)]
         case .renew(let message):
             let request = octets(message.certificateRequest)
             return [.renew(certificateRequest: request, correlation: correlation)]
         case let other: throw .outOfOrder(other.type, state: "steady")
         }
+    }
+
+    /// The digests in order: one named again means the same octets again, which are sent once.
+    private static func distinct(_ list: [[UInt8]]) -> [Digest] {
+        var seen: Set<Digest> = []
+        return list.compactMap(Digest.init(octets:)).filter { seen.insert($0).inserted }
     }
 
     private mutating func takeState() -> State {

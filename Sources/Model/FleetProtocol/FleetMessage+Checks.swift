@@ -73,6 +73,26 @@ extension FleetMessage {
             try check.text(message.detail, "detail", 0...Limits.problemTextBytesMax)
         case .deferred:
             break
+        case .materialList(let message):
+            try check.assignments(message)
+        case .wantMaterial(let message):
+            try check.digests(message.digests.map(\.count), "digests")
+        case .material(let message):
+            try check.material(message)
+        case .materialStatus(let message):
+            try check.digests(message.held.map(\.count), "held")
+            try check.count(message.served.count, "served", Limits.materialCountMax)
+            for served in message.served {
+                try check.text(served.name, "served.name", 1...Limits.nameBytesMax)
+                try check.length(served.digest.count, "served.digest", 32)
+            }
+            try check.text(message.problem, "problem", 0...Limits.problemTextBytesMax)
+        case .ticketKeys(let message):
+            try check.count(message.keys.count, "keys", Limits.ticketKeyCountMax)
+            for key in message.keys {
+                try check.length(key.name.count, "keys.name", 16)
+                try check.length(key.octets.count, "keys.octets", 64)
+            }
         }
     }
 }
@@ -230,6 +250,41 @@ private struct FieldCheck {
                 histogram.subBucketBits <= 16,
                 zip(histogram.buckets, histogram.buckets.dropFirst()).allSatisfy({ $0 < $1 })
             else { throw .fieldInvalid(type, field: "buckets") }
+        }
+    }
+
+    func assignments(_ message: WireMaterialList) throws(FleetProtocolError) {
+        if message.generation == 0 { throw .fieldInvalid(type, field: "generation") }
+        try count(message.assignments.count, "assignments", Limits.materialCountMax)
+        for assignment in message.assignments {
+            try text(assignment.name, "assignments.name", 1...Limits.nameBytesMax)
+            try length(assignment.resource.count, "assignments.resource", 32)
+            try length(assignment.serve.count, "assignments.serve", 32)
+            try optionalDigest(assignment.next.count, "assignments.next")
+        }
+    }
+
+    func digests(_ counts: [Int], _ field: String) throws(FleetProtocolError) {
+        try count(counts.count, field, Limits.materialDigestCountMax)
+        for digest in counts { try length(digest, field, 32) }
+    }
+
+    func material(_ message: WireMaterial) throws(FleetProtocolError) {
+        try length(message.digest.count, "digest", 32)
+        try text(message.refusal, "refusal", 0...Limits.problemTextBytesMax)
+        try count(message.content.count, "content", Limits.materialBytesMax)
+        try count(message.key.count, "key", Limits.materialKeyBytesMax)
+        guard message.refusal.isEmpty else {
+            guard message.content.isEmpty, message.key.isEmpty else {
+                throw .fieldInvalid(type, field: "refusal")
+            }
+            return
+        }
+        switch message.kind {
+        case .certificate where !message.key.isEmpty && !message.content.isEmpty: break
+        case .authority where message.key.isEmpty && !message.content.isEmpty: break
+        case .certificate, .authority: throw .fieldInvalid(type, field: "content")
+        case .unspecified, .UNRECOGNIZED: throw .fieldInvalid(type, field: "kind")
         }
     }
 

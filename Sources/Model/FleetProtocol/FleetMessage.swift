@@ -41,6 +41,16 @@ package enum FleetMessage: Equatable, Sendable {
     case command(WireCommand)
     /// The last frame of a session.
     case goodbye(WireGoodbye)
+    /// Which material the certificates of the head have.
+    case materialList(WireMaterialList)
+    /// Material that the node lacks.
+    case wantMaterial(WireWantMaterial)
+    /// A certificate with its key, or authorities.
+    case material(WireMaterial)
+    /// Which material the node has, and what it serves of it.
+    case materialStatus(WireMaterialStatus)
+    /// What session tickets are sealed with.
+    case ticketKeys(WireTicketKeys)
 
     /// Decodes a frame's payload and checks every field that could do harm.
     ///
@@ -71,6 +81,11 @@ package enum FleetMessage: Equatable, Sendable {
         case .renewed: self = .renewed(try decode(frame.payload, as: type))
         case .command: self = .command(try decode(frame.payload, as: type))
         case .goodbye: self = .goodbye(try decode(frame.payload, as: type))
+        case .materialList: self = .materialList(try decode(frame.payload, as: type))
+        case .wantMaterial: self = .wantMaterial(try decode(frame.payload, as: type))
+        case .material: self = .material(try decode(frame.payload, as: type))
+        case .materialStatus: self = .materialStatus(try decode(frame.payload, as: type))
+        case .ticketKeys: self = .ticketKeys(try decode(frame.payload, as: type))
         }
         try check()
     }
@@ -97,6 +112,11 @@ package enum FleetMessage: Equatable, Sendable {
         case .renewed: .renewed
         case .command: .command
         case .goodbye: .goodbye
+        case .materialList: .materialList
+        case .wantMaterial: .wantMaterial
+        case .material: .material
+        case .materialStatus: .materialStatus
+        case .ticketKeys: .ticketKeys
         }
     }
 
@@ -106,7 +126,7 @@ package enum FleetMessage: Equatable, Sendable {
     package func frame(correlation: UInt32 = 0) -> Frame {
         Frame(
             type: type.rawValue,
-            flags: type == .metricsReport ? .ignorable : [],
+            flags: type.isIgnorable ? .ignorable : [],
             correlation: correlation,
             payload: payload
         )
@@ -134,6 +154,11 @@ package enum FleetMessage: Equatable, Sendable {
         case .renewed(let message): serialise(message)
         case .command(let message): serialise(message)
         case .goodbye(let message): serialise(message)
+        case .materialList(let message): serialise(message)
+        case .wantMaterial(let message): serialise(message)
+        case .material(let message): serialise(message)
+        case .materialStatus(let message): serialise(message)
+        case .ticketKeys(let message): serialise(message)
         }
     }
 }

@@ -19,6 +19,24 @@ package enum FrameType: UInt16, CaseIterable, Sendable {
     case renewed = 81
     case command = 96
     case goodbye = 112
+    case materialList = 128
+    case wantMaterial = 129
+    case material = 130
+    case materialStatus = 131
+    case ticketKeys = 132
+}
+
+extension FrameType {
+    /// Whether a peer that does not know the type is to skip it.
+    ///
+    /// A node of an older build refuses the configuration that its material is for, and says why; losing its
+    /// session over a list that it cannot use would hide that.
+    var isIgnorable: Bool {
+        switch self {
+        case .metricsReport, .materialList, .ticketKeys: true
+        default: false
+        }
+    }
 }
 
 /// Flags of a frame.

@@ -107,6 +107,21 @@ package enum Limits {
     /// Time without any frame after which an end gives a session up: three heartbeats.
     package static let silenceSeconds: Int64 = 30
 
+    /// Certificates of a configuration, so assignments of a MaterialList: each takes some 170 octets of a frame.
+    package static let materialCountMax = 4_096
+
+    /// Digests in WantMaterial and MaterialStatus: what is served, and what is to be.
+    package static let materialDigestCountMax = 2 * materialCountMax
+
+    /// Octets of the public part of material: what a text of 1 MiB in PEM can hold, with its key in one frame.
+    package static let materialBytesMax = 960 << 10
+
+    /// Octets of a key in DER: the largest RSA key that is accepted has 5 KiB.
+    package static let materialKeyBytesMax = 16 << 10
+
+    /// Keys that session tickets are taken with.
+    package static let ticketKeyCountMax = 8
+
     /// First and longest time before a node tries again what failed for a reason outside the content.
     package static let retrySecondsMin: Int64 = 1
     package static let retrySecondsMax: Int64 = 30

@@ -85,6 +85,11 @@ package struct NodeSession: ~Copyable {
         case synchroniseAfter(Duration)
         case renewed(WireRenewed)
         case command(WireCommandKind)
+        /// Which material the certificates of the head have: say what is lacking with `wantMaterial`.
+        case assign(WireMaterialList)
+        /// Material that was asked for, or why it is not sent; its digest is not verified yet.
+        case keep(WireMaterial)
+        case useTicketKeys(WireTicketKeys)
         /// Send what is to be sent, then close the connection.
         ///
         /// Nothing more will be accepted.
@@ -266,6 +271,23 @@ package struct NodeSession: ~Copyable {
         return [.send(FleetMessage.renew(message).frame())]
     }
 
+    /// Material is lacking.
+    package mutating func wantMaterial(_ digests: [Digest]) -> [Action] {
+        guard isSteady, !digests.isEmpty else { return [] }
+        var message = WireWantMaterial()
+        message.digests = digests.prefix(Limits.materialDigestCountMax)
+            .map { wireOctets($0.octets) }
+        return [.send(FleetMessage.wantMaterial(message).frame())]
+    }
+
+    /// What the node holds and serves of its material has changed.
+    package mutating func report(_ status: WireMaterialStatus) -> [Action] {
+        guard isSteady else { return [] }
+        var message = status
+        message.problem = cut(status.problem)
+        return [.send(FleetMessage.materialStatus(message).frame())]
+    }
+
     /// The node ends the session.
     package mutating func leave(_ reason: WireGoodbyeReason, detail: String = "") -> [Action] {
         guard !isClosed else { return [] }
@@ -332,6 +354,9 @@ package struct NodeSession: ~Copyable {
             return greet(&steady)
         case .renewed(let message): return [.renewed(message)]
         case .command(let message): return [.command(message.kind)]
+        case .materialList(let message): return [.assign(message)]
+        case .material(let message): return [.keep(message)]
+        case .ticketKeys(let message): return [.useTicketKeys(message)]
         case nil: return []
         case let other?: throw .outOfOrder(other.type, state: "steady")
         }

@@ -1,4 +1,5 @@
 package import AdminMessages
+package import ConfigurationFile
 internal import NIOHTTP1
 
 // The calls of the admin API, one method each; all throw `AdminClientError`.
@@ -73,6 +74,23 @@ extension AdminClient {
     /// Makes a join token useless.
     package func revokeToken(_ identifier: String) async throws {
         _ = try await call(.DELETE, "tokens/\(segment(identifier))", as: Nothing.self)
+    }
+
+    /// Certificates and authorities that the control plane keeps, the first to end first.
+    package func certificates() async throws -> [CertificateAnswer] {
+        try await call(.GET, "certificates")
+    }
+
+    /// Brings a certificate with its key, or a bundle of authorities.
+    package func storeCertificate(
+        _ certificate: ReadCertificate
+    ) async throws -> CertificateAnswer {
+        var request = CertificateRequest(name: certificate.name)
+        switch certificate.texts {
+        case .files(let chain, let key): (request.certificate, request.key) = (chain, key)
+        case .authority(let bundle): request.authority = bundle
+        }
+        return try await call(.POST, "certificates", body: request)
     }
 
     /// How the fleet is.

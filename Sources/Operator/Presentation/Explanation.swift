@@ -104,7 +104,7 @@ package struct Explanation: Sendable, Equatable {
         named name: String?
     ) throws -> [Listener] {
         guard let name else {
-            let serving = configuration.listeners.filter { $0.transport != .tcp }
+            let serving = configuration.listeners.filter { $0.transport.hasRequests }
             let onPort = serving.filter { $0.address.port == request.port }
             return onPort.isEmpty ? serving : onPort
         }
@@ -115,9 +115,10 @@ package struct Explanation: Sendable, Equatable {
                 description: "no listener is called '\(visible(name))'\(hint)"
             )
         }
-        guard listener.transport != .tcp else {
+        guard listener.transport.hasRequests else {
             throw ExplainedRequest.Fault(
-                description: "'\(visible(name))' is a tcp listener, which has no routes"
+                description:
+                    "'\(visible(name))' is a \(listener.transport.rawValue) listener, which has no routes"
             )
         }
         return [listener]

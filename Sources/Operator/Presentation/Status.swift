@@ -3,6 +3,7 @@ package import AdminMessages
 /// How the fleet is, on one screen: at most `nodeLinesMax` nodes are named, those that need attention first.
 package struct StatusReport: Sendable {
     private static let nodeLinesMax = 10
+    private static let warningLinesMax = 5
 
     private let status: StatusAnswer
 
@@ -16,6 +17,13 @@ package struct StatusReport: Sendable {
         var lines = [headLine(palette), nodesLine(palette)]
         lines += versionLines(palette)
         lines.append(trafficLine(palette))
+        let warnings = status.warnings ?? []
+        lines += warnings.prefix(Self.warningLinesMax).map {
+            "warning   " + palette.paint(visible($0), .warning)
+        }
+        if warnings.count > Self.warningLinesMax {
+            lines.append("and \(warnings.count - Self.warningLinesMax) more: 'proxyctl certs'")
+        }
         let errors = NodeReport.errorLines(of: status.rejections, palette: palette)
         if !errors.isEmpty {
             lines.append("")
@@ -96,6 +104,7 @@ package struct StatusReport: Sendable {
             "errorShare": OutputValue(status.errorShare as Double?),
             "p50Seconds": OutputValue(status.p50Seconds),
             "p99Seconds": OutputValue(status.p99Seconds),
+            "warnings": .array((status.warnings ?? []).map { .string($0) }),
         ]
     }
 }

@@ -95,7 +95,7 @@ int weir_ssl_ctx_set_groups(SSL_CTX *context, const char *groups) {
 }
 
 void weir_ssl_ctx_set_edge_options(SSL_CTX *context) {
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_read_ahead(context, 1);
     SSL_CTX_set_max_early_data(context, 0);
 }
@@ -160,4 +160,73 @@ int weir_ssl_ctx_set_edge(SSL_CTX *context, const struct weir_edge *edge) {
     }
     SSL_CTX_set_client_hello_cb(context, see_hello, copy);
     return (int)SSL_CTX_set_tlsext_ticket_key_evp_cb(context, use_ticket_keys);
+}
+
+// What a peer's certificate says, and whether it holds.
+
+int weir_ssl_ctx_add_revocation_list(SSL_CTX *context, const unsigned char *der, long length) {
+    const unsigned char *cursor = der;
+    X509_CRL *list = d2i_X509_CRL(NULL, &cursor, length);
+    int status;
+    if (list == NULL) return 0;
+    status = cursor == der + length ? X509_STORE_add_crl(SSL_CTX_get_cert_store(context), list) : 0;
+    X509_CRL_free(list);
+    return status;
+}
+
+// A bundle may hold CRLs of some of its authorities: the others revoke nothing that way.
+static int pass_without_list(int is_good, X509_STORE_CTX *verification) {
+    if (is_good || X509_STORE_CTX_get_error(verification) != X509_V_ERR_UNABLE_TO_GET_CRL) return is_good;
+    X509_STORE_CTX_set_error(verification, X509_V_OK);
+    return 1;
+}
+
+void weir_ssl_ctx_check_revocation(SSL_CTX *context) {
+    X509_STORE *store = SSL_CTX_get_cert_store(context);
+    X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+    X509_STORE_set_verify_cb(store, pass_without_list);
+}
+
+int weir_ssl_peer_subject(const SSL *ssl, char *text, int size) {
+    X509 *certificate = SSL_get0_peer_certificate(ssl);
+    BIO *out;
+    int length = -1;
+    if (certificate == NULL) return -1;
+    out = BIO_new(BIO_s_mem());
+    if (out == NULL) return -1;
+    if (X509_NAME_print_ex(out, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0) {
+        length = BIO_read(out, text, size);
+        // An empty name reads as the end of the octets.
+        if (length < 0) length = 0;
+    }
+    BIO_free(out);
+    return length;
+}
+
+// Clients.
+
+static int keep_session(SSL *ssl, SSL_SESSION *session) {
+    struct weir_tls_slot *slot = SSL_get_app_data(ssl);
+    if (slot == NULL) return 0;
+    SSL_SESSION_free(slot->session);
+    slot->session = session;
+    return 1;
+}
+
+int weir_ssl_ctx_set_client_options(SSL_CTX *context) {
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_read_ahead(context, 1);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(context, keep_session);
+    return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1;
+}
+
+int weir_ssl_use_slot(SSL *ssl, struct weir_tls_slot *slot) {
+    if (SSL_set_app_data(ssl, slot) != 1) return 0;
+    return slot->session == NULL || SSL_set_session(ssl, slot->session) == 1;
+}
+
+void weir_tls_slot_clear(struct weir_tls_slot *slot) {
+    SSL_SESSION_free(slot->session);
+    slot->session = NULL;
 }

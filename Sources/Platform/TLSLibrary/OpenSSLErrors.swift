@@ -76,7 +76,8 @@ private func certificateFault(_ result: Int) -> CertificateFault {
     switch Int32(truncatingIfNeeded: result) {
     case X509_V_ERR_CERT_HAS_EXPIRED: return .expired
     case X509_V_ERR_CERT_NOT_YET_VALID: return .notYetValid
-    case X509_V_ERR_HOSTNAME_MISMATCH: return .nameMismatch
+    case X509_V_ERR_CERT_REVOKED: return .revoked
+    case X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH: return .nameMismatch
     case X509_V_ERR_INVALID_PURPOSE: return .purposeNotAllowed
     case X509_V_ERR_CERT_SIGNATURE_FAILURE: return .signatureInvalid
     case X509_V_ERR_CERT_UNTRUSTED, X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,

@@ -48,10 +48,10 @@ package struct TLSClientOptions: Sendable {
 package enum TLSClientAuthentication: Sendable {
     /// No certificate.
     case none
-    /// A certificate is verified against these authorities (DER) if one is sent.
-    case optional([[UInt8]])
-    /// A certificate that these authorities (DER) issued is required.
-    case required([[UInt8]])
+    /// A certificate is verified against these authorities and CRLs (DER) if one is sent.
+    case optional([[UInt8]], revocationLists: [[UInt8]] = [])
+    /// A certificate that these authorities issued and no CRL of theirs revokes is required (DER).
+    case required([[UInt8]], revocationLists: [[UInt8]] = [])
 }
 
 /// What a server's sessions have in common.
@@ -181,6 +181,49 @@ package struct TLSServerOptions: Sendable {
         try select(options.protocols)
     }
 
+    /// A context for connections to other servers, whose names come with each of them.
+    ///
+    /// - Parameter options: Whom to believe, and what to speak.
+    /// - Throws: `configurationInvalid` when a certificate, key or CRL is unusable.
+    init(connector options: TLSConnectorOptions) throws(TLSError) {
+        side = .client
+        serverName = nil
+        needsProtocol = false
+        // SAFETY: the new context's only reference becomes this object's.
+        guard let pointer = unsafe SSL_CTX_new(TLS_client_method()) else { throw .libraryFailed }
+        unsafe self.pointer = pointer
+        let hasGroups = Self.groups.contains {
+            unsafe weir_ssl_ctx_set_groups(pointer, $0) == 1
+        }
+        ERR_clear_error()
+        // SAFETY: the context is ours.
+        guard hasGroups, unsafe weir_ssl_ctx_set_client_options(pointer) == 1,
+            unsafe SSL_CTX_set_cipher_list(pointer, Self.ciphers) == 1
+        else { throw .libraryFailed }
+        unsafe weir_ssl_ctx_set_modes(pointer)
+        switch options.trust {
+        case .nobody:
+            unsafe SSL_CTX_set_verify(pointer, SSL_VERIFY_NONE, nil)
+        case .system:
+            guard unsafe SSL_CTX_set_default_verify_paths(pointer) == 1 else {
+                throw .libraryFailed
+            }
+            // What is not there is no error yet: then nobody is believed.
+            ERR_clear_error()
+            unsafe SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
+        case .authorities(let authorities, let revocationLists):
+            try trust(authorities, announce: false)
+            try heed(revocationLists)
+            unsafe SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
+        }
+        if let identity = options.identity { try use(identity) }
+        let protocols = try Self.wireFormat(options.protocols)
+        guard !protocols.isEmpty else { return }
+        // SAFETY: OpenSSL copies the list. This call answers 0 for success.
+        guard unsafe SSL_CTX_set_alpn_protos(pointer, protocols, UInt32(protocols.count)) == 0
+        else { throw .libraryFailed }
+    }
+
     /// The hybrid post-quantum group stands first where the library has it (OpenSSL 3.5).
     private static let groups = ["X25519MLKEM768:X25519:P-256:P-384", "X25519:P-256:P-384"]
     /// Of TLS 1.2; those of TLS 1.3 are all fit for use.
@@ -211,11 +254,13 @@ package struct TLSServerOptions: Sendable {
         switch authentication {
         case .none:
             unsafe SSL_CTX_set_verify(pointer, SSL_VERIFY_NONE, nil)
-        case .optional(let authorities):
+        case .optional(let authorities, let revocationLists):
             try trust(authorities, announce: true)
+            try heed(revocationLists)
             unsafe SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
-        case .required(let authorities):
+        case .required(let authorities, let revocationLists):
             try trust(authorities, announce: true)
+            try heed(revocationLists)
             let mode = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
             unsafe SSL_CTX_set_verify(pointer, mode, nil)
         }
@@ -263,6 +308,22 @@ package struct TLSServerOptions: Sendable {
                 throw .libraryFailed
             }
         }
+    }
+
+    /// What CRLs revoke is not believed.
+    private func heed(_ revocationLists: [[UInt8]]) throws(TLSError) {
+        guard !revocationLists.isEmpty else { return }
+        for der in revocationLists {
+            // SAFETY: OpenSSL reads at most `count` octets of the array, which outlives the call.
+            guard
+                unsafe weir_ssl_ctx_add_revocation_list(pointer, der, der.count) == 1
+            else {
+                ERR_clear_error()
+                throw .configurationInvalid(.revocationList)
+            }
+        }
+        // SAFETY: the context is ours.
+        unsafe weir_ssl_ctx_check_revocation(pointer)
     }
 
     private func use(_ identity: TLSIdentity) throws(TLSError) {

@@ -62,6 +62,8 @@ package struct TLSEdgeOptions: Sendable {
     private var contexts: [TLSContext] = []
     private var scopes: [[UInt8]] = []
     private var names = ServerNames()
+    /// The names of each host.
+    private var namesOfHosts: [ServerNames] = []
     private let isStrict: Bool
 
     /// Makes the contexts.
@@ -83,8 +85,25 @@ package struct TLSEdgeOptions: Sendable {
         for (index, host) in options.hosts.enumerated() {
             contexts.append(try unsafe TLSContext(host: host, options, edge))
             names.add(host.names, for: index)
+            var own = ServerNames()
+            own.add(host.names, for: index)
+            namesOfHosts.append(own)
             scopes.append(try Self.scope(of: host, options))
         }
+    }
+
+    /// Whether a connection that was opened for one name may be asked for another (RFC 9110 §7.4, RFC 9113 §9.1.2).
+    ///
+    /// It may not where another host's certificates are meant for that name, and not those that the client has seen.
+    ///
+    /// - Parameters:
+    ///   - name: The other one, in lower case and without a final dot.
+    ///   - asked: The name of the ClientHello, likewise, or nil.
+    /// - Returns: Whether it may.
+    package func serves(_ name: String, toConnectionFor asked: String?) -> Bool {
+        let host = asked.flatMap { names.find($0) } ?? contexts.count - 1
+        guard let wanted = names.find(name), wanted != host else { return true }
+        return namesOfHosts[host].find(name) != nil
     }
 
     /// The context for a session that has not named a host.

@@ -30,6 +30,8 @@ package enum ConfigurationFault: Hashable, Sendable {
     case privateKey
     /// There is no authority, or one is not a certificate in DER.
     case authority
+    /// A CRL is not one.
+    case revocationList
     /// A pin is not 32 octets.
     case pin
     /// A server name is empty or holds a zero octet.
@@ -52,6 +54,8 @@ package enum CertificateFault: Hashable, Sendable {
     case purposeNotAllowed
     /// A signature in its chain is wrong.
     case signatureInvalid
+    /// A CRL of its issuer revokes it.
+    case revoked
     /// Another reason, as OpenSSL numbers and words them.
     case other(code: Int, reason: String)
 }

@@ -74,6 +74,14 @@ internal import COpenSSL
     }
 }
 
+/// A version of TLS.
+package enum TLSVersion: Sendable {
+    /// RFC 5246.
+    case tls12
+    /// RFC 8446.
+    case tls13
+}
+
 /// A TLS session on a socket: reads from it, and gathers what is to be written to it in the thread's workspace.
 ///
 ///     handshaking --handshake() is true--> open --shutdown(), or read() is .closed--> closing
@@ -83,8 +91,8 @@ internal import COpenSSL
 // SAFETY: the pointer is set once, freed in deinit only, and lent for single calls only.
 @safe package final class TLSStream {
     private let ssl: OpaquePointer
-    /// Called back while the session works.
-    private let edge: TLSEdge
+    /// What OpenSSL reaches while the session works: a listener's side, or where sessions with a server are kept.
+    private let owner: AnyObject
     private let workspace: TLSWorkspace
     private let descriptor: Int32
     private var failure: TLSError?
@@ -125,7 +133,52 @@ internal import COpenSSL
             unsafe weir_ssl_set_no_tickets(ssl)
         }
         unsafe self.ssl = ssl
-        (self.edge, self.workspace, self.descriptor) = (edge, workspace, descriptor)
+        (owner, self.workspace, self.descriptor) = (edge, workspace, descriptor)
+    }
+
+    /// A session with a server, which has sent and received nothing.
+    ///
+    /// - Parameters:
+    ///   - connector: Our side.
+    ///   - server: Whom to reach.
+    ///   - resumption: The last session with that server.
+    ///   - workspace: The thread's.
+    ///   - descriptor: A non-blocking socket, open for as long as the session works.
+    /// - Throws: `libraryFailed` when memory has run out, `configurationInvalid` for a name that cannot be asked for.
+    package init(
+        connecting connector: TLSConnector,
+        to server: TLSServer,
+        _ resumption: TLSResumption,
+        _ workspace: TLSWorkspace,
+        descriptor: Int32
+    ) throws(TLSError) {
+        // SAFETY: as above; OpenSSL copies name and address, and the slot lives as long as `resumption`.
+        guard let ssl = unsafe SSL_new(connector.context.pointer) else { throw .libraryFailed }
+        guard let bio = unsafe weir_tls_bio(workspace.port) else {
+            unsafe SSL_free(ssl)
+            throw .libraryFailed
+        }
+        unsafe SSL_set_bio(ssl, bio, bio)
+        unsafe SSL_set_connect_state(ssl)
+        unsafe self.ssl = ssl
+        (owner, self.workspace, self.descriptor) = (resumption, workspace, descriptor)
+        guard unsafe weir_ssl_use_slot(ssl, resumption.slot) == 1 else { throw .libraryFailed }
+        switch server {
+        case .anybody: break
+        case .name(let name):
+            let flags = UInt32(
+                X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
+            )
+            unsafe SSL_set_hostflags(ssl, flags)
+            guard !name.isEmpty, !name.utf8.contains(0),
+                unsafe weir_ssl_set_server_name(ssl, name) == 1,
+                unsafe SSL_set1_host(ssl, name) == 1
+            else { throw .configurationInvalid(.serverName) }
+        case .address(let octets):
+            guard
+                unsafe X509_VERIFY_PARAM_set1_ip(SSL_get0_param(ssl), octets, octets.count) == 1
+            else { throw .configurationInvalid(.serverName) }
+        }
     }
 
     deinit {
@@ -177,6 +230,21 @@ internal import COpenSSL
         var count = 0
         // SAFETY: OpenSSL writes at most `count` octets and keeps no pointer.
         let status = unsafe SSL_read_ex(ssl, buffer.baseAddress, buffer.count, &count)
+        return status == 1 ? .content(count) : try outcome(status)
+    }
+
+    /// Looks whether a read would bring content or the end; what TLS says for itself is taken up on the way.
+    ///
+    /// - Returns: What was found; of content, one octet.
+    /// - Throws: As `read`.
+    package func look() throws(TLSError) -> ReadResult {
+        guard isOpen, failure == nil else { throw .sessionUnusable }
+        workspace.attend(to: descriptor)
+        ERR_clear_error()
+        var octet: UInt8 = 0
+        var count = 0
+        // SAFETY: OpenSSL writes at most one octet and keeps no pointer.
+        let status = unsafe SSL_peek_ex(ssl, &octet, 1, &count)
         return status == 1 ? .content(count) : try outcome(status)
     }
 
@@ -241,6 +309,43 @@ internal import COpenSSL
         return unsafe String(cString: name)
     }
 
+    /// The version of TLS that is spoken.
+    package var version: TLSVersion {
+        // SAFETY: the session is ours.
+        unsafe SSL_version(ssl) == TLS1_3_VERSION ? .tls13 : .tls12
+    }
+
+    /// The peer's certificate in DER, or nil when it showed none; a server has verified a client's.
+    package var peerCertificate: [UInt8]? {
+        // SAFETY: the certificate is borrowed from the session; the first call asks for the length, and the second
+        // writes that many octets and moves its own cursor only.
+        guard let certificate = unsafe SSL_get0_peer_certificate(ssl) else { return nil }
+        let length = unsafe i2d_X509(certificate, nil)
+        guard length > 0 else { return nil }
+        var octets = [UInt8](repeating: 0, count: Int(length))
+        let written = unsafe octets.withUnsafeMutableBufferPointer { buffer in
+            var cursor = buffer.baseAddress
+            return unsafe i2d_X509(certificate, &cursor)
+        }
+        return written == length ? octets : nil
+    }
+
+    /// The subject of the peer's certificate as RFC 4514 writes it, in ASCII and cut at 4 KiB; nil without one.
+    package var peerSubject: [UInt8]? {
+        var octets = [UInt8](repeating: 0, count: 4096)
+        // SAFETY: OpenSSL writes at most `count` octets.
+        let length = unsafe octets.withUnsafeMutableBytes { buffer in
+            unsafe weir_ssl_peer_subject(
+                ssl,
+                buffer.baseAddress?.assumingMemoryBound(to: CChar.self),
+                Int32(buffer.count)
+            )
+        }
+        guard length >= 0 else { return nil }
+        octets.removeLast(octets.count - Int(length))
+        return octets
+    }
+
     // MARK: Errors
 
     private func fail(_ error: TLSError) -> TLSError {
@@ -253,17 +358,12 @@ internal import COpenSSL
         // SAFETY: the session is ours; the error queue is this thread's.
         switch unsafe SSL_get_error(ssl, status) {
         case SSL_ERROR_WANT_READ: return .wouldBlock
-        case SSL_ERROR_ZERO_RETURN: return .closed(isNotified: true)
+        case SSL_ERROR_ZERO_RETURN:
+            return .closed(isNotified: unsafe workspace.port.pointee.has_ended == 0)
         case SSL_ERROR_SYSCALL where unsafe workspace.port.pointee.error != 0:
             throw fail(.socketFailed(errno: unsafe workspace.port.pointee.error))
         default:
-            let code = takeTLSError()
-            if weir_err_library(code) == ERR_LIB_SSL,
-                weir_err_reason(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING
-            {
-                return .closed(isNotified: false)
-            }
-            throw fail(unsafe describeTLSError(code, ssl))
+            throw fail(unsafe describeTLSError(takeTLSError(), ssl))
         }
     }
 }

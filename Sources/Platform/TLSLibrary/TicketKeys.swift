@@ -37,7 +37,8 @@ package struct TicketKeys: Sendable {
         self.keys = keys
     }
 
-    var isEmpty: Bool { keys.isEmpty }
+    /// Whether there are none.
+    package var isEmpty: Bool { keys.isEmpty }
     var first: TicketKey? { keys.first }
 
     /// The key with a name, and whether it is the first.

@@ -1,4 +1,5 @@
 import Bytes
+import Certificates
 import FleetModel
 import FleetProtocol
 import HTTP1
@@ -21,6 +22,8 @@ enum FuzzTarget: String, CaseIterable {
     case path
     /// Frames of the fleet protocol and the messages in them.
     case frames
+    /// The public part of material, as nodes are sent it: what is read is written again to the same.
+    case material
     /// Files of a version.
     case snapshot
     /// A JSON document as a configuration: what is accepted is read back from its canonical form.
@@ -43,6 +46,7 @@ enum FuzzTarget: String, CaseIterable {
         case .chunked: Self.chunked(octets)
         case .path: Self.path(octets)
         case .frames: Self.frames(octets)
+        case .material: Self.material(octets)
         case .snapshot: Self.snapshot(octets)
         case .configuration: Self.configuration(octets)
         case .hpack: HPACKConnection.run(octets)
@@ -147,6 +151,18 @@ enum FuzzTarget: String, CaseIterable {
             return
         }
         precondition(offset == octets.count)
+    }
+
+    private static func material(_ octets: [UInt8]) {
+        if let list = try? ChainCoding.decode(octets) {
+            precondition(ChainCoding.encode(list) == octets)
+        }
+        if let bundle = try? AuthorityBundle(content: octets) {
+            precondition(bundle.content == octets)
+        }
+        if let facts = try? CertificateFacts(publicContent: octets) {
+            precondition(facts.names.texts.allSatisfy { facts.names.covers($0) })
+        }
     }
 
     private static func snapshot(_ octets: [UInt8]) {

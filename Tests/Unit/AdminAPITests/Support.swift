@@ -1,6 +1,7 @@
 import AdminMessages
 import Authority
 import ControlStore
+import Credentials
 import FleetModel
 import FleetProtocol
 import Foundation
@@ -68,7 +69,7 @@ final class ScriptedFleet: AdminFleet {
     func retry(_ name: String) async throws { record("retry", name, nil) }
     func revoke(_ name: String, note: ChangeNote) async throws { record("revoke", name, note) }
     func remove(_ name: String, note: ChangeNote) async throws { record("remove", name, note) }
-    func headChanged(to version: SignedManifest) {
+    func headChanged(to version: SignedManifest, material: FleetMaterial) {
         state.withLock { $0.offered.append(version.head.version) }
     }
 
@@ -124,7 +125,17 @@ final class Scratch: Sendable {
         store = try SQLiteConfigStore(StoreDirectory(path))
         let authority = try await Authority(store: store)
         router = AdminRouter(
-            AdminService(store: store, authority: authority, fleet: fleet),
+            AdminService(
+                store: store,
+                authority: authority,
+                credentials: CredentialKeeper(
+                    store: store,
+                    authority: authority,
+                    clock: { Int64(Date.now.timeIntervalSince1970 * 1_000) },
+                    logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+                ),
+                fleet: fleet
+            ),
             tokenDigest: OperatorFiles.digest(of: Self.token),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )

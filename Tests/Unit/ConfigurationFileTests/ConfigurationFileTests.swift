@@ -24,8 +24,8 @@ struct ConfigurationFileTests {
             let paths = Set(error.problems.map(\.path))
             for path in [
                 "routes[catalogue].match.methods", "routes[catalogue].rewrite", "policies",
-                "listeners[websecure].protocol", "listeners[websecure].tls", "certificates",
-                "listeners[web].redirectToHTTPS", "upstreams[products].endpoints[0].zone",
+                "certificates[shop].acme", "certificates[shop].hosts",
+                "upstreams[products].endpoints[0].zone",
                 "upstreams[products].health", "routes[canary].split", "tests", "groups", "apis",
                 "consumers", "requestID", "tracing", "metrics.perEndpoint", "overload.loopLag",
                 "upstreams[products].queue.requests",

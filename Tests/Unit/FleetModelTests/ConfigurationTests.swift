@@ -83,6 +83,60 @@ struct ConfigurationTests {
         #expect(again == configuration)
     }
 
+    @Test("TLS on listeners and to upstreams, with what holds where nothing is said")
+    func readsTLS() throws {
+        let configuration = try Configuration(
+            json: #"""
+                {"listeners": [
+                   {"name": "a", "address": "0.0.0.0:443", "protocol": "https",
+                    "tls": {"certificates": ["one", "two"], "strictSNI": true,
+                      "minimumVersion": "1.3", "alpn": ["http/1.1"], "handshakesPerSecond": 9,
+                      "clientCertificate": {"mode": "require", "authorities": ["ca"],
+                        "forward": {"subject": "X-Subject"}}},
+                    "timeouts": {"handshake": "3s"}},
+                   {"name": "b", "address": "0.0.0.0:444", "protocol": "https",
+                    "tls": {"certificates": ["one"]}},
+                   {"name": "c", "address": "0.0.0.0:445", "protocol": "tls-passthrough",
+                    "serverNames": {"*.A.test": "u", "b.test": "v"}},
+                   {"name": "d", "address": "0.0.0.0:80", "redirectToHTTPS": 443}],
+                 "certificates": [
+                   {"name": "one", "files": {"certificate": "1.crt", "key": "1.key"}},
+                   {"name": "two", "selfSigned": {"hosts": ["localhost"]}},
+                   {"name": "ca", "authority": {"file": "ca.pem"}}],
+                 "upstreams": [
+                   {"name": "u", "protocol": "auto", "endpoints": [{"address": "a:1"}],
+                    "tls": {"authority": "ca", "clientCertificate": ""}},
+                   {"name": "v", "endpoints": [{"address": "a:1"}],
+                    "tls": {"serverName": "x.test", "verify": false, "authority": "",
+                      "clientCertificate": "one"}}]}
+                """#
+        )
+        let tls = try #require(configuration.listeners[0].tls)
+        #expect(tls.certificates == ["one", "two"] && tls.isStrict && tls.minimumVersion == .tls13)
+        #expect(tls.protocols == ["http/1.1"] && tls.handshakesPerSecond == 9)
+        let clients = tls.clientCertificate
+        #expect(clients.mode == .require && clients.authorities == ["ca"])
+        #expect(clients.subjectField == "x-subject" && clients.fingerprintField == nil)
+        #expect(configuration.listeners[0].timeouts.handshake == .seconds(3))
+        let plain = try #require(configuration.listeners[1].tls)
+        #expect(!plain.isStrict && plain.minimumVersion == .tls12)
+        #expect(plain.protocols == ["h2", "http/1.1"] && plain.handshakesPerSecond == nil)
+        #expect(plain.clientCertificate.mode == .none)
+        #expect(
+            configuration.listeners[2].serverNames == [
+                ServerNameRoute(name: .wildcard("a.test"), upstream: "u"),
+                ServerNameRoute(name: .exact("b.test"), upstream: "v"),
+            ]
+        )
+        #expect(configuration.listeners[3].redirectPort == 443)
+        let (first, second) = (configuration.upstreams[0], configuration.upstreams[1])
+        #expect(first.transport == .auto && first.tls?.isVerified == true)
+        #expect(first.tls?.authority == "ca" && first.tls?.clientCertificate == nil)
+        #expect(second.tls?.serverName == "x.test" && second.tls?.isVerified == false)
+        #expect(second.tls?.authority == nil && second.tls?.clientCertificate == "one")
+        #expect(try Configuration(json: configuration.documentJSON) == configuration)
+    }
+
     @Test("routes keep file order and know their hosts, paths and actions")
     func readsRoutes() throws {
         let routes = try Configuration(json: Self.full).routes

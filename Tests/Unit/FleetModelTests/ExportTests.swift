@@ -123,8 +123,10 @@ struct ExportTests {
         #expect(Set(sections.map(\.key)) == Set(ResourceKind.allCases.map(\.section)))
         let listener = schema["properties"]?["listeners"]?["items"]
         #expect(listener?["required"]?.items?.compactMap(\.text) == ["name", "address"])
-        #expect(listener?["properties"]?["tls"]?["not"] != nil)
-        #expect(listener?["properties"]?["protocol"]?["enum"]?.items?.count == 2)
+        #expect(listener?["properties"]?["protocol"]?["enum"]?.items?.count == 4)
+        let upstream = schema["properties"]?["upstreams"]?["items"]
+        #expect(upstream?["properties"]?["retry"]?["not"] != nil)
+        #expect(upstream?["properties"]?["balance"]?["enum"]?.items?.count == 1)
     }
 
     /// With `WEIR_UPDATE_DOCS` in the environment the page is written instead.

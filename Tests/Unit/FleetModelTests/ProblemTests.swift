@@ -23,7 +23,7 @@ struct ProblemTests {
     @Test("all problems are reported at once, in the order of the document, with their places")
     func reportsAll() throws {
         let json = """
-            {"listeners": [{"name": "web", "adress": "0.0.0.0:80", "protocol": "https"}],
+            {"listeners": [{"name": "web", "adress": "0.0.0.0:80", "proxyProtocol": "on"}],
              "routes": [{"name": "r", "upstream": "prodcts", "policies": ["x"]},
                         {"name": "r", "respond": {}}],
              "upstreams": [{"name": "products", "endpoints": []}],
@@ -37,8 +37,8 @@ struct ProblemTests {
                 error.problems.map(\.description) == [
                     "fleet.json:1:16: listeners[web]: address is missing",
                     "fleet.json:1:32: listeners[web].adress: unknown field; did you mean address?",
-                    "fleet.json:1:68: listeners[web].protocol: "
-                        + "\"https\" is not supported by this build",
+                    "fleet.json:1:73: listeners[web].proxyProtocol: \"on\" is not one of "
+                        + "off, accept, require",
                     "fleet.json:2:39: routes[r].upstream: there is no upstream \"prodcts\"; "
                         + "did you mean products?",
                     "fleet.json:2:50: routes[r].policies: not supported by this build",
@@ -54,16 +54,17 @@ struct ProblemTests {
     @Test(
         "fields that the build does not carry out are refused by name",
         arguments: [
-            (#""tls":{}"#, "tls"), (#""redirectToHTTPS":8443"#, "redirectToHTTPS"),
-            (#""timeouts":{"handshake":"10s"}"#, "timeouts.handshake"),
-            (#""serverNames":{}"#, "serverNames"),
+            (#""retry":{"attempts":1}"#, "retry"), (#""slowStart":"5s""#, "slowStart"),
+            (#""queue":{"timeout":"1s"}"#, "queue.timeout"), (#""health":{"tcp":{}}"#, "health"),
         ]
     )
     func refusesUnbuilt(field: String, path: String) {
-        let found = problems(listener(field))
+        let found = problems(
+            #"{"upstreams":[{"name":"u","endpoints":[{"address":"a:80"}],\#(field)}]}"#
+        )
         #expect(found.count == 1, "\(found)")
         #expect(
-            found.first?.hasPrefix("listeners[web].\(path): not supported by this build") == true
+            found.first?.hasPrefix("upstreams[u].\(path): not supported by this build") == true
         )
     }
 
@@ -264,6 +265,89 @@ struct ProblemTests {
                 == ["routes[r].listeners[0]: \"db\" is a tcp listener, which has no routes"]
         )
         #expect(problems(configuration("")) == [])
+    }
+
+    private static let certificates =
+        #""certificates":[{"name":"c","files":{"certificate":"c.crt","key":"c.key"}},"#
+        + #"{"name":"ca","authority":{"file":"ca.pem"}}]"#
+
+    @Test(
+        "what TLS needs on a listener is demanded, and what would do nothing is refused",
+        arguments: [
+            (#""protocol":"https""#, ": tls is missing: it names certificates"),
+            (#""tls":{"certificates":["c"]}"#, ".tls: does nothing on a http listener"),
+            (
+                #""protocol":"https","tls":{"certificates":["c"]},"redirectToHTTPS":443"#,
+                ".redirectToHTTPS: does nothing on a https listener"
+            ),
+            (#""timeouts":{"handshake":"1s"}"#, ".timeouts.handshake: does nothing"),
+            (#""serverNames":{"a.test":"u"}"#, ".serverNames: does nothing on a http listener"),
+            (#""protocol":"tls-passthrough""#, ": serverNames is missing"),
+            (
+                #""protocol":"tls-passthrough","serverNames":{"a.test":"u"},"upstream":"u""#,
+                ".upstream: does nothing"
+            ),
+            (
+                #""protocol":"tls-passthrough","serverNames":{"a.test":"u"},"timeouts":{"idle":"1s"}"#,
+                ".timeouts.idle: does nothing"
+            ),
+            (
+                #""protocol":"https","tls":{"certificates":["ca"]}"#,
+                ".tls.certificates[0]: \"ca\" holds authorities to trust, and no key"
+            ),
+            (
+                #""protocol":"https","tls":{"certificates":["c"],"clientCertificate":"#
+                    + #"{"mode":"require","authorities":["c"]}}"#,
+                ".tls.clientCertificate.authorities[0]: \"c\" is a certificate to show"
+            ),
+            (
+                #""protocol":"https","tls":{"certificates":["c"],"clientCertificate":{"mode":"request"}}"#,
+                ".tls.clientCertificate: authorities is missing"
+            ),
+            (
+                #""protocol":"https","tls":{"certificates":["c"],"clientCertificate":"#
+                    + #"{"forward":{"subject":"host"}}}"#,
+                ".tls.clientCertificate.forward.subject: host has a meaning of its own"
+            ),
+            (
+                #""protocol":"https","tls":{"certificates":["c"],"clientCertificate":"#
+                    + #"{"forward":{"subject":"x-a","fingerprint":"X-A"}}}"#,
+                ".tls.clientCertificate.forward.fingerprint: is already the field of the subject"
+            ),
+        ]
+    )
+    func checksListenerTLS(fields: String, message: String) {
+        let found = problems(
+            #"{"listeners":[{"name":"web","address":"0.0.0.0:80",\#(fields)}],"#
+                + "\(Self.upstreams),\(Self.certificates)}"
+        )
+        #expect(found.count == 1 && found[0].hasPrefix("listeners[web]\(message)"), "\(found)")
+    }
+
+    @Test(
+        "TLS to an upstream fits its protocol, and endpoints have a name to verify",
+        arguments: [
+            (#""protocol":"h2""#, ".protocol: h2 is spoken over TLS"),
+            (#""protocol":"auto""#, ".protocol: auto is spoken over TLS"),
+            (#""protocol":"h2c","tls":{}"#, ".tls: h2c is spoken without TLS"),
+            (#""tls":{"authority":"c"}"#, ".tls.authority: \"c\" is a certificate to show"),
+            (#""tls":{"clientCertificate":"ca"}"#, ".tls.clientCertificate: \"ca\" holds"),
+            (#""tls":{"authority":"cb"}"#, ".tls.authority: there is no certificate \"cb\""),
+            (#""protocol":"h2","tls":{},"proxyProtocol":"v1""#, ".proxyProtocol: v1 needs"),
+        ]
+    )
+    func checksUpstreamTLS(fields: String, message: String) {
+        let found = problems(
+            #"{"upstreams":[{"name":"u","endpoints":[{"address":"a:80"}],\#(fields)}],"#
+                + "\(Self.certificates)}"
+        )
+        #expect(found.count == 1 && found[0].hasPrefix("upstreams[u]\(message)"), "\(found)")
+        let local = #"{"upstreams":[{"name":"u","endpoints":[{"address":"unix:/a"}],"tls":{}}]}"#
+        #expect(
+            problems(local) == [
+                "upstreams[u].endpoints[0].address: unix:/a has no name to verify: set serverName"
+            ]
+        )
     }
 
     @Test("a PROXY header tells of one client, and HTTP/2 connections have many")

@@ -28,6 +28,12 @@ struct Link: ~Copyable {
     var commands: [WireCommandKind] = []
     var settled: [SignedHead] = []
     var bytesToNode = 0
+    /// What the node is told of material when it is admitted, and what it may ask for.
+    var material: [FleetMessage] = []
+    var stock: [Digest: WireMaterial] = [:]
+    /// What the node was told and given of material, and what it said of it.
+    var told: [FleetMessage] = []
+    var statuses: [WireMaterialStatus] = []
 
     private var toNode: [Frame] = []
     private var toControl: [Frame] = []
@@ -102,6 +108,12 @@ struct Link: ~Copyable {
                 updateStanding()
                 perform(node.synchronise())
             case .close(let end): nodeEnd = end
+            case .assign(let list):
+                told.append(.materialList(list))
+                let digests = list.assignments.flatMap { [$0.serve, $0.next] }
+                perform(node.wantMaterial(digests.compactMap { Digest(octets: octets($0)) }))
+            case .keep(let message): told.append(.material(message))
+            case .useTicketKeys(let keys): told.append(.ticketKeys(keys))
             case .setPayloadLimit, .setDeadline, .joined, .joinRefused, .welcomed,
                 .synchroniseAfter, .renewed:
                 break
@@ -147,7 +159,7 @@ struct Link: ~Copyable {
                     $0.heartbeatSeconds = 10
                     $0.metricsSeconds = 10
                 }
-                perform(control.admitted(welcome))
+                perform(control.admitted(welcome, material: material))
             case .synchronise: offerHead()
             case .sendBlobs(let digests, let correlation):
                 wanted.append(digests.count)
@@ -164,6 +176,9 @@ struct Link: ~Copyable {
             case .heartbeat:
                 perform(control.answerHeartbeat(head: head.map { Holding($0.head) }))
             case .close(let end): controlEnd = end
+            case .sendMaterial(let digests):
+                perform(control.tell(digests.map { .material(stock[$0] ?? WireMaterial()) }))
+            case .material(let status): statuses.append(status)
             case .setPayloadLimit, .setDeadline, .decideJoin, .greeted, .metrics, .renew: break
             }
         }

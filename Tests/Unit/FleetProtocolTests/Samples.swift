@@ -58,7 +58,7 @@ func sampleMessages() throws -> [(name: String, message: FleetMessage)] {
     let head = version.head.message
     return try joiningSamples() + helloSamples(holding)
         + synchronisationSamples(version, head, holding) + deltaSamples(version, head)
-        + reportSamples(holding)
+        + reportSamples(holding) + materialSamples()
         + [
             ("command", .command(.with { $0.kind = .drain })),
             (
@@ -72,6 +72,89 @@ func sampleMessages() throws -> [(name: String, message: FleetMessage)] {
                 )
             ),
         ]
+}
+
+private func materialSamples() -> [(name: String, message: FleetMessage)] {
+    let digest = Digest(hashing: Array("content".utf8)).octets
+    let other = Digest(hashing: Array("resource".utf8)).octets
+    return [
+        (
+            "material_list",
+            .materialList(
+                .with {
+                    $0.generation = 1_800_000_000_001
+                    $0.assignments = [
+                        .with {
+                            $0.name = "shop"
+                            $0.resource = wireOctets(other)
+                            $0.serve = wireOctets(digest)
+                            $0.next = wireOctets(other)
+                        }
+                    ]
+                }
+            )
+        ),
+        (
+            "want_material",
+            .wantMaterial(.with { $0.digests = [wireOctets(digest), wireOctets(other)] })
+        ),
+        (
+            "material",
+            .material(
+                .with {
+                    $0.digest = wireOctets(digest)
+                    $0.kind = .certificate
+                    $0.content = wireOctets([1, 0, 0, 0, 2, 0x30, 0x00])
+                    $0.key = wireOctets([0x30, 0x01, 0x00])
+                }
+            )
+        ),
+        (
+            "material_refused",
+            .material(
+                .with {
+                    $0.digest = wireOctets(digest)
+                    $0.refusal = "it is not for this node"
+                }
+            )
+        ),
+    ] + materialAnswerSamples(digest)
+}
+
+private func materialAnswerSamples(
+    _ digest: [UInt8]
+) -> [(name: String, message: FleetMessage)] {
+    [
+        (
+            "material_status",
+            .materialStatus(
+                .with {
+                    $0.generation = 1_800_000_000_001
+                    $0.held = [wireOctets(digest)]
+                    $0.served = [
+                        .with {
+                            $0.name = "shop"
+                            $0.digest = wireOctets(digest)
+                        }
+                    ]
+                    $0.problem = "no space left on device"
+                }
+            )
+        ),
+        (
+            "ticket_keys",
+            .ticketKeys(
+                .with {
+                    $0.keys = [
+                        .with {
+                            $0.name = wireOctets([UInt8](repeating: 1, count: 16))
+                            $0.octets = wireOctets([UInt8](repeating: 2, count: 64))
+                        }
+                    ]
+                }
+            )
+        ),
+    ]
 }
 
 private func joiningSamples() -> [(name: String, message: FleetMessage)] {

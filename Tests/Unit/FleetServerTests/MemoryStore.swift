@@ -12,6 +12,7 @@ final class MemoryStore: FleetStore {
         var contents: [Digest: [UInt8]] = [:]
         var readings: [[Digest]] = []
         var manifestReadings = 0
+        var material: [Digest: WireMaterial] = [:]
         var calls: [String] = []
         var isBroken = false
     }
@@ -67,6 +68,13 @@ final class MemoryStore: FleetStore {
                 byteCount += octets.count
             }
             return found
+        }
+    }
+
+    func material(_ digest: Digest) async throws -> WireMaterial? {
+        try state.withLock { state in
+            if state.isBroken { throw Broken() }
+            return state.material[digest]
         }
     }
 

@@ -63,6 +63,19 @@ struct FleetBench {
     let issuer = ScriptedIssuer()
     let clock = Moment()
     let fleet: FleetLoop
+    /// Generations of which all nodes hold what is next.
+    let held = Generations()
+
+    /// What the server told its owner.
+    final class Generations: Sendable {
+        private let list = Mutex<[UInt64]>([])
+
+        var all: [UInt64] { list.withLock { $0 } }
+
+        func append(_ generation: UInt64) {
+            list.withLock { $0.append(generation) }
+        }
+    }
 
     init() {
         fleet = FleetLoop(
@@ -70,7 +83,8 @@ struct FleetBench {
             store: store,
             issuer: issuer,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            clock: { [clock] in clock.milliseconds }
+            clock: { [clock] in clock.milliseconds },
+            materialHeld: { [held] in held.append($0) }
         )
     }
 

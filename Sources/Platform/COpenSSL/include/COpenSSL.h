@@ -117,7 +117,8 @@ int weir_ssl_ctx_minimum_version(SSL_CTX *context, int version);
 /// SSL_CTX_set1_groups_list: 1 on success, 0 when the library lacks one.
 int weir_ssl_ctx_set_groups(SSL_CTX *context, const char *groups);
 
-/// No renegotiation, no compression, reads ahead, no early data.
+/// No renegotiation, no compression, reads ahead, no early data; an end without close_notify sends no alert, and the
+/// port's `has_ended` tells it.
 void weir_ssl_ctx_set_edge_options(SSL_CTX *context);
 
 /// Makes no tickets in a session, and takes none.
@@ -137,3 +138,27 @@ struct weir_edge {
 
 /// Has a context ask `edge`, which is copied. 1 on success.
 int weir_ssl_ctx_set_edge(SSL_CTX *context, const struct weir_edge *edge);
+
+/// Adds a CRL in DER to what a context believes: 1 on success.
+int weir_ssl_ctx_add_revocation_list(SSL_CTX *context, const unsigned char *der, long length);
+
+/// Refuses certificates that a CRL of their issuer revokes, and all of an issuer whose CRL has expired. Issuers without
+/// a CRL revoke nothing.
+void weir_ssl_ctx_check_revocation(SSL_CTX *context);
+
+/// The subject of the peer's certificate as RFC 4514 writes it, in ASCII, cut to `size` octets: its length, or -1.
+int weir_ssl_peer_subject(const SSL *ssl, char *text, int size);
+
+/// What the sessions of one side with one peer leave for the next: the last ticket, or NULL. Confined to a thread.
+struct weir_tls_slot {
+    SSL_SESSION *session;
+};
+
+/// A client's context: TLS 1.2 at least, no renegotiation, reads ahead, the same end; sessions are kept in slots. 1 on success.
+int weir_ssl_ctx_set_client_options(SSL_CTX *context);
+
+/// Has a client's session go on from the slot's, and leave its own there. The slot outlives it. 1 on success.
+int weir_ssl_use_slot(SSL *ssl, struct weir_tls_slot *slot);
+
+/// Forgets what the slot holds.
+void weir_tls_slot_clear(struct weir_tls_slot *slot);

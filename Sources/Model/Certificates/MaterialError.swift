@@ -1,5 +1,5 @@
 package import Cryptography
-import Foundation
+internal import SystemCalls
 
 /// Which of the files that a configuration names.
 package enum MaterialFile: Hashable, Sendable, CustomStringConvertible {
@@ -221,7 +221,16 @@ extension MaterialError: CustomStringConvertible {
         return ", but \(shown); are two files interchanged?"
     }
 
-    private static func text(_ seconds: Int64) -> String {
-        Date(timeIntervalSince1970: TimeInterval(seconds)).formatted(.iso8601)
+    private static func text(_ seconds: Int64) -> String { utcText(seconds) }
+}
+
+/// A moment in seconds since 1970-01-01 UTC as RFC 3339 writes it.
+package func utcText(_ seconds: Int64) -> String {
+    let time = CivilTime(unixSeconds: seconds)
+    func pad(_ number: Int, _ digits: Int) -> String {
+        let text = String(number)
+        return String(repeating: "0", count: max(0, digits - text.count)) + text
     }
+    let date = "\(pad(time.year, 4))-\(pad(time.month, 2))-\(pad(time.day, 2))"
+    return "\(date)T\(pad(time.hour, 2)):\(pad(time.minute, 2)):\(pad(time.second, 2))Z"
 }

@@ -72,6 +72,14 @@ package struct AuthorityBundle: Hashable, Sendable {
         ChainCoding.encode([ChainCoding.encode(certificates), ChainCoding.encode(revocationLists)])
     }
 
+    /// The same as a file: certificates first.
+    package var pem: String {
+        let parts =
+            certificates.map { PEM.encode($0, label: "CERTIFICATE") }
+            + revocationLists.map { PEM.encode($0, label: "X509 CRL") }
+        return parts.joined()
+    }
+
     /// SHA-256 of `content`: names the bundle wherever its file is not.
     package var digest: Digest { Digest(hashing: content) }
 

@@ -1,0 +1,70 @@
+/// A certificate of the configuration: a name, and where the material under it comes from.
+///
+/// The material itself, chains and keys, is never a part of the configuration.
+package struct ConfiguredCertificate: Hashable, Sendable {
+    /// Unique among certificates.
+    package let name: String
+    /// Where its material comes from.
+    package let source: Source
+
+    /// Where material comes from.
+    package enum Source: Hashable, Sendable {
+        /// Files that proxyctl reads; the digest names what it read.
+        case files(certificate: String, key: String, digest: Digest?)
+        /// The control plane makes and renews it, for these hosts.
+        case selfSigned(hosts: [String])
+        /// A file of authorities that proxyctl reads; the digest names what it read.
+        case authority(file: String, digest: Digest?)
+    }
+
+    /// Whether it holds authorities to trust, and not a certificate to serve.
+    package var isAuthority: Bool {
+        if case .authority = source { true } else { false }
+    }
+
+    /// The digest of its material, if the configuration says which it is.
+    package var digest: Digest? {
+        switch source {
+        case .files(_, _, let digest), .authority(_, let digest): digest
+        case .selfSigned: nil
+        }
+    }
+
+    /// Whether the control plane decides which material it has, so that it may change within a version.
+    package var isIssued: Bool {
+        if case .selfSigned = source { true } else { false }
+    }
+
+    /// The word of the configuration for its source.
+    package var sourceWord: String {
+        switch source {
+        case .files: "files"
+        case .selfSigned: "selfSigned"
+        case .authority: "authority"
+        }
+    }
+
+    /// The field that the digest of its material stands in, or would.
+    package var digestField: String { isAuthority ? "authority.digest" : "files.digest" }
+}
+
+/// Where a resource names a certificate.
+package struct CertificateUse: Hashable, Sendable {
+    /// The kind of the resource that names it.
+    package let kind: ResourceKind
+    /// The resource's name.
+    package let user: String
+    /// The field that names it.
+    package let field: String
+    /// The certificate's name.
+    package let certificate: String
+
+    /// Whether it is one of those that a listener serves.
+    package var isServed: Bool { kind == .listener && field.hasPrefix("tls.certificates") }
+
+    /// Whether authorities are wanted here, and not a certificate with its key.
+    package var wantsAuthority: Bool {
+        kind == .listener && field.hasPrefix("tls.clientCertificate.authorities")
+            || kind == .upstream && field.hasPrefix("tls.authority")
+    }
+}
