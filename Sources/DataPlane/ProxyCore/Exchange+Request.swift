@@ -51,7 +51,8 @@ extension Exchange {
             composeRequestHead(octets, headBytes: headBytes, client, tables, into: &worker.scratch)
         }
         client.buffer.consume(headBytes)
-        if upstream?.speaksHTTP2 == true { requestBody.leavePlain() }
+        offer = upstream?.offer(isFramed: request.framing == .chunked) ?? .http1
+        if offer == .http2 { requestBody.leavePlain() }
         if client.framesContent { _ = client.fill() }
         guard advanceRequest(client, listener) else { return }
         worker.prependScratch(to: &client.buffer)
