@@ -175,6 +175,7 @@ let protocols = [
     Part("Sources/Protocol", "HTTP1", ["Bytes", "HTTPSemantics"]),
     Part("Sources/Protocol", "HTTP2", ["Bytes", "HTTPSemantics"]),
     Part("Sources/Protocol", "ProxyProtocol", ["Bytes"]),
+    Part("Sources/Protocol", "TLSHello"),
 ]
 let model = [
     Part("Sources/Model", "FleetModel", ["Cryptography"]),
@@ -207,7 +208,7 @@ let dataPlane = [
         "ProxyCore",
         [
             "SystemCalls", "Cryptography", "TLSLibrary", "Bytes", "Structures", "Telemetry",
-            "HTTPSemantics", "HTTP1", "HTTP2", "ProxyProtocol", "FleetModel", "Routing",
+            "HTTPSemantics", "HTTP1", "HTTP2", "ProxyProtocol", "TLSHello", "FleetModel", "Routing",
             "SnapshotCompiler",
             "EventLoop", "Transport", "Upstreams",
         ]
@@ -364,6 +365,7 @@ let tests = [
     test("HTTP1Tests", ["HTTP1", "HTTPSemantics", "Bytes"]),
     test("HTTP2Tests", ["HTTP2", "HTTPSemantics", "Bytes"]),
     test("ProxyProtocolTests", ["ProxyProtocol"]),
+    test("TLSHelloTests", ["TLSHello"]),
     test("FleetModelTests", ["FleetModel", "Cryptography"]),
     test("RoutingTests", ["Routing", "FleetModel", "HTTPSemantics", "Bytes"]),
     test("SnapshotCompilerTests", ["SnapshotCompiler", "Routing", "FleetModel", "Cryptography"]),
@@ -449,7 +451,7 @@ let fuzzers = [
         "fuzz-decoders",
         [
             "CFuzz", "SystemCalls", "Bytes", "HTTPSemantics", "HTTP1", "HTTP2", "ProxyProtocol",
-            "FleetModel", "SnapshotCompiler", "FleetProtocol", "Certificates",
+            "TLSHello", "FleetModel", "SnapshotCompiler", "FleetProtocol", "Certificates",
         ],
         kind: .fuzzer
     ),

@@ -463,3 +463,45 @@ def test_replacements_under_load_fail_nobody(workspace, workshop):
     print(f"{replacements} replacements, {counts} requests of new and resumed sessions, {len(failures)} failures")
     assert not failures, failures[:5]
     assert min(counts) > 10
+
+
+def test_authorities_are_handed_out(workspace, workshop):
+    """A bundle that apply brought decides which clients may come; other authorities under its name, hot."""
+    fleet = Fleet(workspace)
+    fleet.add("n1")
+    port = workspace.keep(ReservedPort())
+    workshop.make("shop", ["shop.example.com"])
+    for name in ("one", "two"):
+        workshop.authority(name)
+        workshop.run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN=client {name}",
+                     "-keyout", f"client-{name}.key", "-out", f"client-{name}.csr")
+        workshop.run("x509", "-req", "-in", f"client-{name}.csr", "-CA", f"{name}.pem", "-CAkey", f"{name}.key",
+                     "-CAcreateserial", "-days", "9", "-out", f"client-{name}.crt")
+    text = f"""
+listeners:
+  - name: web
+    address: {port}
+    protocol: https
+    tls: {{certificates: [shop], clientCertificate: {{mode: require, authorities: [partners]}}}}
+certificates:
+  - {{name: shop, files: {{certificate: tls/shop.crt, key: tls/shop.key}}}}
+  - {{name: partners, authority: {{file: tls/one.pem}}}}
+routes:
+  - {{name: hello, hosts: [shop.example.com], respond: {{status: 200, body: one}}}}
+"""
+
+    def accepted(name):
+        context = client_context(workshop.path("shop.crt"))
+        if name:
+            context.load_cert_chain(workshop.path(f"client-{name}.crt"), workshop.path(f"client-{name}.key"))
+        try:
+            return fetch(context, port.address)[0] == b"one"
+        except (ssl.SSLError, ConnectionError):
+            return False
+
+    fleet.apply(text, "--wait")
+    assert [accepted(name) for name in (None, "one", "two")] == [False, True, False]
+    fleet.apply(text.replace("one.pem", "two.pem"), "--wait")
+    assert [accepted(name) for name in (None, "one", "two")] == [False, False, True]
+    found = use(fleet, "partners")
+    assert found["kind"] == "authority" and found["serving"] == ["n1"] and found["names"] == ["CN=two"]

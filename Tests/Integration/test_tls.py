@@ -2,7 +2,9 @@
 
 import concurrent.futures
 import hashlib
+import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -66,7 +68,7 @@ def fails(connect):
         with connect() as peer:
             # With TLS 1.3 a client learns of its certificate's refusal when it reads.
             peer.exchange(request())
-    return getattr(caught.value, "reason", None) or str(caught.value)
+    return str(caught.value).upper().replace(" ", "_")
 
 
 # What is spoken
@@ -118,14 +120,14 @@ def test_http2_is_spoken_where_it_was_agreed_and_nowhere_else(workspace):
 
 def test_protocols_that_nobody_speaks_are_refused(workspace):
     site = Site(workspace, tls="certificates: [test], alpn: [http/1.1]")
-    assert fails(lambda: site.connect(protocols=("h2",))) == "TLSV1_ALERT_NO_APPLICATION_PROTOCOL"
+    assert "TLSV1_ALERT_NO_APPLICATION_PROTOCOL" in fails(lambda: site.connect(protocols=("h2",)))
 
 
 def test_only_the_versions_that_are_wanted_are_spoken(workspace):
     site = Site(workspace, tls='certificates: [test], minimumVersion: "1.3"')
     old = site.certificates.client()
     old.maximum_version = ssl.TLSVersion.TLSv1_2
-    assert fails(lambda: Peer.connect(site.web, old)) == "TLSV1_ALERT_PROTOCOL_VERSION"
+    assert "TLSV1_ALERT_PROTOCOL_VERSION" in fails(lambda: Peer.connect(site.web, old))
     assert site.get().status == 200
     assert site.metric('weir_tls_handshakes_total{result="failed"}') == 1
 
@@ -180,14 +182,14 @@ def test_a_response_reaches_a_client_that_reads_slowly_and_then_its_end(workspac
 
     site = Site(workspace, script=script)
     with site.connect() as peer:
-        peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         peer.send(request(fields=["Connection: close"]))
         # Nothing is read until the node has taken all that it can hold.
         until(lambda: site.metric("weir_upstream_received_bytes_total") > 300_000, "the response is on its way")
         head = peer.read_head()
         assert head.status == 200
         total = 0
-        while octets := (peer.take(len(peer.buffer)) or peer.socket.recv(1000)):
+        while octets := (peer.take(len(peer.buffer)) or peer.socket.recv(65536)):
             total += len(octets)
         assert total >= BIG
 
@@ -259,7 +261,7 @@ def test_the_name_chooses_the_certificate_and_the_last_one_answers_others(worksp
 
 def test_an_unknown_name_is_refused_where_names_are_strict(workspace):
     site = Site(workspace, tls="certificates: [test], strictSNI: true")
-    assert fails(lambda: site.connect("unknown.test")) == "TLSV1_UNRECOGNIZED_NAME"
+    assert "TLSV1_UNRECOGNIZED_NAME" in fails(lambda: site.connect("unknown.test"))
     assert site.get().status == 200
 
 
@@ -327,7 +329,7 @@ def test_the_upstream_learns_of_a_clients_certificate_and_of_nothing_that_others
     assert ["x-print-not", "1"] in fields
     with site.connect(protocols=("h2",), identity="alice") as peer, http2.Client.over(peer.socket) as client:
         got = client.get("/", fields=[("x-who", "CN=root"), ("x-print", "0")])
-        fields = dict(got.json["fields"])
+        fields = dict(json.loads(got.body)["fields"])
         assert got.status == 200 and fields["x-who"] == "CN=alice,O=Weir\\, Inc" and len(fields["x-print"]) == 64
 
 
@@ -453,13 +455,15 @@ def test_certificates_are_replaced_under_load_without_a_failure(workspace):
 
     with site.connect() as kept, concurrent.futures.ThreadPoolExecutor(4) as pool:
         clients = [pool.submit(client) for _ in range(4)]
-        for _ in range(12):
-            site.certificates.issue("test", "example.test")
-            site.reload()
-            before = len(serials)
-            until(lambda: len(serials) > before or failures, "the new certificate is served")
-        assert kept.exchange(request()).status == 200
-        stop.append(True)
+        try:
+            for _ in range(12):
+                before = len(serials)
+                site.certificates.issue("test", "example.test")
+                site.node.program.signal(signal.SIGHUP)
+                until(lambda: len(serials) > before or failures, "the new certificate is served")
+            assert kept.exchange(request()).status == 200
+        finally:
+            stop.append(True)
         for future in clients:
             future.result(30)
     assert not failures, failures[:3]
@@ -494,7 +498,7 @@ certificates: [{{name: test, files: {{certificate: test.crt, key: test.key}}}}]
     program = workspace.start("broken", BIN / "proxy-node", "run", "--snapshot", source.with_suffix(".snapshot"), "--admin",
                               "127.0.0.1:0", "--certificates", workspace.certificates.folder)
     assert program.process.wait(30) == 1
-    assert __import__("re").search(reason, program.stderr()), program.stderr()
+    assert re.search(reason, program.stderr()), program.stderr()
 
 
 def test_a_version_without_material_is_not_served(workspace):
@@ -521,6 +525,7 @@ def test_a_connection_over_tls_drains(workspace):
         busy.send(b"POST / HTTP/1.1\r\nHost: example.test\r\nContent-Length: 2\r\n\r\na")
         until(lambda: site.origin.connections >= 1, "the request is on its way")
         site.node.program.signal(signal.SIGTERM)
+        until(lambda: "node.draining" in site.node.program.stderr(), "the node drains")
         busy.send(b"b")
         head = busy.read_response()
         assert head.status == 200 and head.get("connection") == "close"

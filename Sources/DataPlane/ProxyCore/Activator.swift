@@ -31,6 +31,8 @@ final class Activator: EventHandler {
     private let drainTimeout: Duration
     /// What there is for TLS.
     private var material = EdgeMaterial.none
+    /// When the system's authorities last changed, as contexts were made.
+    private var storeStamp: Int64 = 0
     /// Keys of session tickets where the material has none, and since when the first is used.
     private var ownTicketKeys: (keys: [TicketKey], since: LoopInstant) = ([], .never)
 
@@ -283,9 +285,11 @@ final class Activator: EventHandler {
                 if case .name = endpoint.address.host { true } else { false }
             }
         }
-        let hasTLS = current?.configuration.listeners.contains { $0.tls != nil }
+        let hasTLS =
+            current?.configuration.listeners.contains { $0.tls != nil } == true
+            || usesSystemStore
         let next = loop.now.advanced(by: Self.resolveNanoseconds)
-        let isNeeded = hasNames == true || hasTLS == true
+        let isNeeded = hasNames == true || hasTLS
         loop.setDeadline(of: registration, at: isNeeded ? next : .never)
     }
 
@@ -328,12 +332,26 @@ final class Activator: EventHandler {
         _ material: EdgeMaterial,
         _ problems: inout [Problem]
     ) -> [EdgeContexts] {
+        storeStamp = systemStoreStamp()
         let keys = material.ticketKeys.isEmpty ? makeOwnKeys() : material.ticketKeys
         let plan = EdgePlan(configuration, material, ticketKeys: keys, &problems)
         guard problems.isEmpty else { return [] }
         var contexts: [EdgeContexts] = []
         for _ in workers where problems.isEmpty { contexts.append(plan.make(&problems)) }
         return contexts
+    }
+
+    /// Whether an upstream is verified with the system's authorities.
+    private var usesSystemStore: Bool {
+        current?.configuration.upstreams.contains { upstream in
+            upstream.tls.map { $0.isVerified && $0.authority == nil } ?? false
+        } ?? false
+    }
+
+    /// The system's authorities may have changed: connections that are made from now on believe those that are there.
+    private func rereadSystemStore() {
+        guard usesSystemStore, systemStoreStamp() != storeStamp else { return }
+        replace(material: material) { _ in }
     }
 
     private func makeOwnKeys() -> TicketKeys {
@@ -362,6 +380,7 @@ final class Activator: EventHandler {
     func deadlinePassed() {
         guard let current else { return }
         rotateOwnKeys()
+        rereadSystemStore()
         let before = addresses
         resolveNames(current.configuration.upstreams)
         scheduleResolution()

@@ -58,7 +58,8 @@ extension Exchange {
             )
         }
         client.buffer.consume(headBytes)
-        if upstream.speaksHTTP2 { requestBody.leavePlain() }
+        offer = upstream.offer(isFramed: request.framing == .chunked)
+        if offer == .http2 { requestBody.leavePlain() }
         if client.framesContent { _ = client.fill() }
         guard advanceRequest(client, served.listener) else { return }
         worker.prependScratch(to: &client.buffer)

@@ -38,6 +38,9 @@ final class Exchange {
     var upstream: UpstreamPool?
     var endpoint: EndpointPool?
 
+    /// What the endpoint may be spoken to in.
+    var offer = ProtocolOffer.http1
+
     var phase = Phase.idle
     var request = RequestHead()
     var response = ResponseHead()
@@ -207,7 +210,7 @@ final class Exchange {
             return fail(ExchangeError(.destinationUnavailable, .upstream))
         }
         self.endpoint = endpoint
-        if let resting = endpoint.takeIdle() {
+        if offer != .http2, let resting = endpoint.takeIdle() {
             worker.metrics.add(.upstreamConnectionsReused)
             origin = resting
             resting.exchange = self
@@ -220,7 +223,7 @@ final class Exchange {
     func connect() {
         guard let upstream, let endpoint else { return }
         phase = .connecting
-        if let session = endpoint.sessionWithRoom() {
+        if offer != .http1, let session = endpoint.sessionWithRoom() {
             worker.metrics.add(.upstreamConnectionsReused)
             return attach(to: session)
         }
@@ -231,9 +234,15 @@ final class Exchange {
             return fail(ExchangeError(.connectionLimitReached, .upstream))
         }
         do throws(SystemCallError) {
-            let made = try OriginConnection(worker: worker, upstream, endpoint, address)
+            let made = try OriginConnection(
+                worker: worker,
+                upstream,
+                endpoint,
+                address,
+                offering: offer
+            )
             worker.metrics.add(.upstreamConnectionsOpened)
-            if upstream.speaksHTTP2 {
+            if offer == .http2 {
                 let session = made.speakHTTP2()
                 endpoint.add(session)
                 return attach(to: session)
@@ -249,15 +258,6 @@ final class Exchange {
             worker.metrics.add(.upstreamConnectFailures)
             fail(ExchangeError.connect(error.errno))
         }
-    }
-
-    /// Takes a stream of a connection that exchanges share, which may still be being made.
-    private func attach(to session: OriginSession) {
-        guard let client, let upstream else { return }
-        let stream = session.attach(self)
-        origin = stream
-        if session.isConnected { return forward(client, stream) }
-        stream.setDeadline(after: upstream.limits.connect)
     }
 
     // MARK: Forward

@@ -147,13 +147,46 @@ final class ListeningPort: EventHandler {
     func admit(_ descriptor: consuming FileDescriptor, _ addresses: ClientAddresses) {
         guard let share = countClient(addresses.source) else { return refuse(.none) }
         if let edge = table.edge { return greet(edge, share, descriptor, addresses) }
-        guard let index = table.relayUpstream else {
+        if table.hasRequests {
             let socket = StreamSocket(owning: descriptor, isConnected: true)
             return take(socket, share, addresses, nil)
         }
+        if let index = table.relayUpstream {
+            return relay(descriptor, share, addresses, to: index, serverName: [])
+        }
         do throws(SystemCallError) {
-            let upstream = tables.pools[index]
-            try TCPRelay(self, to: upstream, share, descriptor, addresses).open()
+            try ServerNameReader(self, share, descriptor, addresses).open()
+        } catch {
+            refuse(share)
+        }
+    }
+
+    /// Relays a connection as it is.
+    ///
+    /// - Parameters:
+    ///   - descriptor: Its socket, in no loop.
+    ///   - share: What it takes of its client's limit.
+    ///   - addresses: Whose it is.
+    ///   - index: The upstream's.
+    ///   - serverName: What its ClientHello asked for, if somebody has looked.
+    func relay(
+        _ descriptor: consuming FileDescriptor,
+        _ share: ClientShare,
+        _ addresses: ClientAddresses,
+        to index: Int,
+        serverName: [UInt8]
+    ) {
+        let upstream = tables.pools[index]
+        let relay = TCPRelay(
+            self,
+            to: upstream,
+            share,
+            descriptor,
+            addresses,
+            serverName: serverName
+        )
+        do throws(SystemCallError) {
+            try relay.open()
         } catch {
             refuse(share)
         }

@@ -8,8 +8,8 @@ internal import Upstreams
 
 /// A connection to an endpoint: being made, carrying an exchange of HTTP/1.1, or resting in the endpoint's pool.
 ///
-///     connecting ──▶ busy ──rest()──▶ resting ──takeIdle()──▶ busy
-///         └────────────┴─────────────────┴──close()──▶ closed
+///     connecting (and TLS) ──▶ busy ──rest()──▶ resting ──takeIdle()──▶ busy
+///         └──────────────────────┴─────────────────┴──close()──▶ closed
 ///
 /// One that speaks HTTP/2 has a session instead, which carries many. Confined to its worker's loop.
 final class OriginConnection: Origin {
@@ -20,6 +20,10 @@ final class OriginConnection: Origin {
     var proxyHeader: [UInt8] = []
     /// What carries the exchanges of a connection that speaks HTTP/2.
     private(set) var session: OriginSession?
+    /// What the endpoint may choose to speak, where that is a matter of TLS.
+    let offer: ProtocolOffer
+    /// Whether TLS does not stand yet.
+    var isSecuring: Bool
 
     /// Begins to connect.
     ///
@@ -28,8 +32,11 @@ final class OriginConnection: Origin {
         worker: Worker,
         _ upstream: UpstreamPool,
         _ endpoint: EndpointPool,
-        _ address: StreamAddress
+        _ address: StreamAddress,
+        offering offer: ProtocolOffer
     ) throws(SystemCallError) {
+        self.offer = offer
+        isSecuring = upstream.connectors != nil
         do throws(SystemCallError) {
             socket = StreamSocket(owning: try connectStream(to: address), isConnected: false)
         } catch {
@@ -70,7 +77,8 @@ final class OriginConnection: Origin {
 
     override func greet() -> Bool {
         let header = proxyHeader
-        guard !header.isEmpty else { return true }
+        // Where there is TLS, it has left before.
+        guard !header.isEmpty, socket.isPlain else { return true }
         // A new connection has room for it.
         guard case .octets(header.count) = socket.send(header.span) else { return false }
         worker.metrics.add(.upstreamSentBytes, UInt64(header.count))
@@ -109,9 +117,12 @@ final class OriginConnection: Origin {
 
     override func ready(_ readiness: Readiness) {
         socket.note(readiness)
+        if isSecuring { return secure() }
         if let exchange { return exchange.originReady(self) }
         if let session { return session.connectionReady() }
         guard readiness.promisesReading else { return }
+        // TLS may have something to say for itself, such as a new ticket.
+        if !socket.isPlain, !socket.isReadable() { return }
         // Nothing is awaited: the endpoint closes, or says what nobody asked for.
         endpoint.forget(self)
         close()
@@ -142,6 +153,8 @@ final class OriginConnection: Origin {
         worker.loop.unregister(registration)
         registration = .none
         session = nil
+        // RFC 8446 §6.1: who closes says so.
+        if !socket.isPlain, !isSecuring { socket.finishWriting() }
         socket.close()
         upstream.count.remove()
         endpoint.count.remove()

@@ -48,6 +48,9 @@ final class OriginSession: HTTP2Session {
     var upstream: UpstreamPool { connection.upstream }
     var endpoint: EndpointPool { connection.endpoint }
 
+    /// Whether there is TLS on the connection.
+    var isSecure: Bool { !connection.socket.isPlain }
+
     // MARK: Connection
 
     override var canRead: Bool { isConnected && connection.socket.canRead }
@@ -86,7 +89,7 @@ final class OriginSession: HTTP2Session {
         if !isConnected {
             if let errno = connection.socket.connectError() {
                 worker.metrics.add(.upstreamConnectFailures)
-                return fail(ExchangeError.connect(errno))
+                return connectFailed(ExchangeError.connect(errno))
             }
             guard connection.socket.canWrite else { return }
             isConnected = true
@@ -100,12 +103,12 @@ final class OriginSession: HTTP2Session {
     override func deadlineHasPassed() -> Bool {
         guard !isConnected else { return false }
         worker.metrics.add(.upstreamConnectFailures)
-        fail(ExchangeError(.connectionTimeout, .upstream, retry: .always))
+        connectFailed(ExchangeError(.connectionTimeout, .upstream, retry: .always))
         return true
     }
 
     /// The connection could not be made.
-    private func fail(_ failure: ExchangeError) {
+    func connectFailed(_ failure: ExchangeError) {
         let waiting = unopened
         unopened = []
         close()

@@ -190,7 +190,8 @@ final class OriginStream: Origin, HTTP2Stream.Owner {
             let method = octets.extracting(session.requestReader.methodRange.indices)
             encoder.append(pseudo: .method, value: method, to: &output)
         }
-        encoder.append(pseudo: .scheme, value: httpScheme.span, to: &output)
+        let scheme = session.isSecure ? httpsScheme : httpScheme
+        encoder.append(pseudo: .scheme, value: scheme.span, to: &output)
         let authority = octets.extracting(session.requestReader.authorityRange.indices)
         encoder.append(pseudo: .authority, value: authority, to: &output)
         let target = octets.extracting(session.requestReader.target.indices)
@@ -236,3 +237,4 @@ final class OriginStream: Origin, HTTP2Stream.Owner {
 
 private let connectMethod = Array("CONNECT".utf8)
 private let httpScheme = Array("http".utf8)
+private let httpsScheme: [UInt8] = Array("https".utf8)

@@ -6,7 +6,7 @@ internal import Telemetry
 internal import Transport
 internal import Upstreams
 
-/// A connection of a tcp listener and the one to an endpoint that it goes on in, octet for octet.
+/// A connection of a tcp or tls-passthrough listener and the one to an endpoint that it goes on in, octet for octet.
 ///
 ///     connecting ──stands──▶ relaying ──both sides have ended, or it rests too long──▶ closed
 ///       │  ▲ └─fails, others are left─┐                      │ one side fails
@@ -37,6 +37,8 @@ final class TCPRelay: PortConnection {
     private var movedAt: LoopInstant
     private let started: LoopInstant
     private let version: UInt64
+    /// What the ClientHello asked for, on a tls-passthrough listener.
+    private let serverName: [UInt8]
     private var failure: ExchangeError?
 
     init(
@@ -44,8 +46,10 @@ final class TCPRelay: PortConnection {
         to upstream: UpstreamPool,
         _ share: ListeningPort.ClientShare,
         _ descriptor: consuming FileDescriptor,
-        _ addresses: ClientAddresses
+        _ addresses: ClientAddresses,
+        serverName: [UInt8]
     ) {
+        self.serverName = serverName
         (self.upstream, self.share, self.addresses) = (upstream, share, addresses)
         socket = StreamSocket(owning: descriptor, isConnected: true)
         started = port.worker.loop.now
@@ -317,16 +321,16 @@ final class TCPRelay: PortConnection {
         record.durationNanoseconds = nanoseconds
         record.contentBytes = inbound.sentBytes
         record.version = version
-        (record.scheme, record.protocolName) = ("tcp", "TCP")
+        (record.scheme, record.protocolName) = ("tcp", serverName.isEmpty ? "TCP" : "TLS")
         record.error = failure?.kind
         let client = Array(addresses.source.addressText.utf8)
         let (upstreamLabel, endpointLabel) = (upstream.label, endpoint?.label ?? [])
-        let nothing: [UInt8] = []
+        let (nothing, host): ([UInt8], [UInt8]) = ([], serverName)
         log.append(
             record,
             client: client.span,
             method: nothing.span,
-            host: nothing.span,
+            host: host.span,
             path: nothing.span,
             route: nothing.span,
             upstream: upstreamLabel.span,

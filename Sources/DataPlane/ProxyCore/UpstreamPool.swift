@@ -1,5 +1,6 @@
 internal import FleetModel
 internal import SystemCalls
+internal import TLSLibrary
 internal import Telemetry
 internal import Upstreams
 
@@ -17,6 +18,8 @@ final class EndpointPool {
     /// Connections that speak HTTP/2 and take exchanges.
     private var sessions: [OriginSession] = []
     private var nextAddress = 0
+    /// The last session with it, and with what it was made.
+    private var lastSession: (connector: TLSConnector, resumption: TLSResumption)?
     /// Whether the configuration no longer names it; connections that come back are closed.
     private(set) var isRetired = false
 
@@ -25,6 +28,14 @@ final class EndpointPool {
         self.addresses = addresses
         self.count = count
         label = Array(endpoint.address.description.utf8)
+    }
+
+    /// What a TLS session with it goes on from: nothing that was verified otherwise.
+    func resumption(with connector: TLSConnector) -> TLSResumption {
+        if let lastSession, lastSession.connector === connector { return lastSession.resumption }
+        let resumption = TLSResumption()
+        lastSession = (connector, resumption)
+        return resumption
     }
 
     /// Takes the connection that has rested for the shortest time.
@@ -113,6 +124,8 @@ final class UpstreamPool {
     var row: MetricsRow?
     /// The worker's side of TLS to its endpoints; `nil` is none.
     var connectors: UpstreamConnectors?
+    /// What an endpoint has chosen last, where it has the choice.
+    var spoken: ProtocolOffer?
     private(set) var endpoints: [EndpointPool] = []
     private var sequence = EndpointSequence(weights: [])
     /// Limits of time, in nanoseconds.
@@ -137,7 +150,22 @@ final class UpstreamPool {
     }
 
     /// Whether exchanges share connections to its endpoints.
-    var speaksHTTP2: Bool { upstream.transport == .h2c }
+    var speaksHTTP2: Bool { upstream.transport == .h2c || upstream.transport == .h2 }
+
+    /// What a request may be sent with.
+    ///
+    /// Content whose length is not known is framed before there is a connection: it goes out as endpoints have spoken
+    /// last, and as HTTP/1.1 where none has.
+    ///
+    /// - Parameter isFramed: Whether the octets depend on what is spoken.
+    /// - Returns: What an endpoint may choose from.
+    func offer(isFramed: Bool) -> ProtocolOffer {
+        switch upstream.transport {
+        case .http1: .http1
+        case .h2c, .h2: .http2
+        case .auto: isFramed ? spoken ?? .http1 : .either
+        }
+    }
 
     /// Chooses an endpoint for a request.
     ///
@@ -160,6 +188,7 @@ final class UpstreamPool {
             upstream.transport == shared.upstream.transport
             && upstream.proxyProtocol == shared.upstream.proxyProtocol
             && upstream.tls == shared.upstream.tls
+        if !speaksTheSame { spoken = nil }
         upstream = shared.upstream
         limits = UpstreamLimits(shared.upstream)
         var old: [NetworkAddress: EndpointPool] = [:]

@@ -165,6 +165,9 @@ final class ListenerTable {
     let contentOctetNanoseconds: UInt64
     /// The index of the upstream that a tcp listener relays to; `nil` for others.
     let relayUpstream: Int?
+    /// The same by server name, for a tls-passthrough listener.
+    private let exactNames: [String: Int]
+    private let wildcardNames: [String: Int]
     /// Whether it carries requests.
     let hasRequests: Bool
     /// The worker's side of TLS; `nil` for others than https listeners.
@@ -210,6 +213,16 @@ final class ListenerTable {
         contentOctetNanoseconds =
             listener.timeouts.minimumBodyRate.map { max(1, 1_000_000_000 / UInt64($0)) } ?? 0
         relayUpstream = listener.upstream.flatMap { upstreamIndices[$0] }
+        var exact: [String: Int] = [:]
+        var wildcards: [String: Int] = [:]
+        for route in listener.serverNames {
+            guard let index = upstreamIndices[route.upstream] else { continue }
+            switch route.name {
+            case .exact(let name): exact[name] = index
+            case .wildcard(let suffix): wildcards[suffix] = index
+            }
+        }
+        (exactNames, wildcardNames) = (exact, wildcards)
         self.edge = edge
         handshakeNanoseconds = listener.timeouts.handshake.nanoseconds
         handshakesPerSecond = listener.tls?.handshakesPerSecond
@@ -245,6 +258,21 @@ final class ListenerTable {
             return routes.match(host: host, path: root.span)
         }
         return routes.match(host: host, path: octets.extracting(request.path.indices))
+    }
+
+    /// Where a connection for a server name is relayed to: by the name itself, else the longest wildcard above it.
+    ///
+    /// - Parameter name: In lower case, without a final dot.
+    /// - Returns: The upstream's index; `nil` when nothing is said about the name.
+    func upstream(for name: String) -> Int? {
+        if let index = exactNames[name] { return index }
+        guard !wildcardNames.isEmpty else { return nil }
+        var rest = name[...]
+        while let dot = rest.firstIndex(of: ".") {
+            rest = rest[rest.index(after: dot)...]
+            if let index = wildcardNames[String(rest)] { return index }
+        }
+        return nil
     }
 
     /// Whether upstreams are told of clients' certificates.

@@ -165,6 +165,7 @@ struct ConfigurationChecker {
         checkReferences()
         checkRouteListeners()
         checkCertificateUses()
+        checkRelays()
         checkSizes()
         guard problems.isEmpty else { throw ConfigurationProblems(sortedProblems()) }
         var ordered = drafts
@@ -279,6 +280,27 @@ struct ConfigurationChecker {
                 guard let transport = relaying[reference.name] else { continue }
                 complain(
                     "\(quoted(reference.name)) is a \(transport.rawValue) listener, which has no routes",
+                    reference.place,
+                    kind: draft.kind,
+                    name: draft.name,
+                    field: reference.field
+                )
+            }
+        }
+    }
+
+    /// What is relayed as it is gets no TLS of ours.
+    private mutating func checkRelays() {
+        var secured: Set<String> = []
+        for draft in drafts {
+            guard case .upstream(let upstream)? = draft.checked?.typed else { continue }
+            if upstream.tls != nil { secured.insert(upstream.name) }
+        }
+        for draft in drafts where draft.kind == .listener {
+            for reference in draft.references
+            where reference.kind == .upstream && secured.contains(reference.name) {
+                complain(
+                    "\(quoted(reference.name)) has tls, which a relay does not speak",
                     reference.place,
                     kind: draft.kind,
                     name: draft.name,

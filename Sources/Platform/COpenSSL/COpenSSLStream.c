@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <openssl/core_names.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 void weir_tls_port_attend(struct weir_tls_port *port, int descriptor) {
     port->descriptor = descriptor;
@@ -229,4 +231,17 @@ int weir_ssl_use_slot(SSL *ssl, struct weir_tls_slot *slot) {
 void weir_tls_slot_clear(struct weir_tls_slot *slot) {
     SSL_SESSION_free(slot->session);
     slot->session = NULL;
+}
+
+static int64_t change_of(const char *variable, const char *path) {
+    const char *chosen = getenv(variable);
+    struct stat status;
+    if (stat(chosen != NULL && *chosen != 0 ? chosen : path, &status) != 0) return 0;
+    return (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
+}
+
+int64_t weir_system_store_stamp(void) {
+    int64_t file = change_of(X509_get_default_cert_file_env(), X509_get_default_cert_file());
+    int64_t folder = change_of(X509_get_default_cert_dir_env(), X509_get_default_cert_dir());
+    return file ^ (int64_t)((uint64_t)folder << 1);
 }

@@ -70,3 +70,8 @@ package final class TLSConnector {
         unsafe slot.deallocate()
     }
 }
+
+/// A number that changes when the system's authorities do.
+///
+/// - Returns: A stamp of their file and folder; blocks for as long as the file system takes.
+package func systemStoreStamp() -> Int64 { weir_system_store_stamp() }

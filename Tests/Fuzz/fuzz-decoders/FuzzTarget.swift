@@ -7,6 +7,7 @@ import HTTP2
 import HTTPSemantics
 import ProxyProtocol
 import SnapshotCompiler
+import TLSHello
 
 /// A decoder of foreign octets, and what must hold whatever they are.
 ///
@@ -37,6 +38,8 @@ enum FuzzTarget: String, CaseIterable {
     /// Headers of the PROXY protocol: the same reading whether they come at once or octet by octet, and what is told is
     /// told again by the encoder.
     case proxy
+    /// ClientHellos that are passed through: the same reading whether they come at once or octet by octet.
+    case hello
 
     /// Feeds the octets.
     func run(_ octets: [UInt8]) {
@@ -52,6 +55,7 @@ enum FuzzTarget: String, CaseIterable {
         case .hpack: HPACKConnection.run(octets)
         case .http2: HTTP2Ends.run(octets)
         case .proxy: Self.proxy(octets)
+        case .hello: Self.hello(octets)
         }
     }
 
@@ -178,6 +182,24 @@ enum FuzzTarget: String, CaseIterable {
         else { return }
         let again = try? Configuration(json: configuration.documentJSON)
         precondition(again == configuration, "the export is another configuration")
+    }
+
+    private static func hello(_ octets: [UInt8]) {
+        func read(_ places: [Int]) -> Result<ClientHello, ClientHelloError>? {
+            for place in places {
+                do throws(ClientHelloError) {
+                    let found = try ClientHello.read(octets.span.extracting(first: place))
+                    if let found { return .success(found) }
+                } catch {
+                    return .failure(error)
+                }
+            }
+            return nil
+        }
+        let whole = read([octets.count])
+        precondition(whole == read(Array(0...octets.count)), "octet by octet it is read otherwise")
+        guard case .success(let hello)? = whole, let name = hello.serverName else { return }
+        precondition((1...255).contains(name.utf8.count) && name == name.lowercased())
     }
 
     private static func proxy(_ octets: [UInt8]) {

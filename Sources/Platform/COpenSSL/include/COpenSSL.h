@@ -162,3 +162,6 @@ int weir_ssl_use_slot(SSL *ssl, struct weir_tls_slot *slot);
 
 /// Forgets what the slot holds.
 void weir_tls_slot_clear(struct weir_tls_slot *slot);
+
+/// When the files with the system's authorities last changed, in nanoseconds since 1970 of file and folder mixed.
+int64_t weir_system_store_stamp(void);

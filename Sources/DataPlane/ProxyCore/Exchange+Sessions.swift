@@ -1,0 +1,22 @@
+internal import EventLoop
+internal import Upstreams
+
+/// How an exchange takes a stream of a connection to an endpoint that others share.
+extension Exchange {
+    /// The endpoint has chosen HTTP/2 on the connection that was made for this exchange: others share it from now on.
+    func move(to session: OriginSession) {
+        guard let client else { return }
+        let stream = session.attach(self)
+        origin = stream
+        forward(client, stream)
+    }
+
+    /// Takes a stream of a connection that exchanges share, which may still be being made.
+    func attach(to session: OriginSession) {
+        guard let client, let upstream else { return }
+        let stream = session.attach(self)
+        origin = stream
+        if session.isConnected { return forward(client, stream) }
+        stream.setDeadline(after: upstream.limits.connect)
+    }
+}
