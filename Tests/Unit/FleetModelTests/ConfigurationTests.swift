@@ -97,7 +97,7 @@ struct ConfigurationTests {
                    {"name": "b", "address": "0.0.0.0:444", "protocol": "https",
                     "tls": {"certificates": ["one"]}},
                    {"name": "c", "address": "0.0.0.0:445", "protocol": "tls-passthrough",
-                    "serverNames": {"*.A.test": "u", "b.test": "v"}},
+                    "serverNames": {"*.A.test": "w", "b.test": "x"}},
                    {"name": "d", "address": "0.0.0.0:80", "redirectToHTTPS": 443}],
                  "certificates": [
                    {"name": "one", "files": {"certificate": "1.crt", "key": "1.key"}},
@@ -108,7 +108,9 @@ struct ConfigurationTests {
                     "tls": {"authority": "ca", "clientCertificate": ""}},
                    {"name": "v", "endpoints": [{"address": "a:1"}],
                     "tls": {"serverName": "x.test", "verify": false, "authority": "",
-                      "clientCertificate": "one"}}]}
+                      "clientCertificate": "one"}},
+                   {"name": "w", "endpoints": [{"address": "a:1"}]},
+                   {"name": "x", "endpoints": [{"address": "a:1"}]}]}
                 """#
         )
         let tls = try #require(configuration.listeners[0].tls)
@@ -124,8 +126,8 @@ struct ConfigurationTests {
         #expect(plain.clientCertificate.mode == .none)
         #expect(
             configuration.listeners[2].serverNames == [
-                ServerNameRoute(name: .wildcard("a.test"), upstream: "u"),
-                ServerNameRoute(name: .exact("b.test"), upstream: "v"),
+                ServerNameRoute(name: .wildcard("a.test"), upstream: "w"),
+                ServerNameRoute(name: .exact("b.test"), upstream: "x"),
             ]
         )
         #expect(configuration.listeners[3].redirectPort == 443)
