@@ -33,7 +33,8 @@ final class ClientSecurity {
     ///
     /// - Complexity: A comparison, unless the host is another one than before.
     func serves(_ host: Span<UInt8>) -> Bool {
-        if host.equalsIgnoringCase(servedHost.span) { return true }
+        let served = servedHost
+        if host.equalsIgnoringCase(served.span) { return true }
         var octets: [UInt8] = []
         octets.append(copying: host)
         let name = Self.normalised(String(decoding: octets, as: UTF8.self))

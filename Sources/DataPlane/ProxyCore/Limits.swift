@@ -70,6 +70,9 @@ enum Limits {
     static let streamLingerNanoseconds: UInt64 = 250_000_000
     /// How much of it is dropped before that.
     static let streamLingerBytes = 64 * 1024
+    /// How many octets are read and dropped of a client whose TLS handshake has failed, for as long and for the same
+    /// reason: about a flight of it.
+    static let refusedOctets = 16 * 1024
     /// How long a client whose connection is to end may send requests, when it does not answer to PING: some round trips.
     static let goAwayNanoseconds: UInt64 = 1_000_000_000
     /// Response heads from origins: larger ones are answered with 502.

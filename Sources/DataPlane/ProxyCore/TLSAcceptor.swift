@@ -8,7 +8,8 @@ internal import Transport
 /// A client's connection during its TLS handshake.
 ///
 ///     waiting ──complete──▶ the port takes the connection up, with TLS on it
-///        └──failed, late, room is needed──▶ closed
+///        │  └──failed──▶ refused: what still comes is dropped ──ends, enough, late──▶ closed
+///        └──late, room is needed──▶ closed
 ///
 /// Confined to its worker's loop.
 final class TLSAcceptor: PortConnection {
@@ -19,6 +20,8 @@ final class TLSAcceptor: PortConnection {
     private let share: ListeningPort.ClientShare
     private let addresses: ClientAddresses
     private let started: LoopInstant
+    /// Once the handshake has failed: how much more is read, so that no reset overtakes the alert.
+    private var octetsLeft: Int?
 
     init(
         _ port: ListeningPort,
@@ -45,17 +48,35 @@ final class TLSAcceptor: PortConnection {
     }
 
     override func ready(_ readiness: Readiness) {
+        if octetsLeft != nil { return linger() }
         socket?.note(readiness)
         do throws(TLSError) {
             guard try socket?.handshake() == true else { return }
         } catch {
             worker.metrics.add(.tlsHandshakesFailed)
-            return close()
+            octetsLeft = Limits.refusedOctets
+            shutdownWrite(number)
+            setDeadline(after: Limits.lingerNanoseconds)
+            return linger()
         }
         handOn()
     }
 
+    private func linger() {
+        var octets = [UInt8](repeating: 0, count: Limits.refusedOctets)
+        while let left = octetsLeft, left > 0 {
+            var span = octets.mutableSpan
+            switch receive(number, into: &span) {
+            case .count(let count) where count > 0: octetsLeft = left - count
+            case .wouldBlock: return
+            case .count, .failed: return close()
+            }
+        }
+        close()
+    }
+
     override func deadlinePassed() {
+        if octetsLeft != nil { return close() }
         worker.metrics.add(.tlsHandshakesLate)
         close()
     }
@@ -63,7 +84,7 @@ final class TLSAcceptor: PortConnection {
     override var emptySince: LoopInstant? { started }
 
     override func cutOff() {
-        worker.metrics.add(.tlsHandshakesFailed)
+        if octetsLeft == nil { worker.metrics.add(.tlsHandshakesFailed) }
         close()
     }
 

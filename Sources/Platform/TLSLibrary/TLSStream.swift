@@ -97,6 +97,7 @@ package enum TLSVersion: Sendable {
     private let descriptor: Int32
     private var failure: TLSError?
     private(set) package var isOpen = false
+    private var isShut = false
 
     /// What a read found.
     package enum ReadResult: Hashable, Sendable {
@@ -279,7 +280,9 @@ package enum TLSVersion: Sendable {
 
     /// Says that we send no more (close_notify); reading may go on.
     package func shutdown() {
-        guard isOpen, failure == nil else { return }
+        // A second time OpenSSL would wait for the peer's, and drop content on the way.
+        guard isOpen, failure == nil, !isShut else { return }
+        isShut = true
         workspace.attend(to: descriptor)
         ERR_clear_error()
         // SAFETY: the session is ours. Whether the peer has closed too, a read finds out.

@@ -1,10 +1,3 @@
-/// Bounds of a ClientHello.
-package enum ClientHelloLimits {
-    /// Octets of all records that it takes up: those of clients with post-quantum keys have some two thousand, and what
-    /// is longer is made to be looked at again and again.
-    package static let bytesMax = 16 * 1024
-}
-
 /// What is wrong with the first octets of a connection, as a ClientHello.
 package enum ClientHelloError: Error, Hashable, Sendable {
     /// They are no record of a TLS handshake.

@@ -97,7 +97,7 @@ struct ConfigurationTests {
                    {"name": "b", "address": "0.0.0.0:444", "protocol": "https",
                     "tls": {"certificates": ["one"]}},
                    {"name": "c", "address": "0.0.0.0:445", "protocol": "tls-passthrough",
-                    "serverNames": {"*.A.test": "w", "b.test": "w"}},
+                    "serverNames": {"*.A.test": "w", "b.test": "x"}},
                    {"name": "d", "address": "0.0.0.0:80", "redirectToHTTPS": 443}],
                  "certificates": [
                    {"name": "one", "files": {"certificate": "1.crt", "key": "1.key"}},
@@ -109,7 +109,8 @@ struct ConfigurationTests {
                    {"name": "v", "endpoints": [{"address": "a:1"}],
                     "tls": {"serverName": "x.test", "verify": false, "authority": "",
                       "clientCertificate": "one"}},
-                   {"name": "w", "endpoints": [{"address": "a:1"}]}]}
+                   {"name": "w", "endpoints": [{"address": "a:1"}]},
+                   {"name": "x", "endpoints": [{"address": "a:1"}]}]}
                 """#
         )
         let tls = try #require(configuration.listeners[0].tls)
@@ -126,7 +127,7 @@ struct ConfigurationTests {
         #expect(
             configuration.listeners[2].serverNames == [
                 ServerNameRoute(name: .wildcard("a.test"), upstream: "w"),
-                ServerNameRoute(name: .exact("b.test"), upstream: "w"),
+                ServerNameRoute(name: .exact("b.test"), upstream: "x"),
             ]
         )
         #expect(configuration.listeners[3].redirectPort == 443)

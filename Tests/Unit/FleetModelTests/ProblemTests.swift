@@ -342,6 +342,15 @@ struct ProblemTests {
                 + "\(Self.certificates)}"
         )
         #expect(found.count == 1 && found[0].hasPrefix("upstreams[u]\(message)"), "\(found)")
+        let relayed = #"""
+            {"listeners":[{"name":"db","address":"0.0.0.0:5432","protocol":"tcp","upstream":"u"}],
+             "upstreams":[{"name":"u","endpoints":[{"address":"a:80"}],"tls":{}}]}
+            """#
+        #expect(
+            problems(relayed) == [
+                "listeners[db].upstream: \"u\" has tls, which a relay does not speak"
+            ]
+        )
         let local = #"{"upstreams":[{"name":"u","endpoints":[{"address":"unix:/a"}],"tls":{}}]}"#
         #expect(
             problems(local) == [

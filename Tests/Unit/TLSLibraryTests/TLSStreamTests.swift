@@ -168,6 +168,39 @@ private func client(_ name: String, protocols: [String] = ["http/1.1"]) throws -
         #expect(try cut.read().0 == .closed(isNotified: false))
     }
 
+    @Test func contentIsReadAfterOurEndHoweverOftenThatIsTold() throws {
+        let wire = try Wire(try edge(), try client("control.weir"))
+        try wire.handshake()
+        wire.server.shutdown()
+        try wire.answer()
+        try wire.client.write(Array("after".utf8).span)
+        wire.carry()
+        wire.server.shutdown()
+        #expect(try wire.read().1 == Array("after".utf8))
+    }
+
+    @Test func aLookTakesNothing() throws {
+        let wire = try Wire(try edge(), try client("control.weir"))
+        try wire.handshake()
+        #expect(try wire.server.look() == .wouldBlock)
+        try wire.client.write(Array("here".utf8).span)
+        wire.carry()
+        #expect(try wire.server.look() == .content(1))
+        #expect(try wire.read().1 == Array("here".utf8))
+        wire.client.shutdown()
+        wire.carry()
+        #expect(try wire.server.look() == .closed(isNotified: true))
+    }
+
+    @Test func aHostOfOtherCertificatesIsNotServed() throws {
+        let edge = try edge()
+        #expect(edge.serves("control.weir", toConnectionFor: "control.weir"))
+        #expect(edge.serves("nobody.weir", toConnectionFor: "elsewhere.weir"))
+        #expect(!edge.serves("control.weir", toConnectionFor: "elsewhere.weir"))
+        #expect(!edge.serves("elsewhere.weir", toConnectionFor: nil))
+        #expect(edge.serves("control.weir", toConnectionFor: nil))
+    }
+
     @Test(arguments: ["control.weir", "elsewhere.weir"])
     func theNameChoosesTheCertificate(name: String) throws {
         // The fixture for elsewhere is for another name: verification by name is what tells them apart.
