@@ -139,7 +139,7 @@ extension ControlAgent {
             case .active:
                 self.prepared = nil
                 self.served = version
-                self.refreshMaterial()
+                self.activationEnded()
                 self.node.log.write(
                     .notice,
                     "version.active",
@@ -151,8 +151,8 @@ extension ControlAgent {
                 self.carryOut(self.sequence.activated())
                 self.node.announce()
             case .failed(let problems):
+                self.activationEnded()
                 self.rejected(candidate, .environment, problems)
-                self.refreshMaterial()
             }
         }
     }

@@ -14,6 +14,8 @@ struct MaterialState {
     var shelf = MaterialShelf()
     /// The version that is compiled and waits for material.
     var awaiting: Candidate?
+    /// The version that is being activated: the edge keeps what it needs, whatever comes meanwhile.
+    var activating: PreparedVersion?
     /// What the edge was given, by the certificate's name.
     var serving: [String: Digest] = [:]
     /// When what it serves ends, by the certificate's name.
@@ -139,12 +141,19 @@ extension ControlAgent {
 
     /// What is to be activated must find its material at the edge, beside that of what is served.
     func offerMaterial(of version: PreparedVersion) {
+        material.activating = version
         hand(needs(of: served) + needs(of: version))
+    }
+
+    /// A version was activated, or could not be.
+    func activationEnded() {
+        material.activating = nil
+        refreshMaterial()
     }
 
     /// Gives the edge what the served version needs, if that has changed, and stores what is new.
     func refreshMaterial() {
-        let needs = needs(of: served)
+        let needs = needs(of: served) + needs(of: material.activating)
         // One that is assigned and has not come yet must not take away what is served.
         if material.shelf.lacking(needs).isEmpty { hand(needs) }
         if material.shelf.wanted.isEmpty, material.awaiting == nil {
