@@ -687,7 +687,7 @@ def test_rfc9110_10_1_1_an_unknown_expectation_is_417(stage, value):
     stage.refuses(post(b"Expect: " + value, b"Content-Length: 5", content=b"hello"), 417)
 
 
-@cases("names", (b"X-Forwarded-For", b"1.2.3.4"), (b"X-Forwarded-Host", b"evil.test"), (b"X-Forwarded-Proto", b"https"), (b"X-Forwarded-Port", b"1"),
+@cases("names", (b"X-Forwarded-For", b"1.2.3.4"), (b"X-Forwarded-Host", b"evil.test"), (b"X-Forwarded-Proto", b"gopher"), (b"X-Forwarded-Port", b"1"),
        (b"X-Forwarded-Prefix", b"/evil"), (b"X-Real-IP", b"1.2.3.4"), (b"Forwarded", b"for=1.2.3.4"), (b"X-Request-ID", b"chosen"))
 def test_rfc7239_8_1_what_a_client_says_of_itself_is_not_believed(stage, names):
     """Forwarding fields of a peer that is not trusted do not reach the origin."""
