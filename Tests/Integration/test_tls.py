@@ -304,6 +304,9 @@ def test_a_session_goes_on_with_the_same_host_and_with_no_other(workspace):
     assert all(connect("one.test", session, context)[0] for _ in range(8))
     assert not connect("example.test", session, context)[0]
     assert site.metric("weir_tls_resumptions_total") == 8
+    # RFC 8446 §C.4: a ticket that is used twice tells whose it is, so each that was used is followed by another.
+    reused, newer = connect("one.test", session, context)
+    assert reused and newer.id != session.id
 
 
 # Clients' certificates

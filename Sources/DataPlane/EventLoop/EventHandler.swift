@@ -107,6 +107,17 @@ extension EventLoop {
         unregister(registration)
     }
 
+    /// Puts another handler in the place of one, with its descriptor, its events from now on, and its deadline.
+    ///
+    /// - Parameters:
+    ///   - registration: The place; it stays in use.
+    ///   - handler: Owned by the loop from now on, in the place of the one that was there.
+    package func replaceHandler(of registration: Registration, by handler: any EventHandler) {
+        assertOnLoop()
+        guard let place = handlers.place(of: registration.token) else { return }
+        handlers.places[place].handler = handler
+    }
+
     /// Watches a listening socket no longer until its handler's deadline, a moment from now: without descriptors, a
     /// socket that stays ready would keep the loop busy for nothing.
     ///

@@ -47,9 +47,14 @@ final class ClientConnection: Client {
         )
     }
 
-    /// Joins the loop.
-    func open() throws(SystemCallError) {
-        registration = try worker.loop.register(self, descriptor: socket.number)
+    /// Joins the loop, in the place that its socket has there already, if it has one.
+    func open(_ place: Registration) throws(SystemCallError) {
+        if place == .none {
+            registration = try worker.loop.register(self, descriptor: socket.number)
+        } else {
+            registration = place
+            worker.loop.replaceHandler(of: place, by: self)
+        }
         setDeadline(worker.loop.now.advanced(by: port.table.idleNanoseconds))
         guard let security else { return }
         // RFC 9113 §3.2: the handshake has settled what is spoken. Octets may have come along with its end.

@@ -223,19 +223,21 @@ final class ListeningPort: EventHandler {
     /// Takes up a connection that carries requests.
     ///
     /// - Parameters:
-    ///   - socket: In no loop.
+    ///   - socket: The connection's.
     ///   - share: What it takes of its client's limit.
     ///   - addresses: Whose it is.
     ///   - security: What its TLS handshake has settled, if there was one.
+    ///   - registration: Its place in the loop, if it has one.
     func take(
         _ socket: consuming StreamSocket,
         _ share: ClientShare,
         _ addresses: ClientAddresses,
-        _ security: ClientSecurity?
+        _ security: ClientSecurity?,
+        registration: Registration = .none
     ) {
         let client = ClientConnection(port: self, share, socket, addresses, security)
         do throws(SystemCallError) {
-            try client.open()
+            try client.open(registration)
         } catch {
             refuse(share)
         }

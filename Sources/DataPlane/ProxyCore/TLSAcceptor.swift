@@ -50,6 +50,8 @@ final class TLSAcceptor: PortConnection {
     override func ready(_ readiness: Readiness) {
         if octetsLeft != nil { return linger() }
         socket?.note(readiness)
+        // That octets can be written is no news: the client is the first to say something.
+        guard socket?.canRead == true else { return }
         do throws(TLSError) {
             guard try socket?.handshake() == true else { return }
         } catch {
@@ -93,10 +95,10 @@ final class TLSAcceptor: PortConnection {
         worker.metrics.add(.tlsHandshakes)
         if stream.isResumed { worker.metrics.add(.tlsResumptions) }
         worker.metrics.add(stream.version == .tls13 ? .tlsVersion13 : .tlsVersion12)
-        worker.loop.unregister(registration, descriptor: number)
+        let place = registration
         registration = .none
         let security = ClientSecurity(stream, edge, port.table)
-        port.take(socket, share, addresses, security)
+        port.take(socket, share, addresses, security, registration: place)
     }
 
     private func close() {

@@ -100,6 +100,8 @@ void weir_ssl_ctx_set_edge_options(SSL_CTX *context) {
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_read_ahead(context, 1);
     SSL_CTX_set_max_early_data(context, 0);
+    // Each ticket is the sealing of a session, and a client that has used one is given another.
+    SSL_CTX_set_num_tickets(context, 1);
 }
 
 // What a context carries for its callbacks lives in its ex_data and is freed with it.
@@ -137,6 +139,9 @@ static int use_ticket_keys(SSL *ssl, unsigned char *name, unsigned char *vector,
     if (edge == NULL) return -1;
     found = edge->find_ticket_keys(edge->argument, name, keys, is_new);
     if (found <= 0) return found;
+    // A ticket that is used twice tells whose it is (RFC 8446 §C.4). The new one also answers the client's Finished at
+    // once, which else is acknowledged late, with a request that waits for that.
+    if (!is_new && SSL_version(ssl) == TLS1_3_VERSION) found = 2;
     parameters[0] = OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, keys + 32, 32);
     parameters[1] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0);
     parameters[2] = OSSL_PARAM_construct_end();
