@@ -2,11 +2,12 @@
 
 import contextlib
 import itertools
+import socket
 import time
 
 import http2
 import pytest
-from weir import Origin, Peer, ReservedPort, answering, get, request, until
+from weir import PEER_SECONDS, Origin, Peer, ReservedPort, answering, get, request, until
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -20,6 +21,11 @@ upstreams: [{{name: main, endpoints: [{{address: {origin}}}]}}]
 routes: [{{name: all, upstream: main}}]
 """, workers=1, prefix=prefix)
     return node, port.address
+
+
+def raw(web):
+    """A connection without TLS, wherever it leads."""
+    return Peer(socket.create_connection(web, PEER_SECONDS))
 
 
 def hold(workspace, web, count, octets=b"", kind=Peer.connect):
@@ -85,7 +91,7 @@ routes: [{{name: all, upstream: main}}]
 """, workers=1)
     busy = hold(workspace, port.address, 10, request())
     until(lambda: len(origin.requests) == 10, "all requests are under way")
-    with Peer.connect(port.address) as peer:
+    with raw(port.address) as peer:
         assert peer.is_closed()
     for peer in busy:
         peer.socket.settimeout(0.01)
@@ -194,11 +200,12 @@ def test_connections_that_wait_for_a_proxy_header_make_room(workspace, limit):
     limits = ", limits: {connections: 20}" if limit == "connections" else ""
     prefix = ("prlimit", "--nofile=200:200") if limit == "descriptors" else ()
     _, web = serve(workspace, ", proxyProtocol: require" + limits, prefix)
-    hold(workspace, web, 300 if limit == "descriptors" else 40)
+    hold(workspace, web, 300 if limit == "descriptors" else 40, kind=raw)
 
     def told():
-        with contextlib.suppress(OSError, EOFError), Peer.connect(web) as peer:
-            return peer.exchange(b"PROXY TCP4 192.0.2.7 198.51.100.1 1 2\r\n" + request()).status == 200
+        header = b"PROXY TCP4 192.0.2.7 198.51.100.1 1 2\r\n"
+        with contextlib.suppress(OSError, EOFError), Peer.connect(web, before=header) as peer:
+            return peer.exchange(request()).status == 200
 
     start = time.monotonic()
     for _ in range(5):

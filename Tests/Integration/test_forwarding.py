@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from weir import Origin, Peer, ReservedPort, answering, get, request, until
+from weir import Origin, Peer, ReservedPort, answering, get, request, scheme, until
 
 HOP_BY_HOP = ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade", "x-hop"]
 
@@ -237,15 +237,15 @@ def test_hop_by_hop_fields_stop_here_in_both_directions(workspace):
 def test_the_forwarding_fields_say_what_we_know_and_not_what_the_client_claims(workspace):
     _, web = serve(workspace, workspace.origin())
     head = get(web, "/", "shop.example.test", fields=[
-        "X-Forwarded-For: 1.2.3.4", "X-Forwarded-Proto: https", "X-Forwarded-Host: evil.test",
+        "X-Forwarded-For: 1.2.3.4", "X-Forwarded-Proto: ftp", "X-Forwarded-Host: evil.test",
         "Forwarded: for=1.2.3.4;host=evil.test"])
     fields = dict(head.json["fields"])
     assert fields["host"] == "shop.example.test"
     assert fields["x-forwarded-for"] == "127.0.0.1"
-    assert fields["x-forwarded-proto"] == "http"
+    assert fields["x-forwarded-proto"] == scheme(web)
     assert fields["x-forwarded-host"] == "shop.example.test"
     forwarded = fields["forwarded"].replace('"', "").lower()
-    assert "for=127.0.0.1" in forwarded and "proto=http" in forwarded and "host=shop.example.test" in forwarded
+    assert "for=127.0.0.1" in forwarded and f"proto={scheme(web)};" in forwarded and "host=shop.example.test" in forwarded
     assert "1.2.3.4" not in str(fields) and "evil" not in str(fields)
     assert fields["via"] == "1.1 weir"
 

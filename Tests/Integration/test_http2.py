@@ -14,7 +14,8 @@ import pytest
 import websockets
 
 import http2
-from weir import Origin, Peer, ReservedPort, answer_with_request, answering, get, is_listening, request, until
+from weir import (TLS_EVERYWHERE, Origin, Peer, ReservedPort, answer_with_request, answering, get, is_listening, request,
+                  scheme, speaks_tls, until)
 
 WINDOW = h2.settings.SettingCodes.INITIAL_WINDOW_SIZE
 EXTENDED_CONNECT = h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL
@@ -691,7 +692,13 @@ def grpc_channel(workspace):
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     _, web = serve(workspace, f"127.0.0.1:{port}", upstream=", protocol: h2c")
-    with grpc.insecure_channel(f"{web[0]}:{web[1]}", options=[("grpc.enable_http_proxy", 0)]) as channel:
+    options = [("grpc.enable_http_proxy", 0), ("grpc.ssl_target_name_override", "example.test")]
+    if speaks_tls(web):
+        believed = grpc.ssl_channel_credentials(workspace.certificates.bundle.read_bytes())
+        dialled = grpc.secure_channel(f"{web[0]}:{web[1]}", believed, options=options)
+    else:
+        dialled = grpc.insecure_channel(f"{web[0]}:{web[1]}", options=options)
+    with dialled as channel:
         yield channel, handler
     server.stop(None)
 
@@ -746,6 +753,7 @@ def test_draining_says_goaway_and_finishes_what_is_under_way(workspace):
         assert client.wait_closed() == h2.errors.ErrorCodes.NO_ERROR
 
 
+@pytest.mark.skipif(TLS_EVERYWHERE, reason="the handshake has settled what is spoken, and the client is told at once")
 def test_a_connection_that_speaks_after_a_drain_has_begun_is_told_too(workspace):
     """Streams that overlap without end would keep it open, and be cut off in the end."""
     may_answer = threading.Event()
@@ -796,8 +804,9 @@ def test_a_request_that_crosses_the_goaway_is_answered(workspace):
 
 def test_curl_and_nghttp_and_h2load(echo):
     _, web = echo
-    url = f"http://{web[0]}:{web[1]}/"
-    curl = subprocess.run(["curl", "-s", "--http2-prior-knowledge", "-d", "hello", "-w", "%{http_version}", url],
+    url = f"{scheme(web)}://{web[0]}:{web[1]}/"
+    speaks = ["-k", "--http2"] if speaks_tls(web) else ["--http2-prior-knowledge"]
+    curl = subprocess.run(["curl", "-s", *speaks, "-d", "hello", "-w", "%{http_version}", url],
                           capture_output=True, check=True, timeout=30)
     assert curl.stdout == b"hello2"
     nghttp = subprocess.run(["nghttp", "-nv", url], capture_output=True, check=True, timeout=30)

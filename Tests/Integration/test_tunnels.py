@@ -6,7 +6,7 @@ import threading
 import pytest
 import websockets
 
-from weir import Origin, Peer, ReservedPort, get, request, until
+from weir import Origin, Peer, ReservedPort, any_server, get, request, speaks_tls, until
 
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo/1\r\nServer: hidden\r\n\r\n"
 ASK = ("Connection: Upgrade", "Upgrade: echo/1")
@@ -202,7 +202,9 @@ def test_websocket_messages_of_all_sizes(workspace):
         async with websockets.serve(handler, "127.0.0.1", 0, max_size=None) as server:
             origin = server.sockets[0].getsockname()
             _, web = serve(workspace, f"{origin[0]}:{origin[1]}")
-            async with websockets.connect(f"ws://{web[0]}:{web[1]}/chat", max_size=None) as client:
+            tls = any_server(["http/1.1"]) if speaks_tls(web) else None
+            url = f"{'wss' if tls else 'ws'}://{web[0]}:{web[1]}/chat"
+            async with websockets.connect(url, max_size=None, ssl=tls) as client:
                 for size in (0, 1, 125, 126, 65_535, 65_536, 1_000_000):
                     await client.send(b"m" * size)
                     assert await client.recv() == b"m" * size

@@ -17,7 +17,9 @@ PAGE = ROOT / "docs" / "conformance.md"
 UNIT_TESTS = ("HTTP1Tests", "HTTP2Tests", "HTTPSemanticsTests", "ProxyCoreTests")
 TITLES = {3986: "URI: Generic Syntax", 6585: "Additional HTTP Status Codes", 7239: "Forwarded HTTP Extension", 7541: "HPACK",
           6265: "HTTP State Management", 8441: "Bootstrapping WebSockets with HTTP/2", 6455: "The WebSocket Protocol",
-          8297: "103 Early Hints", 9110: "HTTP Semantics", 9112: "HTTP/1.1", 9113: "HTTP/2", 9218: "Prioritization Scheme"}
+          8297: "103 Early Hints", 9110: "HTTP Semantics", 9112: "HTTP/1.1", 9113: "HTTP/2", 9218: "Prioritization Scheme",
+          5246: "TLS 1.2", 6066: "TLS Extensions", 7301: "Application-Layer Protocol Negotiation", 8446: "TLS 1.3",
+          9325: "Recommendations for Secure Use of TLS"}
 
 Entry = collections.namedtuple("Entry", "requirement name path cases")
 

@@ -10,7 +10,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "limits.md"
-LAYERS = ("Base", "Protocol", "Model", "DataPlane", "ControlPlane", "Operator")
+LAYERS = ("Platform", "Base", "Protocol", "Model", "DataPlane", "ControlPlane", "Operator")
 DECLARATION = re.compile(r"(?:package )?(static let|var) (\w+)(?:: \w+)?(?: = (.+)| \{ (.+) \}|)$")
 INTRODUCTION = """<!-- Made by Tests/Support/generate-limits.py from the files named Limits.swift: change those. -->
 # Limits

@@ -5,6 +5,7 @@ import collections
 import contextlib
 import select
 import socket
+import ssl
 import threading
 import time
 
@@ -452,6 +453,8 @@ def flood(wire, octets, reads=True, bytes_max=64_000_000, seconds=10):
         if not waiting and not reads:
             break
         readable, writable, _ = select.select([wire.socket] if reads else [], [wire.socket] if waiting else [], [], 1)
+        # Octets of TLS may have been taken off the socket already.
+        readable = readable or reads and getattr(wire.socket, "pending", int)()
         if not waiting and not readable:
             break
         try:
@@ -461,9 +464,9 @@ def flood(wire, octets, reads=True, bytes_max=64_000_000, seconds=10):
             if readable:
                 is_open = bool(piece := wire.socket.recv(65536))
                 came += piece
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             continue
-        except ConnectionError:  # what had come before the reset can still be read
+        except (ConnectionError, ssl.SSLError):  # what had come before the reset can still be read
             if not waiting:
                 break
             waiting, octets, reads = b"", iter(()), True

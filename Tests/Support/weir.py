@@ -317,6 +317,23 @@ class Certificates:
 tls_addresses = set()
 
 
+def speaks_tls(target):
+    """Whether TLS is spoken at an address because of WEIR_TEST_TLS."""
+    return tuple(target) in tls_addresses
+
+
+def scheme(target):
+    """The scheme of what is served at an address."""
+    return "https" if speaks_tls(target) else "http"
+
+
+def any_server(protocols):
+    """What a client needs that believes anybody."""
+    context = ssl._create_unverified_context()
+    context.set_alpn_protocols(list(protocols))
+    return context
+
+
 def over_tls(configuration):
     """The same configuration with TLS on every listener of HTTP; the text in its own words where there is none."""
     document = yaml.load(configuration, Loader=yaml.BaseLoader)
@@ -392,12 +409,15 @@ class Peer:
     protocols = ("http/1.1",)
 
     @classmethod
-    def connect(cls, target, tls=None, name="example.test"):
-        """A connection to `target`; over TLS with a context for it, or where the node has it because of WEIR_TEST_TLS."""
-        connection = socket.create_connection(target, timeout=PEER_SECONDS)
-        if tls is None and tuple(target) in tls_addresses:
-            tls, name = ssl._create_unverified_context(), None
-            tls.set_alpn_protocols(list(cls.protocols))
+    def connect(cls, target, tls=None, name="example.test", source=None, before=b""):
+        """A connection to `target`; over TLS with a context for it, or where the node has it because of WEIR_TEST_TLS.
+
+        `before` are octets that stand before a handshake: a PROXY header.
+        """
+        connection = socket.create_connection(target, PEER_SECONDS, source)
+        connection.sendall(before)
+        if tls is None and speaks_tls(target):
+            tls, name = any_server(cls.protocols), None
         if tls is not None:
             connection = tls.wrap_socket(connection, server_hostname=name)
         return cls(connection)

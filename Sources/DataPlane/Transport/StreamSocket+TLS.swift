@@ -104,7 +104,10 @@ extension StreamSocket {
             found = .failed(Self.errno(error))
             layer.ending = found
         }
-        _ = layer.push()
+        if case .failed(let errno) = layer.push(), layer.ending == nil {
+            found = .failed(errno)
+            layer.ending = found
+        }
         return found
     }
 

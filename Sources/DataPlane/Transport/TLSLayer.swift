@@ -48,8 +48,12 @@ final class TLSLayer {
         defer { workspace.clear() }
         guard !isHolding else {
             // An alert or an answer to the peer, for which the session waits with everything else.
+            held.removeFirst(heldStart)
+            heldStart = 0
             workspace.withOutput { held.append(copying: $0) }
-            return .held
+            guard held.count > Limits.heldBytesMax else { return .held }
+            drop()
+            return .failed(.connectionReset)
         }
         return workspace.withOutput { octets in
             switch SystemCalls.send(number, octets, isFollowed: isFollowed) {
@@ -71,6 +75,11 @@ final class TLSLayer {
         held.append(copying: octets)
     }
 
+    private func drop() {
+        held = []
+        heldStart = 0
+    }
+
     /// Writes what is held, once.
     func flush() -> Pushed {
         guard isHolding else { return .all }
@@ -79,13 +88,11 @@ final class TLSLayer {
         case .count(let count):
             heldStart += count
             guard heldStart == held.count else { return .held }
-            held = []
-            heldStart = 0
+            drop()
             return .all
         case .wouldBlock: return .held
         case .failed(let errno):
-            held = []
-            heldStart = 0
+            drop()
             return .failed(errno)
         }
     }

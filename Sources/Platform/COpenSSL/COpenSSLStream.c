@@ -8,11 +8,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-void weir_tls_port_attend(struct weir_tls_port *port, int descriptor) {
+void weir_tls_port_attend(struct weir_tls_port *port, int descriptor, size_t input_max) {
     port->descriptor = descriptor;
     port->error = 0;
     port->is_drained = 0;
     port->has_ended = 0;
+    port->input_left = input_max;
 }
 
 static int port_read(BIO *bio, char *octets, int count) {
@@ -20,10 +21,16 @@ static int port_read(BIO *bio, char *octets, int count) {
     ssize_t got;
     BIO_clear_retry_flags(bio);
     if (count <= 0 || port->descriptor < 0) return 0;
+    if (port->input_left == 0) {
+        port->error = EPROTO;
+        return -1;
+    }
+    if ((size_t)count > port->input_left) count = (int)port->input_left;
     do got = recv(port->descriptor, octets, (size_t)count, 0);
     while (got < 0 && errno == EINTR);
     if (got > 0) {
         port->is_drained = got < count;
+        port->input_left -= (size_t)got;
         return (int)got;
     }
     port->is_drained = 1;

@@ -25,6 +25,7 @@ internal import COpenSSL
                 error: 0,
                 is_drained: 0,
                 has_ended: 0,
+                input_left: 0,
                 output: .allocate(capacity: capacity),
                 output_count: 0,
                 output_capacity: capacity
@@ -67,11 +68,14 @@ internal import COpenSSL
             >= Self.recordBytes + Self.recordOverheadBytes
     }
 
-    /// Has the streams' reads go to a socket.
-    func attend(to descriptor: Int32) {
+    /// Has the streams' reads go to a socket, for so many octets.
+    func attend(to descriptor: Int32, inputBytesMax: Int) {
         // SAFETY: no stream works yet.
-        unsafe weir_tls_port_attend(port, descriptor)
+        unsafe weir_tls_port_attend(port, descriptor, inputBytesMax)
     }
+
+    /// Octets that may still be read.
+    var inputBytesLeft: Int { unsafe port.pointee.input_left }
 }
 
 /// A version of TLS.
@@ -98,6 +102,8 @@ package enum TLSVersion: Sendable {
     private var failure: TLSError?
     private(set) package var isOpen = false
     private var isShut = false
+    /// Octets that may come before there is content, or the end of the handshake.
+    private var inputBytesLeft = Limits.handshakeBytesMax
 
     /// What a read found.
     package enum ReadResult: Hashable, Sendable {
@@ -196,10 +202,10 @@ package enum TLSVersion: Sendable {
     package func handshake() throws(TLSError) -> Bool {
         if isOpen { return true }
         guard failure == nil else { throw .sessionUnusable }
-        workspace.attend(to: descriptor)
-        ERR_clear_error()
+        attend()
         // SAFETY: the session is ours.
         let status = unsafe SSL_do_handshake(ssl)
+        inputBytesLeft = workspace.inputBytesLeft
         guard status == 1 else {
             if case .closed = try outcome(status) {
                 throw fail(.peerFault(reason: "closed during the handshake"))
@@ -207,7 +213,14 @@ package enum TLSVersion: Sendable {
             return false
         }
         isOpen = true
+        inputBytesLeft = Limits.contentlessBytesMax
         return true
+    }
+
+    /// Turns the workspace to this session.
+    private func attend() {
+        workspace.attend(to: descriptor, inputBytesMax: inputBytesLeft)
+        ERR_clear_error()
     }
 
     // MARK: Content
@@ -226,12 +239,11 @@ package enum TLSVersion: Sendable {
     @unsafe
     package func read(into buffer: UnsafeMutableRawBufferPointer) throws(TLSError) -> ReadResult {
         guard isOpen, failure == nil else { throw .sessionUnusable }
-        workspace.attend(to: descriptor)
-        ERR_clear_error()
+        attend()
         var count = 0
         // SAFETY: OpenSSL writes at most `count` octets and keeps no pointer.
         let status = unsafe SSL_read_ex(ssl, buffer.baseAddress, buffer.count, &count)
-        return status == 1 ? .content(count) : try outcome(status)
+        return try outcome(ofReading: count, status)
     }
 
     /// Looks whether a read would bring content or the end; what TLS says for itself is taken up on the way.
@@ -240,13 +252,12 @@ package enum TLSVersion: Sendable {
     /// - Throws: As `read`.
     package func look() throws(TLSError) -> ReadResult {
         guard isOpen, failure == nil else { throw .sessionUnusable }
-        workspace.attend(to: descriptor)
-        ERR_clear_error()
+        attend()
         var octet: UInt8 = 0
         var count = 0
         // SAFETY: OpenSSL writes at most one octet and keeps no pointer.
         let status = unsafe SSL_peek_ex(ssl, &octet, 1, &count)
-        return status == 1 ? .content(count) : try outcome(status)
+        return try outcome(ofReading: count, status)
     }
 
     /// Encrypts content, as much as the workspace has room for.
@@ -256,7 +267,7 @@ package enum TLSVersion: Sendable {
     /// - Throws: Why the session ended; `sessionUnusable` before the handshake is complete.
     package func write(_ content: Span<UInt8>) throws(TLSError) -> Int {
         guard isOpen, failure == nil else { throw .sessionUnusable }
-        workspace.attend(to: descriptor)
+        attend()
         var taken = 0
         while taken < content.count, workspace.hasRoom {
             ERR_clear_error()
@@ -283,8 +294,7 @@ package enum TLSVersion: Sendable {
         // A second time OpenSSL would wait for the peer's, and drop content on the way.
         guard isOpen, failure == nil, !isShut else { return }
         isShut = true
-        workspace.attend(to: descriptor)
-        ERR_clear_error()
+        attend()
         // SAFETY: the session is ours. Whether the peer has closed too, a read finds out.
         if unsafe SSL_shutdown(ssl) < 0 { ERR_clear_error() }
     }
@@ -354,6 +364,21 @@ package enum TLSVersion: Sendable {
     private func fail(_ error: TLSError) -> TLSError {
         failure = error
         return error
+    }
+
+    /// What a read came to.
+    ///
+    /// Octets without content are bounded: whoever sends KeyUpdate for ever would be read for ever.
+    private func outcome(
+        ofReading count: Int,
+        _ status: Int32
+    ) throws(TLSError) -> ReadResult {
+        guard status == 1 else {
+            inputBytesLeft = workspace.inputBytesLeft
+            return try outcome(status)
+        }
+        inputBytesLeft = Limits.contentlessBytesMax
+        return .content(count)
     }
 
     /// What a call that did not succeed came to; throws when the session is over.

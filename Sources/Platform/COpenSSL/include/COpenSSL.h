@@ -99,14 +99,16 @@ struct weir_tls_port {
     unsigned char is_drained;
     /// Whether the last read found the end.
     unsigned char has_ended;
+    /// Octets that may still be read; with none left a read fails with EPROTO.
+    size_t input_left;
     /// Memory for ciphertext, how much of it is filled, and its size.
     unsigned char *output;
     size_t output_count;
     size_t output_capacity;
 };
 
-/// Turns the port to a socket: nothing is known of its last read.
-void weir_tls_port_attend(struct weir_tls_port *port, int descriptor);
+/// Turns the port to a socket, of which so many octets may be read: nothing is known of its last read.
+void weir_tls_port_attend(struct weir_tls_port *port, int descriptor, size_t input_max);
 
 /// A BIO that reads from the port's socket and writes to its memory, as far as that has room. The port outlives it.
 BIO *weir_tls_bio(struct weir_tls_port *port);
