@@ -13,13 +13,12 @@ from weir import Fleet, ReservedPort, get, until
 HOST = "shop.example.com"
 
 
-def configuration(pebble, http, https, challenge="http-01", directory=None, redirect=True, hosts=(HOST,)):
+def configuration(pebble, http, https, challenge="http-01", directory=None, hosts=(HOST,)):
     names = ", ".join(hosts)
-    to = f", redirectToHTTPS: {https.port}" if redirect else ""
     return f"""
 listeners:
-  - {{name: web, address: "{http}", protocol: http{to}}}
-  - {{name: websecure, address: "{https}", protocol: https, tls: {{certificates: [lab, shop]}}}}
+  - {{name: web, address: "{http}", protocol: http, redirectToHTTPS: {https.port}}}
+  - {{name: websecure, address: "{https}", protocol: https, tls: {{certificates: [lab, shop], strictSNI: true}}}}
 certificates:
   - {{name: lab, selfSigned: {{hosts: [lab.example.com]}}}}
   - {{name: authority, authority: {{file: authority/cert.pem}}}}
@@ -146,12 +145,13 @@ def test_the_authority_refuses(workspace):
     assert 'weir_acme_order_failures{certificate="shop"} ' in control_metrics(fleet)
 
 
+@pytest.mark.parametrize("end", ["kill", "stop"])
 @pytest.mark.parametrize("challenge", ["http-01", "tls-alpn-01"])
-def test_control_plane_is_killed_in_mid_order(workspace, challenge):
+def test_control_plane_ends_in_mid_order(workspace, challenge, end):
     fleet, http, https, pebble, gate = start_gated(workspace, challenge)
     fleet.apply(configuration(pebble, http, https, challenge), "--wait")
     until(lambda: gate.waiting, "the authority asks")
-    fleet.control.kill()
+    getattr(fleet.control, end)()
     fleet.start_control()
     gate.opened.set()
     wait_issued(fleet, fleet.nodes)
@@ -172,6 +172,57 @@ def test_node_is_killed_in_mid_order(workspace, challenge):
     fleet.nodes["n1"].start()
     wait_issued(fleet, ["n0", "n1", "n2"])
     assert pebble.orders == 1
+
+
+def test_open_challenges_are_answered_and_nothing_else(workspace):
+    fleet, http, https, pebble, gate = start_gated(workspace, "http-01")
+    fleet.apply(configuration(pebble, http, https), "--wait")
+    path = until(lambda: re.search(r"validate w/ HTTP: http://[^/]+(\S+)", pebble.log), "the authority asks").group(1)
+    token = path.rpartition("/")[2]
+    for _ in range(12):
+        answer = get(http.address, path, host=HOST)
+        assert answer.status == 200 and answer.body.decode().startswith(f"{token}.")
+    assert get(http.address, path.replace("acme", "%61cme"), host=HOST).status == 200
+    assert get(http.address, path, host=HOST, method="HEAD").status == 200
+    for other in (path + "x", path[:-1], path + "/", "/.well-known/acme-challenge/", "/"):
+        assert get(http.address, other, host=HOST).status == 308
+    assert get(http.address, path, host=HOST, method="POST").status == 308
+    gate.opened.set()
+    wait_issued(fleet, fleet.nodes)
+    until(lambda: get(http.address, path, host=HOST).status == 308, "the challenge is taken back")
+    answered = sum(
+        int(re.search(r"^weir_acme_challenges_answered_total (\d+)", get(node.admin, "/metrics").body.decode(),
+                      re.M).group(1)) for node in fleet.nodes.values())
+    assert answered >= 15
+
+
+def test_a_proving_certificate_is_shown_to_who_asks_for_it_alone(workspace):
+    fleet, http, https, pebble, gate = start_gated(workspace, "tls-alpn-01")
+    fleet.apply(configuration(pebble, http, https, "tls-alpn-01"), "--wait")
+    until(lambda: gate.waiting, "the authority asks")
+    identifier = bytes.fromhex("06082b0601050507011f0101ff0422")  # acmeIdentifier, critical, 34 octets
+    for _ in range(12):
+        certificate, chosen = shown(https.address, HOST, ("acme-tls/1",))
+        assert chosen == "acme-tls/1" and identifier in certificate
+    # Others of the name, and who speaks other protocols too, have what is served.
+    certificate, chosen = shown(https.address, HOST, ("acme-tls/1", "http/1.1"))
+    assert chosen == "http/1.1" and identifier not in certificate
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        shown(https.address, "lab.example.com", ("acme-tls/1",))
+    # No request is read on such a connection.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["acme-tls/1"])
+    with socket.create_connection(https.address, timeout=15) as plain:
+        with context.wrap_socket(plain, server_hostname=HOST, suppress_ragged_eofs=True) as secure:
+            try:
+                secure.sendall(f"GET / HTTP/1.1\r\nhost: {HOST}\r\n\r\n".encode())
+                assert secure.recv(1000) == b""
+            except OSError:
+                pass
+    gate.opened.set()
+    wait_issued(fleet, fleet.nodes)
 
 
 def test_renewal_at_two_thirds_of_life(workspace):

@@ -187,12 +187,9 @@ package actor CredentialKeeper {
     ) async throws -> FleetMaterial {
         var secret = secret
         for key in subject.keys {
-            guard let material = issued[key], material.serve != digest || material.next != nil
-            else {
-                continue
-            }
-            let next = material.serve == digest ? nil : digest
-            let new = IssuedMaterial(serve: material.serve, next: next)
+            let before = issued[key]?.serve ?? digest
+            let new = IssuedMaterial(serve: before, next: before == digest ? nil : digest)
+            guard issued[key] != new || secret != nil else { continue }
             try await store.setIssued(key, new, adding: secret, note: Self.note)
             secret = nil
             issued[key] = new

@@ -49,6 +49,8 @@ package actor OrderDesk {
     private let logger: Logger
 
     private var records: [Digest: ACMERecord] = [:]
+    /// What `records` say of orders.
+    private var states: [Digest: OrderState] = [:]
     private var running: Set<Digest> = []
     /// What is answered now, by order.
     private var live: [Digest: [FleetChallenges.Challenge]] = [:]
@@ -111,9 +113,8 @@ package actor OrderDesk {
             return logger.error("acme.store_failed", metadata: ["error": "\(error)"])
         }
         hasOpened = true
-        // An order that goes on has its challenges shown again; until then nodes show what they did.
-        let isUnderWay = records.values.contains { OrderState($0).order != nil }
-        if !isUnderWay, !records.isEmpty { publish() }
+        states = records.mapValues { OrderState($0) }
+        for id in records.keys { await tell(id) }
     }
 
     private var hasOpened = false
@@ -121,14 +122,18 @@ package actor OrderDesk {
     private func takeDue() async -> [Job] {
         if !hasOpened { await open() }
         let subjects = await keeper.orderSubjects()
-        guard hasOpened, !subjects.isEmpty else { return [] }
+        guard hasOpened else { return [] }
+        // An order that goes on after a restart has its challenges shown again; until then nodes show what they did.
+        if generation == 0, !records.isEmpty, !subjects.contains(where: { isUnderWay($0) }) {
+            publish()
+        }
+        guard !subjects.isEmpty else { return [] }
         // Who would answer? An order without nodes would only use up what the authority allows.
         let isAnyReady =
             (try? await nodes.statuses().contains { $0.isConnected && $0.state == .steady })
             ?? false
         var jobs: [Job] = []
         for subject in subjects where !running.contains(subject.id) {
-            await tell(subject.id)
             guard running.count < CredentialLimits.ordersAtOnce else { break }
             guard let job = await due(subject, isAnyReady: isAnyReady) else { continue }
             running.insert(subject.id)
@@ -138,8 +143,10 @@ package actor OrderDesk {
     }
 
     private func state(_ id: Digest) -> OrderState {
-        records[id].map { OrderState($0) } ?? OrderState()
+        states[id] ?? OrderState()
     }
+
+    private func isUnderWay(_ subject: OrderSubject) -> Bool { state(subject.id).order != nil }
 
     /// Says how an order stands.
     private func tell(_ id: Digest) async {
@@ -183,8 +190,8 @@ package actor OrderDesk {
                 await failed(subject, error)
             }
             live[subject.id] = nil
-            publish()
-            await tell(subject.id)
+            // The process ends and the order does not: nodes go on answering for the next one.
+            if !(Task.isCancelled && isUnderWay(subject)) { publish() }
             running.remove(subject.id)
         case .window(let subject, let digest):
             await lookAtWindow(subject, digest)
@@ -234,6 +241,8 @@ package actor OrderDesk {
         let taken = try await keeper.take(material.digest, VaultSecret(material), for: subject)
         state = OrderState()
         state.digest = material.digest.hex
+        // Whatever its dates or the authority say, the next order is not at once.
+        state.notBeforeSeconds = now + settings.retrySeconds
         try await save(state, of: subject.id, forgettingKey: true)
         nodes.materialChanged(taken)
         await keeper.count(isIssued: true)
@@ -285,6 +294,7 @@ package actor OrderDesk {
             state.problem = "\(error)"
         } else {
             state.failures += 1
+            if !Self.isPassing(error) { state.order = nil }
             let asked = (error as? ACMEError)?.retryAfterSeconds
             let plan = ACMERenewal(
                 name: subject.id.hex,
@@ -320,6 +330,18 @@ package actor OrderDesk {
             try await save(state, of: subject.id)
         } catch {
             logger.error("acme.store_failed", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Whether the order itself may still come to something.
+    private static func isPassing(_ error: any Error) -> Bool {
+        switch error as? ACMEError {
+        case .unreachable, .serverFailed, .rateLimited, .tooSlow, .nonceRefused: true
+        // What AsyncHTTPClient, the store or we ourselves say is no word of the authority.
+        case nil:
+            (error as? OrderFailure).map { if case .certificateUnfit = $0 { false } else { true } }
+                ?? true
+        default: false
         }
     }
 
@@ -374,6 +396,10 @@ package actor OrderDesk {
 
     /// Has every node answer, and returns when all that have a session do.
     private func present(_ challenges: [ACMEChallenge], of subject: OrderSubject) async throws {
+        // Nodes would end their sessions over what is not as the protocol says.
+        guard challenges.allSatisfy({ subject.source.hosts.contains($0.host.lowercased()) }) else {
+            throw ACMEError.answerMalformed("authorization")
+        }
         live[subject.id] = try challenges.map { challenge in
             switch challenge.kind {
             case .http:
@@ -473,6 +499,7 @@ package actor OrderDesk {
         let record = ACMERecord(secret: secret.digest, state: state.text)
         try await store.setACME(subject.id, record, adding: secret, note: CredentialKeeper.note)
         records[subject.id] = record
+        states[subject.id] = state
         return (key, request)
     }
 
@@ -504,6 +531,8 @@ package actor OrderDesk {
         if forgettingKey { record.secret = nil }
         try await store.setACME(id, record, adding: nil, note: CredentialKeeper.note)
         records[id] = record
+        states[id] = state
+        await tell(id)
     }
 }
 

@@ -65,6 +65,7 @@ final class TLSAcceptor: PortConnection {
 
     /// An authority has seen the certificate that proves a host, and nothing else is spoken here (RFC 8737 §3).
     private func proved() {
+        worker.metrics.add(.tlsHandshakes)
         worker.metrics.add(.challengesAnswered)
         octetsLeft = Limits.refusedOctets
         shutdownWrite(number)
