@@ -258,6 +258,7 @@ let controlPlane = [
         [
             (.certificates, "X509"), (.asn1, "SwiftASN1"), (.crypto, "Crypto"),
             (.httpClient, "AsyncHTTPClient"), (.nio, "NIOCore"), (.nio, "NIOHTTP1"),
+            (.nioSSL, "NIOSSL"),
         ]
     ),
     Part(
@@ -265,7 +266,7 @@ let controlPlane = [
         "Credentials",
         [
             "Cryptography", "FleetModel", "Certificates", "ControlStore", "Authority",
-            "FleetServer",
+            "FleetServer", "ACME",
         ],
         [(.log, "Logging"), (.lifecycle, "ServiceLifecycle")]
     ),
@@ -318,7 +319,7 @@ let commands = [
         "proxy-control",
         [
             "SystemCalls", "FleetModel", "ControlStore", "Authority", "FleetServer", "Credentials",
-            "AdminAPI",
+            "AdminAPI", "ACME",
         ],
         [
             (.argumentParser, "ArgumentParser"), (.log, "Logging"),

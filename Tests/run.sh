@@ -62,7 +62,7 @@ black_box() {
         /usr/bin/python3 -m pytest -q -p no:cacheprovider "${folders[@]}"
 }
 
-./deploy/setup.sh python3 python3-pytest python3-yaml python3-websockets python3-h2 python3-grpcio nghttp2-client nginx curl openssl iproute2 protobuf-compiler || exit 1
+./deploy/setup.sh python3 python3-pytest python3-yaml python3-websockets python3-h2 python3-grpcio pebble nghttp2-client nginx curl openssl iproute2 protobuf-compiler || exit 1
 
 for suite in "${suites[@]}"; do
     case $suite in

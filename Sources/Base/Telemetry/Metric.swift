@@ -19,6 +19,7 @@ public enum Metric: Int, CaseIterable, Sendable {
     case tlsResumptions
     case tlsVersion12
     case tlsVersion13
+    case challengesAnswered
     case receivedBytes
     case sentBytes
     case upstreamConnectionsOpen
@@ -180,6 +181,12 @@ extension MetricFamily {
                 "Complete TLS handshakes with clients, by the version that is spoken.",
                 label: "version",
                 [("1.2", .tlsVersion12), ("1.3", .tlsVersion13)]
+            ),
+            MetricFamily(
+                "weir_acme_challenges_answered_total",
+                .counter,
+                "Times that an authority which wants proof of a host was answered.",
+                [("", .challengesAnswered)]
             ),
             MetricFamily(
                 "weir_received_bytes_total",

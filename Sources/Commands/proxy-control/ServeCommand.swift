@@ -1,3 +1,4 @@
+import ACME
 import AdminAPI
 import ArgumentParser
 import Authority
@@ -59,6 +60,15 @@ struct ServeCommand: AsyncParsableCommand {
     )
     var selfSignedLife = PeriodArgument(seconds: 86_400 * Int64(AuthorityLimits.selfSignedDays))
 
+    @Option(
+        help: ArgumentHelp(
+            "How long a failed order at a certificate authority rests first, from 4s to 30d.",
+            valueName: "time",
+            visibility: .hidden
+        )
+    )
+    var acmeRetry = PeriodArgument(seconds: ACMELimits.retrySecondsMin)
+
     @Option(help: "Least level of what is logged.")
     var logLevel = LogLevel.info
 
@@ -114,7 +124,21 @@ struct ServeCommand: AsyncParsableCommand {
                 Self.announce(address, fleetAddress, files, limit, logger, output)
             }
         )
-        try await serve(nodes, server, credentials, logger)
+        var orderSettings = OrderDesk.Settings()
+        orderSettings.retrySeconds = acmeRetry.seconds
+        let orders = OrderDesk(
+            store: store,
+            keeper: credentials,
+            nodes: .init(
+                statuses: { try await nodes.directory.nodes() },
+                challengesChanged: { nodes.challengesChanged(to: $0) },
+                materialChanged: { nodes.materialChanged(to: $0) }
+            ),
+            settings: orderSettings,
+            clock: { Int64(realtimeNanoseconds() / 1_000_000) },
+            logger: logger
+        )
+        try await serve(nodes, server, credentials, orders, logger)
         try store.close()
         logger.notice("control.stopped")
     }
@@ -140,12 +164,13 @@ struct ServeCommand: AsyncParsableCommand {
         _ nodes: FleetServer,
         _ server: AdminServer,
         _ credentials: CredentialKeeper,
+        _ orders: OrderDesk,
         _ logger: Logger
     ) async throws {
         var configuration = ServiceGroupConfiguration(
             services: [
                 FleetService(server: nodes), CredentialService(keeper: credentials, server: nodes),
-                server, Notifier(logger: logger),
+                OrderService(desk: orders), server, Notifier(logger: logger),
             ],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
@@ -197,6 +222,15 @@ private struct CredentialService: Service {
         await cancelWhenGracefulShutdown {
             await keeper.run { server.materialChanged(to: $0) }
         }
+    }
+}
+
+/// Orders certificates at authorities while the process runs.
+private struct OrderService: Service {
+    let desk: OrderDesk
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await desk.run() }
     }
 }
 

@@ -2,6 +2,7 @@ package import AsyncHTTPClient
 import Foundation
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 
 /// Carries an order's requests to the authority's server.
 package struct ACMEClient: Sendable {
@@ -50,6 +51,60 @@ package struct ACMEClient: Sendable {
             actions = next
         }
         throw ACMEError.answerMalformed("order")
+    }
+
+    /// When the authority suggests to renew a certificate (RFC 9773 §4).
+    ///
+    /// - Parameters:
+    ///   - identifier: As `ACMECertificates.renewalIdentifier` names it.
+    ///   - directory: URL of the authority's directory.
+    /// - Returns: The window, and in how many seconds to ask again; `nil` where the authority suggests nothing.
+    /// - Throws: `ACMEError`, and what the client throws.
+    package func renewalWindow(
+        of identifier: String,
+        directory: String
+    ) async throws -> (window: ACMERenewal.Window, againSeconds: Int64?)? {
+        let known = try await send(ACMERequest(method: .get, url: directory, body: []))
+        guard known.status == 200 else { throw ACMEError.serverFailed(status: known.status) }
+        let document: ACMEDocument.Directory = try ACMEDocument.read(known, as: "directory")
+        guard let base = document.renewalInfo else { return nil }
+        guard base.hasPrefix("https://"), base.utf8.count <= 2_048 else {
+            throw ACMEError.urlInsecure(base)
+        }
+        let url = (base.hasSuffix("/") ? base : base + "/") + identifier
+        let answer = try await send(ACMERequest(method: .get, url: url, body: []))
+        guard answer.status == 200 else { throw ACMEError.serverFailed(status: answer.status) }
+        return (
+            try ACMERenewal.Window(answer), answer.fields["retry-after"].flatMap { Int64($0) }
+        )
+    }
+
+    /// Lends a client that trusts these authorities.
+    ///
+    /// - Parameters:
+    ///   - authorities: Certificates in PEM; empty for the system's authorities.
+    ///   - body: Runs with the client, which is shut down afterwards.
+    /// - Returns: What `body` returns.
+    /// - Throws: What `body` throws, and `libraryFailed` where the authorities cannot be read.
+    package static func withClient<Result: Sendable>(
+        trusting authorities: [UInt8],
+        _ body: @Sendable (ACMEClient) async throws -> Result
+    ) async throws -> Result {
+        var configuration = HTTPClient.Configuration()
+        var tls = TLSConfiguration.makeClientConfiguration()
+        if !authorities.isEmpty {
+            guard let certificates = try? NIOSSLCertificate.fromPEMBytes(authorities) else {
+                throw ACMEError.libraryFailed("the directory's authorities cannot be read")
+            }
+            tls.trustRoots = .certificates(certificates)
+        }
+        configuration.tlsConfiguration = tls
+        // Requests are signed for their URLs, and answers elsewhere are not the authority's.
+        configuration.redirectConfiguration = .disallow
+        configuration.httpVersion = .http1Only
+        return try await HTTPClient.withHTTPClient(configuration: configuration) { http in
+            try await body(ACMEClient(http))
+        }
     }
 
     /// Makes one request.

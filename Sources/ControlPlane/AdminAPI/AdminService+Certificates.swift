@@ -11,7 +11,7 @@ import HTTPTypes
 extension AdminService {
     func certificates(_ request: AdminRequest) async throws -> AdminAnswer {
         let state = try await certificateState()
-        let answers = try await store.vaultEntries().filter { $0.kind != .ticketKey }
+        let answers = try await store.vaultEntries().filter(\.kind.isListed)
             .map { state.completed(try CertificateAnswer($0), $0.digest) }
         return try .json(answers.sorted { ($0.notAfter, $0.digest) < ($1.notAfter, $1.digest) })
     }
@@ -19,7 +19,7 @@ extension AdminService {
     func certificate(_ request: AdminRequest) async throws -> AdminAnswer {
         let text = try request.name("digest")
         guard let digest = Digest(hex: text), let entry = try await store.vaultEntry(digest),
-            entry.kind != .ticketKey
+            entry.kind.isListed
         else { throw AdminError.notFound("there is no certificate \(shown(text))") }
         let state = try await certificateState()
         return try .json(state.completed(try CertificateAnswer(entry), digest))
@@ -66,8 +66,14 @@ private struct CertificateState {
         let uses = certificates.compactMap { certificate -> CertificateAnswer.Use? in
             let isServed = certificate.serve == digest
             guard isServed || certificate.next == digest else { return nil }
-            let state = certificate.isNeeded ? isServed ? "serve" : "next" : "unused"
-            return .init(name: certificate.name, source: certificate.source, state: state)
+            let served = certificate.isTemporary ? "temporary" : "serve"
+            let state = certificate.isNeeded ? isServed ? served : "next" : "unused"
+            return .init(
+                name: certificate.name,
+                source: certificate.source,
+                state: state,
+                problem: certificate.order?.problem
+            )
         }
         if !uses.isEmpty { answer.uses = uses }
         let connected = nodes.filter(\.isConnected)
@@ -174,7 +180,8 @@ extension CertificateAnswer {
                 notAfter: timestamp(bundle.notAfterSeconds * 1_000),
                 storedAt: timestamp(entry.storedMilliseconds)
             )
-        case .ticketKey: throw AdminError.notFound("there is no certificate \(entry.digest.hex)")
+        case .ticketKey, .acmeAccount, .acmeRequest:
+            throw AdminError.notFound("there is no certificate \(entry.digest.hex)")
         }
     }
 }

@@ -31,10 +31,12 @@ package enum ControlMetric: String, CaseIterable, Sendable {
     case driftingNodes = "weir_control_drifting_nodes"
     case rejectingNodes = "weir_control_rejecting_nodes"
     case certificateEnds = "weir_certificate_not_after_seconds"
+    case orders = "weir_acme_orders_total"
+    case orderFailures = "weir_acme_order_failures"
     case adminRequests = "weir_control_admin_requests_total"
 
     /// `gauge` or `counter`.
-    package var type: String { self == .adminRequests ? "counter" : "gauge" }
+    package var type: String { self == .adminRequests || self == .orders ? "counter" : "gauge" }
 
     /// What it means, in one line.
     package var help: String {
@@ -47,6 +49,10 @@ package enum ControlMetric: String, CaseIterable, Sendable {
         case .rejectingNodes: "Nodes that could not apply the version that they were offered."
         case .certificateEnds:
             "When a certificate of the head that nodes are given ends, in seconds since 1970-01-01 UTC."
+        case .orders:
+            "Orders at certificate authorities that ended since the process began, by what came of them."
+        case .orderFailures:
+            "Orders in a row that failed for an acme certificate; 0 when the last one succeeded."
         case .adminRequests: "Answers of the admin API by class of status."
         }
     }
@@ -58,6 +64,7 @@ extension AdminService {
         let server = try await server()
         let status = try await fleet.status()
         let certificates = try await credentials.headCertificates()
+        let ended = await credentials.endedOrders()
         var text = ""
         for metric in ControlMetric.allCases {
             text += "# HELP \(metric.rawValue) \(metric.help)\n"
@@ -82,6 +89,14 @@ extension AdminService {
                                 "{certificate=\"\(certificate.name)\"}",
                                 UInt64(clamping: facts.notAfterSeconds)
                             )
+                        }
+                    }
+                case .orders:
+                    [("{result=\"issued\"}", ended.issued), ("{result=\"failed\"}", ended.failed)]
+                case .orderFailures:
+                    certificates.compactMap { certificate in
+                        certificate.order.map {
+                            ("{certificate=\"\(certificate.name)\"}", UInt64(clamping: $0.failures))
                         }
                     }
                 case .adminRequests:

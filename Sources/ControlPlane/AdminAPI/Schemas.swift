@@ -215,12 +215,14 @@ package enum Schemas {
             ]
         ),
         "CertificateUse": object(
-            "A certificate of the head's configuration: nodes serve this material, hold it to serve it next, or "
-                + "are not given it.",
+            "A certificate of the head's configuration: nodes serve this material, hold it to serve it next, serve "
+                + "it until an authority has issued the first, or are not given it. The problem is why the last "
+                + "order at the authority failed.",
             [
-                "name": text, "source": words(["files", "selfSigned", "authority"]),
-                "state": words(["serve", "next", "unused"]),
-            ]
+                "name": text, "source": words(["files", "selfSigned", "authority", "acme"]),
+                "state": words(["serve", "next", "temporary", "unused"]), "problem": text,
+            ],
+            optional: ["problem"]
         ),
     ]
 

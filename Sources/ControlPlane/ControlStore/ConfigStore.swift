@@ -86,6 +86,17 @@ package protocol ConfigStore: Sendable {
         adding secret: VaultSecret?,
         note: ChangeNote
     ) async throws(StoreError)
+    /// Accounts and orders at authorities, by the digest of what they are for.
+    func acmeRecords() async throws(StoreError) -> [Digest: ACMERecord]
+    /// Remembers one, stores its key if that is new, and forgets the key that it had if that is another, in one
+    /// transaction.
+    func setACME(
+        _ id: Digest,
+        _ record: ACMERecord,
+        adding secret: VaultSecret?,
+        note: ChangeNote
+    ) async throws(StoreError)
+
     // MARK: Versions
 
     /// The newest version; nil before the first.

@@ -81,6 +81,19 @@ package struct IssuedMaterial: Hashable, Sendable {
     }
 }
 
+/// An account at an authority, or an order, as far as it has come.
+package struct ACMERecord: Hashable, Sendable {
+    /// The vault's digest of its key, while it has one.
+    package var secret: Digest?
+    /// JSON of the code that orders.
+    package var state: String
+
+    /// Joins both.
+    package init(secret: Digest?, state: String) {
+        (self.secret, self.state) = (secret, state)
+    }
+}
+
 /// One line of the audit.
 package struct AuditEntry: Hashable, Sendable {
     /// Rises with time.

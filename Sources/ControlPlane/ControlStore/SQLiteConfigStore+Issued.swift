@@ -91,3 +91,61 @@ extension SQLiteConfigStore {
         }
     }
 }
+
+// MARK: Orders at authorities
+
+extension SQLiteConfigStore {
+    package func acmeRecords() async throws(StoreError) -> [Digest: ACMERecord] {
+        try await read { db in
+            var found: [Digest: ACMERecord] = [:]
+            let rows = try Row.fetchCursor(db, sql: "SELECT id, secret, state FROM acme")
+            while let row = try rows.next() {
+                guard let id = Digest(octets: row["id"] as Data) else {
+                    throw StoreError.corrupt("a digest of an order")
+                }
+                let secret: Data? = row["secret"]
+                found[id] = ACMERecord(
+                    secret: secret.flatMap { Digest(octets: $0) },
+                    state: row["state"]
+                )
+            }
+            return found
+        }
+    }
+
+    package func setACME(
+        _ id: Digest,
+        _ record: ACMERecord,
+        adding secret: VaultSecret?,
+        note: ChangeNote
+    ) async throws(StoreError) {
+        let (now, envelope) = (clock(), envelope)
+        try await write { db in
+            let before = try Data.fetchOne(
+                db,
+                sql: "SELECT secret FROM acme WHERE id = ?",
+                arguments: [Data(id.octets)]
+            )
+            if let secret {
+                try Vault.insert(db, secret, envelope, now: now)
+                let subject = secret.digest.description
+                try Audit.insert(db, action: .secretStore, subject: subject, note: note, now: now)
+            }
+            if let old = before.flatMap({ Digest(octets: $0) }), old != record.secret {
+                try db.execute(
+                    sql: "DELETE FROM vault WHERE digest = ?",
+                    arguments: [Data(old.octets)]
+                )
+                let subject = old.description
+                try Audit.insert(db, action: .secretForget, subject: subject, note: note, now: now)
+            }
+            try db.execute(
+                sql:
+                    "INSERT OR REPLACE INTO acme (id, secret, state, changed_ms) VALUES (?, ?, ?, ?)",
+                arguments: [
+                    Data(id.octets), record.secret.map { Data($0.octets) }, record.state, now,
+                ]
+            )
+        }
+    }
+}

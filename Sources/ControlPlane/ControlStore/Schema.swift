@@ -11,7 +11,23 @@ enum Schema {
         migrator.registerMigration("0002 tokens, nodes, certificates", migrate: createNodes)
         migrator.registerMigration("0003 vault", migrate: createVault)
         migrator.registerMigration("0004 issued material", migrate: createIssued)
+        migrator.registerMigration("0005 acme", migrate: createACME)
         return migrator
+    }
+
+    @Sendable private static func createACME(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- Accounts at authorities, and orders: by the digest of what they are for. Their keys are in the
+                -- vault; the state is JSON of the code that orders.
+                CREATE TABLE acme (
+                    id BLOB PRIMARY KEY CHECK (length(id) = 32),
+                    secret BLOB CHECK (length(secret) = 32),
+                    state TEXT NOT NULL,
+                    changed_ms INTEGER NOT NULL
+                ) STRICT, WITHOUT ROWID;
+                """
+        )
     }
 
     @Sendable private static func createVersions(_ db: Database) throws {

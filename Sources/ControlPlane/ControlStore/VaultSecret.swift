@@ -9,6 +9,13 @@ package enum SecretKind: String, Hashable, Sendable, CaseIterable {
     case authority
     /// What session tickets are sealed with, 64 octets; the public part is its name and when it was made.
     case ticketKey
+    /// The key of an account at an authority, PKCS#8 DER; the public part is its thumbprint.
+    case acmeAccount
+    /// The key of a certificate that was ordered, PKCS#8 DER; the public part is the request, PKCS#10 DER.
+    case acmeRequest
+
+    /// Whether it is a certificate or authorities, of which operators are told.
+    package var isListed: Bool { self == .certificate || self == .authority }
 }
 
 /// A secret with its public part, by whose digest it is known.

@@ -36,6 +36,9 @@ extension CredentialKeeper {
             return findings
         }
         for certificate in configuration.certificates {
+            if let order = certificate.order {
+                findings.warnings += Self.portWarnings(certificate.name, order, configuration)
+            }
             if let hosts = certificate.configuredNames {
                 names[certificate.name] = hosts
                 findings.problems += Self.badHosts(certificate)
@@ -74,15 +77,38 @@ extension CredentialKeeper {
         return findings
     }
 
+    /// Authorities look at the usual ports alone, which may lead to others here.
+    private static func portWarnings(
+        _ name: String,
+        _ order: ACMESource,
+        _ configuration: Configuration
+    ) -> [String] {
+        let (transport, port): (ListenerProtocol, UInt16) =
+            order.challenge == .http ? (.http, 80) : (.https, 443)
+        let listeners = configuration.listeners.filter { $0.transport == transport }
+        guard !listeners.isEmpty, !listeners.contains(where: { $0.address.port == port }) else {
+            return []
+        }
+        return [
+            "certificate \(name): the authority asks port \(port) for \(order.challenge.rawValue), and no "
+                + "\(transport.rawValue) listener has it: that port must lead to one"
+        ]
+    }
+
     private static func badHosts(_ certificate: ConfiguredCertificate) -> [Problem] {
-        guard case .selfSigned(let hosts) = certificate.source else { return [] }
+        let (hosts, field): ([String], String)
+        switch certificate.source {
+        case .selfSigned(let names): (hosts, field) = (names, "selfSigned.hosts")
+        case .acme(let order): (hosts, field) = (order.hosts, "hosts")
+        case .files, .authority: return []
+        }
         return hosts.filter { host in
             let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
             let isAddress = IPAddress(isBracketed ? host.dropFirst().dropLast() : host[...]) != nil
             return !isAddress && ServerNames(dnsNames: [host], addresses: []).isEmpty
         }.map { host in
             certificate.problem(
-                "selfSigned.hosts",
+                field,
                 "no client could match \(host): give a host name or an address"
             )
         }

@@ -18,6 +18,11 @@ package struct HeadCertificate: Sendable {
     package let next: Digest?
     /// What is known of `serve`; nil for authorities.
     package let facts: CertificateFacts?
+    /// How its order at an authority stands; nil for others, and before anything is known.
+    package let order: OrderStatus?
+
+    /// Whether what is served was made to bridge the time until an authority issues the first certificate.
+    package var isTemporary: Bool { source == "acme" && serve != nil && order?.obtained == nil }
 }
 
 extension CredentialKeeper {
@@ -35,7 +40,8 @@ extension CredentialKeeper {
                     isNeeded: isNeeded,
                     serve: material?.serve,
                     next: material?.next,
-                    facts: try await facts(of: material?.serve)
+                    facts: try await facts(of: material?.serve),
+                    order: certificate.order.flatMap { orderStates[OrderSubject.id(of: $0)] }
                 )
             )
         }
@@ -49,6 +55,17 @@ extension CredentialKeeper {
         let now = clock() / 1_000
         return try await headCertificates().compactMap { certificate in
             guard certificate.isNeeded, let facts = certificate.facts else { return nil }
+            let failure = certificate.order?.problem.map { ": \($0)" } ?? ""
+            if certificate.isTemporary {
+                return
+                    "certificate \(certificate.name) is a temporary one until its authority issues it"
+                    + failure
+            }
+            if !failure.isEmpty {
+                return
+                    "certificate \(certificate.name), which ends at \(utcText(facts.notAfterSeconds)), "
+                    + "cannot be renewed" + failure
+            }
             let left = facts.notAfterSeconds - now
             guard left < warningSeconds(of: facts, certificate) else { return nil }
             let verb = left < 0 ? "ended" : "ends"
@@ -65,4 +82,9 @@ extension CredentialKeeper {
         let life = max(0, facts.notAfterSeconds - facts.notBeforeSeconds)
         return min(CredentialLimits.warningSeconds, life / 10 * 3)
     }
+}
+
+extension CredentialKeeper {
+    /// Orders that ended since the process began.
+    package func endedOrders() -> OrderCounts { orderCounts }
 }

@@ -35,6 +35,10 @@ package actor CredentialKeeper {
     /// The head, once there is one.
     private var head: (number: UInt64, configuration: Configuration)?
     private var issued: [IssuedKey: IssuedMaterial] = [:]
+    /// What is known of orders at authorities, by `OrderSubject.id`.
+    var orderStates: [FleetModel.Digest: OrderStatus] = [:]
+    /// Orders that ended since the process began, by whether a certificate came of them.
+    var orderCounts = OrderCounts()
     private var tickets = TicketSchedule([], periodSeconds: CredentialLimits.ticketPeriodSeconds)
     private var factsCache: [FleetModel.Digest: CertificateFacts] = [:]
     private var generation: UInt64 = 0
@@ -92,9 +96,16 @@ package actor CredentialKeeper {
     ///
     /// - Throws: What the store or the authority throws.
     package func prepare(_ configuration: Configuration, note: ChangeNote) async throws {
-        for (key, hosts) in Self.selfSigned(configuration) where issued[key] == nil {
+        for (key, source) in Self.made(configuration) where issued[key] == nil {
+            if case .acme(let order) = source, let digest = try await obtained(order) {
+                // Another certificate of this or an earlier version had the same hosts ordered.
+                let known = IssuedMaterial(serve: digest, next: nil)
+                try await store.setIssued(key, known, adding: nil, note: note)
+                issued[key] = known
+                continue
+            }
             let material = try authority.selfSigned(
-                hosts: hosts,
+                hosts: source.hosts,
                 seconds: settings.selfSignedSeconds
             )
             let new = IssuedMaterial(serve: material.digest, next: nil)
@@ -116,13 +127,94 @@ package actor CredentialKeeper {
         return publish()
     }
 
-    private static func selfSigned(_ configuration: Configuration) -> [(IssuedKey, [String])] {
+    /// The certificates that the control plane decides on.
+    private static func made(
+        _ configuration: Configuration
+    ) -> [(IssuedKey, ConfiguredCertificate.Source)] {
         configuration.certificates.compactMap { certificate in
-            guard case .selfSigned(let hosts) = certificate.source,
-                let key = key(of: certificate, in: configuration)
-            else { return nil }
-            return (key, hosts)
+            guard certificate.isIssued, let key = key(of: certificate, in: configuration) else {
+                return nil
+            }
+            return (key, certificate.source)
         }
+    }
+
+    /// What an order for the same hosts has brought, if that is in force.
+    private func obtained(_ order: ACMESource) async throws -> FleetModel.Digest? {
+        guard let record = try await store.acmeRecords()[OrderSubject.id(of: order)],
+            let digest = OrderState(record).obtained, let facts = try await facts(of: digest),
+            clock() / 1_000 < facts.notAfterSeconds
+        else { return nil }
+        return digest
+    }
+
+    // MARK: Orders
+
+    /// What the head needs of authorities; certificates with the same hosts and directory are one.
+    func orderSubjects() -> [OrderSubject] {
+        guard let configuration = head?.configuration else { return [] }
+        let needed = configuration.neededCertificates
+        var subjects: [FleetModel.Digest: OrderSubject] = [:]
+        for certificate in configuration.certificates where needed.contains(certificate.name) {
+            guard let order = certificate.order,
+                let key = Self.key(of: certificate, in: configuration)
+            else { continue }
+            let id = OrderSubject.id(of: order)
+            subjects[id, default: OrderSubject(id: id, source: order)].keys.append(key)
+        }
+        return subjects.values.sorted { $0.id < $1.id }
+    }
+
+    /// Whether all certificates of a subject serve this material, or are about to.
+    func have(_ digest: FleetModel.Digest, _ subject: OrderSubject) -> Bool {
+        subject.keys.allSatisfy { key in
+            issued[key].map { $0.next == digest || $0.next == nil && $0.serve == digest } ?? true
+        }
+    }
+
+    /// Takes up what an authority has issued: all nodes hold it before any serves it.
+    ///
+    /// - Parameters:
+    ///   - digest: Its digest.
+    ///   - secret: The certificate with its key, unless the store has it.
+    ///   - subject: Whose it is.
+    /// - Returns: What nodes are to be told.
+    /// - Throws: What the store throws.
+    func take(
+        _ digest: FleetModel.Digest,
+        _ secret: VaultSecret?,
+        for subject: OrderSubject
+    ) async throws -> FleetMaterial {
+        var secret = secret
+        for key in subject.keys {
+            let before = issued[key]?.serve ?? digest
+            let new = IssuedMaterial(serve: before, next: before == digest ? nil : digest)
+            guard issued[key] != new || secret != nil else { continue }
+            try await store.setIssued(key, new, adding: secret, note: Self.note)
+            secret = nil
+            issued[key] = new
+        }
+        return publish()
+    }
+
+    /// The authorities that a directory is trusted by, in PEM; empty for the system's.
+    func authorities(for order: ACMESource) async throws -> [UInt8] {
+        guard let name = order.authority else { return [] }
+        let certificate = head?.configuration.certificates.first { $0.name == name }
+        guard let digest = certificate?.digest, let entry = try await store.vaultEntry(digest),
+            entry.kind == .authority
+        else { throw OrderFailure.authorityMissing(name) }
+        return Array(try AuthorityBundle(content: entry.publicContent).pem.utf8)
+    }
+
+    /// What is known of an order, for operators.
+    func note(_ status: OrderStatus, of id: FleetModel.Digest) {
+        orderStates[id] = status
+    }
+
+    /// An order has ended.
+    func count(isIssued: Bool) {
+        if isIssued { orderCounts.issued += 1 } else { orderCounts.failed += 1 }
     }
 
     private static func key(
@@ -232,7 +324,7 @@ package actor CredentialKeeper {
         guard generation == awaited, let configuration = head?.configuration else { return }
         awaited = 0
         do {
-            for (key, _) in Self.selfSigned(configuration) {
+            for (key, _) in Self.made(configuration) {
                 guard let material = issued[key], let next = material.next else { continue }
                 let new = IssuedMaterial(serve: next, next: nil)
                 try await store.setIssued(key, new, adding: nil, note: Self.note)
@@ -250,7 +342,7 @@ package actor CredentialKeeper {
         }
     }
 
-    private static let note = ChangeNote(author: "control plane")
+    static let note = ChangeNote(author: "control plane")
 
     /// Makes the next of those that have lived two thirds of their time.
     ///
@@ -259,8 +351,9 @@ package actor CredentialKeeper {
         guard let configuration = head?.configuration else { return false }
         let needed = configuration.neededCertificates
         var hasChanged = false
-        for (key, hosts) in Self.selfSigned(configuration) where needed.contains(key.name) {
-            guard let material = issued[key], material.next == nil,
+        for (key, source) in Self.made(configuration) where needed.contains(key.name) {
+            guard case .selfSigned(let hosts) = source, let material = issued[key],
+                material.next == nil,
                 try await isDue(material.serve)
             else { continue }
             let made = try authority.selfSigned(
@@ -299,6 +392,17 @@ package actor CredentialKeeper {
         )
         tickets = schedule
         return true
+    }
+}
+
+extension ConfiguredCertificate.Source {
+    /// The names that the control plane makes it for.
+    fileprivate var hosts: [String] {
+        switch self {
+        case .selfSigned(let hosts): hosts
+        case .acme(let order): order.hosts
+        case .files, .authority: []
+        }
     }
 }
 

@@ -20,6 +20,8 @@ final class Fleet {
     /// Which material there is; kept by `Fleet+Material`, as what follows.
     var material = FleetMaterial.none
     var materialMessages: [FleetMessage] = []
+    /// What nodes answer to authorities that want proof of hosts; empty before there was any.
+    var challengeMessages: [FleetMessage] = []
     /// Since when it is that.
     var materialSince: NIODeadline
     /// The newest generation that was told to be held.
@@ -256,6 +258,7 @@ final class Fleet {
         entry.greeted(hello)
         entry.sent = nil
         entry.material = NodeMaterial()
+        entry.challenges = 0
         entry.heard(now, clock: owner.clock())
         nodes[name] = entry
         logger.info("node.connected", metadata: ["node": "\(name)", "build": "\(hello.build)"])
@@ -268,7 +271,10 @@ final class Fleet {
         welcome.drain = entry.drainIsWanted
         welcome.heartbeatSeconds = Limits.heartbeatSeconds
         welcome.metricsSeconds = Limits.metricsSeconds
-        connection.admitted(welcome, material: materialMessages(for: connection))
+        connection.admitted(
+            welcome,
+            material: materialMessages(for: connection) + challengeMessages
+        )
     }
 
     /// Whether the node may have another certificate now; if so, it may not for a while.

@@ -384,6 +384,7 @@ final class FleetConnection: ChannelInboundHandler {
         case .metrics(let report): fleet.report(report, self)
         case .sendMaterial(let digests): sendMaterial(digests)
         case .material(let status): fleet.materialReported(status, self)
+        case .challenges(let generation): fleet.challengesReported(generation, self)
         case .renew(let request, let correlation): renew(request, correlation)
         case .close(let end):
             ended(end)

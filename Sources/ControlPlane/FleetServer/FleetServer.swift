@@ -125,6 +125,13 @@ package final class FleetServer: Sendable {
         }
     }
 
+    /// Has every node answer these challenges, and no others; returns at once.
+    package func challengesChanged(to challenges: FleetChallenges) {
+        fleet.loop.execute { [fleet] in
+            fleet.onLoop.setChallenges(challenges)
+        }
+    }
+
     /// Offers a version that was just stored to every node, unless a newer one was offered; returns at once.
     package func headChanged(to version: SignedManifest) {
         fleet.loop.execute { [fleet] in

@@ -40,6 +40,8 @@ struct NodeEntry {
     var traffic: TrafficSummary?
     /// What it said of its material in this session.
     var material = NodeMaterial()
+    /// Which challenges it answers, as it said in this session; 0 for none.
+    var challenges: UInt64 = 0
     /// When it was last told which there is.
     var materialSentAt: NIODeadline?
 
@@ -131,7 +133,8 @@ struct NodeEntry {
             memoryBytes: heartbeat.memoryBytes,
             isConnected: connection != nil,
             traffic: isFresh ? TrafficRates(CollectionOfOne(traffic).compactMap(\.self)) : .init(),
-            material: material
+            material: material,
+            challenges: challenges
         )
     }
 

@@ -50,6 +50,8 @@ package struct NodeStatus: Sendable, Equatable {
     package let traffic: TrafficRates
     /// What it said of its certificates and keys; of a node without a session, when it last had one.
     package var material = NodeMaterial()
+    /// The generation of challenges that it answers; 0 for none.
+    package var challenges: UInt64 = 0
 }
 
 /// Traffic of a node or of the fleet.

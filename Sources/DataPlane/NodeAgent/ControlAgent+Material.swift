@@ -20,6 +20,8 @@ struct MaterialState {
     var serving: [String: Digest] = [:]
     /// When what it serves ends, by the certificate's name.
     var ends: [String: Int64] = [:]
+    /// What authorities that want proof of hosts are answered, while the process runs.
+    var challenges: [EdgeChallenge] = []
     /// Names of the ticket keys that the edge was given.
     var ticketNames: [[UInt8]] = []
     /// Why it could not be stored; empty when it is.
@@ -175,7 +177,7 @@ extension ControlAgent {
         let isOther = serving != material.serving
         (material.serving, material.ticketNames) = (serving, ticketNames)
         material.ends = material.shelf.ends(needs)
-        node.use(material.shelf.edge(needs))
+        node.use(edge(needs))
         guard isOther else { return }
         for (name, digest) in serving.sorted(by: { $0.key < $1.key }) {
             node.log.write(
@@ -185,6 +187,37 @@ extension ControlAgent {
             )
         }
         reportMaterial()
+    }
+
+    private func edge(_ needs: [MaterialShelf.Need]) -> EdgeMaterial {
+        var edge = material.shelf.edge(needs)
+        edge.challenges = material.challenges
+        return edge
+    }
+
+    /// Answers these challenges, and says so when every worker does.
+    func answer(_ message: WireChallenges) {
+        material.challenges = message.challenges.map { challenge in
+            if challenge.certificate.isEmpty {
+                return .file(
+                    token: Array(challenge.token.utf8),
+                    content: Array(challenge.authorization.utf8)
+                )
+            }
+            let identity = TLSIdentity(
+                chain: [octets(challenge.certificate)],
+                privateKey: octets(challenge.key)
+            )
+            return .certificate(host: challenge.host.lowercased(), identity)
+        }
+        let serving = material.serving.map { name, digest in
+            MaterialShelf.Need(name: name, digest: digest, isAuthority: false)
+        }
+        let generation = message.generation
+        node.use(edge(serving)) { [weak self] in
+            guard let link = self?.link else { return }
+            link.perform(link.session.reportChallenges(generation))
+        }
     }
 
     private func reportMaterial() {

@@ -151,6 +151,7 @@ final class ControlAgent: ControlLinkOwner {
         case .assign(let list): assign(list)
         case .keep(let message): keep(message)
         case .useTicketKeys(let keys): useTicketKeys(keys)
+        case .answerChallenges(let challenges): answer(challenges)
         case .send, .setPayloadLimit, .setDeadline, .close:
             preconditionFailure("the link's own matter")
         }

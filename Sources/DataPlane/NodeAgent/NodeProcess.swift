@@ -246,10 +246,14 @@ package final class NodeProcess {
     }
 
     /// Gives the edge other certificates and keys; established connections keep theirs.
-    func use(_ material: EdgeMaterial) {
+    ///
+    /// - Parameters:
+    ///   - material: All that there is from now on.
+    ///   - completion: Called on the process's loop when every worker uses it.
+    func use(_ material: EdgeMaterial, completion: @escaping () -> Void = {}) {
         let mailbox = loop.mailbox
         let done = Handover { [weak self] (result: ActivationResult) in
-            guard let self, case .failed(let problems) = result else { return }
+            guard let self, case .failed(let problems) = result else { return completion() }
             // What was served before still is.
             for problem in problems.prefix(8) {
                 self.log.write(.error, "certificates.refused", ["problem": "\(problem)"])

@@ -10,6 +10,8 @@ package struct EdgeMaterial: Sendable {
     package var authorities: [String: [UInt8]]
     /// With what session tickets are made and taken; without any, each process makes its own.
     package var ticketKeys: TicketKeys
+    /// What authorities that want proof of hosts are answered.
+    package var challenges: [EdgeChallenge] = []
 
     /// Joins what belongs together.
     package init(
@@ -23,4 +25,12 @@ package struct EdgeMaterial: Sendable {
 
     /// Nothing: no listener with TLS can be served.
     package static let none = EdgeMaterial(identities: [:], authorities: [:], ticketKeys: .none)
+}
+
+/// What an authority that wants proof of a host is answered (RFC 8555 §8).
+package enum EdgeChallenge: Sendable {
+    /// The content of `/.well-known/acme-challenge/TOKEN` on every http listener.
+    case file(token: [UInt8], content: [UInt8])
+    /// The certificate for `acme-tls/1` on every https listener, for a host in lower case (RFC 8737).
+    case certificate(host: String, TLSIdentity)
 }

@@ -9,6 +9,8 @@ struct EdgePlan: Sendable {
     /// By upstream.
     private var connectors: [String: ConnectorPlan] = [:]
     private let ticketKeys: TicketKeys
+    /// Contents of challenges by their tokens.
+    private var files: [(token: [UInt8], content: [UInt8])] = []
 
     /// An upstream's contexts.
     private struct ConnectorPlan: Sendable {
@@ -30,10 +32,19 @@ struct EdgePlan: Sendable {
         _ problems: inout [Problem]
     ) {
         self.ticketKeys = ticketKeys
+        var proofs: [String: TLSIdentity] = [:]
+        for challenge in material.challenges {
+            switch challenge {
+            case .file(let token, let content): files.append((token, content))
+            case .certificate(let host, let identity): proofs[host] = identity
+            }
+        }
         for listener in configuration.listeners {
             guard let tls = listener.tls else { continue }
             do throws(EdgeFault) {
-                edges[listener.name] = try material.options(for: tls, of: listener.name)
+                var options = try material.options(for: tls, of: listener.name)
+                options.challenges = proofs
+                edges[listener.name] = options
             } catch {
                 problems.append(error.problem(of: .listener, listener.name))
             }
@@ -57,6 +68,7 @@ struct EdgePlan: Sendable {
     /// - Returns: The contexts that it takes.
     func make(_ problems: inout [Problem]) -> EdgeContexts {
         var contexts = EdgeContexts()
+        for file in files { contexts.challengeFiles[file.token] = file.content }
         for (name, options) in edges {
             do throws(TLSError) {
                 contexts.edges[name] = try TLSEdge(options, ticketKeys: ticketKeys)
@@ -83,6 +95,8 @@ struct EdgeContexts {
     var edges: [String: TLSEdge] = [:]
     /// By upstream.
     var connectors: [String: UpstreamConnectors] = [:]
+    /// Contents of challenges by their tokens.
+    var challengeFiles: [[UInt8]: [UInt8]] = [:]
 }
 
 /// Why a listener or an upstream cannot have TLS.

@@ -300,6 +300,36 @@ extension Exchange {
         answer(status: fixed.status, fields: fields, content: content, headBytes: headBytes)
     }
 
+    /// What an authority is answered that wants proof of a host (RFC 8555 §8.3); `nil` where no order waits for it, and
+    /// then the request is one like others.
+    func challengeContent(_ client: Client, _ served: ServedTables) -> [UInt8]? {
+        guard request.method == .get || request.method == .head else { return nil }
+        let prefix = Self.challengePrefix
+        let token = client.buffer.withReadable { octets in
+            var token: [UInt8] = []
+            if isPathNormalised {
+                let path = octets.extracting(request.path.indices)
+                guard path.count > prefix.count, path.count <= Limits.challengePathBytes,
+                    path.extracting(..<prefix.count).equals(prefix.span)
+                else { return token }
+                token.append(copying: path.extracting(prefix.count...))
+            } else if normalisedPath.starts(with: prefix) {
+                token = Array(normalisedPath.dropFirst(prefix.count))
+            }
+            return token
+        }
+        return served.tables.challengeFiles[token]
+    }
+
+    private static let challengePrefix = Array("/.well-known/acme-challenge/".utf8)
+
+    /// Answers an authority that wants proof of a host.
+    func answer(challenge content: [UInt8], headBytes: Int) {
+        worker.metrics.add(.challengesAnswered)
+        let fields = Array("content-type: application/octet-stream\r\n".utf8)
+        answer(status: 200, fields: fields, content: content, headBytes: headBytes)
+    }
+
     /// Sends the client to the same place under https (RFC 9110 §15.4.9).
     func redirect(toPort port: Int, headBytes: Int) {
         guard let client else { return }

@@ -168,6 +168,11 @@ final class Exchange {
         }
         guard normalise(client) else { return refuse(path: headBytes) }
         noteRequest(client, served)
+        if !served.tables.challengeFiles.isEmpty, client.security == nil,
+            let content = challengeContent(client, served)
+        {
+            return answer(challenge: content, headBytes: headBytes)
+        }
         selectRoute(headBytes: headBytes, client, served)
     }
 

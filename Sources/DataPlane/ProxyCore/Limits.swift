@@ -73,6 +73,8 @@ enum Limits {
     /// How many octets are read and dropped of a client whose TLS handshake has failed, for as long and for the same
     /// reason: about a flight of it.
     static let refusedOctets = 16 * 1024
+    /// Longest path that is looked at for an authority's challenge, in octets: tokens have 512 at most.
+    static let challengePathBytes = 1024
     /// How long a client whose connection is to end may send requests, when it does not answer to PING: some round trips.
     static let goAwayNanoseconds: UInt64 = 1_000_000_000
     /// Response heads from origins: larger ones are answered with 502.

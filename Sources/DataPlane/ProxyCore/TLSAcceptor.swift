@@ -61,7 +61,18 @@ final class TLSAcceptor: PortConnection {
             setDeadline(after: Limits.lingerNanoseconds)
             return linger()
         }
+        if stream.negotiatedProtocol == acmeProtocol { return proved() }
         handOn()
+    }
+
+    /// An authority has seen the certificate that proves a host, and nothing else is spoken here (RFC 8737 §3).
+    private func proved() {
+        worker.metrics.add(.tlsHandshakes)
+        worker.metrics.add(.challengesAnswered)
+        octetsLeft = Limits.refusedOctets
+        shutdownWrite(number)
+        setDeadline(after: Limits.lingerNanoseconds)
+        linger()
     }
 
     private func linger() {

@@ -174,6 +174,7 @@ final class Worker: EventHandler {
 
     /// Goes over to other certificates and keys; connections stay as they are.
     func take(_ contexts: EdgeContexts) {
+        tables?.challengeFiles = contexts.challengeFiles
         for (name, table) in tables?.listeners ?? [:] {
             if let edge = contexts.edges[name] { table.edge = edge }
         }

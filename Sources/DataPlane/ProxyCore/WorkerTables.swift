@@ -48,6 +48,8 @@ final class WorkerTables {
     /// Whether Proxy-Status names upstreams.
     let namesUpstreams: Bool
     let accessLog: AccessRecorder?
+    /// What authorities that want proof of hosts are answered, by token; replaced when certificates are.
+    var challengeFiles: [[UInt8]: [UInt8]]
     /// Exchanges that began with these tables and have not ended, and closing ports that still serve them.
     var useCount = 0
     /// Whether another version has taken their place.
@@ -83,6 +85,7 @@ final class WorkerTables {
         }
         self.listeners = listeners
         connectors = contexts.connectors
+        challengeFiles = contexts.challengeFiles
         privateFields = PrivateFields(
             configuration.listeners.compactMap(\.tls?.clientCertificate).flatMap { clients in
                 [clients.subjectField, clients.fingerprintField].compactMap(\.self)

@@ -67,14 +67,18 @@ package struct CertificateAnswer: Sendable, Hashable, Codable {
     package struct Use: Sendable, Hashable, Codable {
         /// The certificate's name.
         package var name: String
-        /// files, selfSigned or authority.
+        /// files, selfSigned, authority or acme.
         package var source: String
-        /// serve, next (nodes are to hold it, to serve it soon) or unused (nothing names the certificate).
+        /// serve, next (nodes are to hold it, to serve it soon), temporary (served until an authority has issued the
+        /// first) or unused (nothing names the certificate).
         package var state: String
+        /// Why the last order at the authority failed, and when it is tried again.
+        package var problem: String?
 
         /// Joins its parts.
-        package init(name: String, source: String, state: String) {
+        package init(name: String, source: String, state: String, problem: String? = nil) {
             (self.name, self.source, self.state) = (name, source, state)
+            self.problem = problem
         }
     }
 

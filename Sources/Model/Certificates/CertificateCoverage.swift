@@ -62,7 +62,12 @@ package enum CertificateCoverage {
 extension ConfiguredCertificate {
     /// The names of a certificate that its configuration tells; nil for others.
     package var configuredNames: ServerNames? {
-        guard case .selfSigned(let hosts) = source else { return nil }
+        let hosts: [String]
+        switch source {
+        case .selfSigned(let names): hosts = names
+        case .acme(let order): hosts = order.hosts
+        case .files, .authority: return nil
+        }
         var (dnsNames, addresses): ([String], [IPAddress]) = ([], [])
         for host in hosts {
             let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")

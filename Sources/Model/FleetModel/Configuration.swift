@@ -127,7 +127,11 @@ package struct Configuration: Sendable {
     }
 
     /// Names of the certificates whose material a node needs: those that something names.
-    package var neededCertificates: Set<String> { Set(certificateUses.map(\.certificate)) }
+    ///
+    /// What the control plane itself trusts as it orders others is not for nodes.
+    package var neededCertificates: Set<String> {
+        Set(certificateUses.lazy.filter { $0.kind != .certificate }.map(\.certificate))
+    }
 
     private static let defaultHiding: Hiding = {
         guard case .hiding(let hiding) = TypedResource(kind: .hiding, nil) else {

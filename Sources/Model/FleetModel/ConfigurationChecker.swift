@@ -165,6 +165,7 @@ struct ConfigurationChecker {
         checkReferences()
         checkRouteListeners()
         checkCertificateUses()
+        checkChallenges()
         checkRelays()
         checkSizes()
         guard problems.isEmpty else { throw ConfigurationProblems(sortedProblems()) }
@@ -263,6 +264,30 @@ struct ConfigurationChecker {
                     field: reference.field
                 )
             }
+        }
+    }
+
+    /// A challenge is answered on listeners of its protocol.
+    private mutating func checkChallenges() {
+        var spoken: Set<ListenerProtocol> = []
+        for draft in drafts {
+            guard case .listener(let listener)? = draft.checked?.typed else { continue }
+            spoken.insert(listener.transport)
+        }
+        for draft in drafts {
+            guard case .certificate(let certificate)? = draft.checked?.typed,
+                let order = certificate.order
+            else { continue }
+            let wanted = order.challenge == .http ? ListenerProtocol.http : .https
+            if spoken.contains(wanted) { continue }
+            complain(
+                "\(order.challenge.rawValue) is answered on \(wanted.rawValue) listeners, and there is none: "
+                    + "add one, or take the other challenge",
+                draft.place,
+                kind: .certificate,
+                name: draft.name,
+                field: "acme.challenge"
+            )
         }
     }
 

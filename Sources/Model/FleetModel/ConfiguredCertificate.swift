@@ -15,6 +15,8 @@ package struct ConfiguredCertificate: Hashable, Sendable {
         case selfSigned(hosts: [String])
         /// A file of authorities that proxyctl reads; the digest names what it read.
         case authority(file: String, digest: Digest?)
+        /// The control plane orders and renews it.
+        case acme(ACMESource)
     }
 
     /// Whether it holds authorities to trust, and not a certificate to serve.
@@ -26,13 +28,21 @@ package struct ConfiguredCertificate: Hashable, Sendable {
     package var digest: Digest? {
         switch source {
         case .files(_, _, let digest), .authority(_, let digest): digest
-        case .selfSigned: nil
+        case .selfSigned, .acme: nil
         }
     }
 
     /// Whether the control plane decides which material it has, so that it may change within a version.
     package var isIssued: Bool {
-        if case .selfSigned = source { true } else { false }
+        switch source {
+        case .selfSigned, .acme: true
+        case .files, .authority: false
+        }
+    }
+
+    /// What is ordered of an authority, where its material comes from one.
+    package var order: ACMESource? {
+        if case .acme(let order) = source { order } else { nil }
     }
 
     /// The word of the configuration for its source.
@@ -41,11 +51,47 @@ package struct ConfiguredCertificate: Hashable, Sendable {
         case .files: "files"
         case .selfSigned: "selfSigned"
         case .authority: "authority"
+        case .acme: "acme"
         }
     }
 
     /// The field that the digest of its material stands in, or would.
     package var digestField: String { isAuthority ? "authority.digest" : "files.digest" }
+}
+
+/// A certificate that an authority issues by RFC 8555.
+package struct ACMESource: Hashable, Sendable {
+    /// How hosts are proved.
+    package enum Challenge: String, Hashable, Sendable {
+        /// A file under http (RFC 8555 §8.3).
+        case http = "http-01"
+        /// A certificate for the protocol `acme-tls/1` (RFC 8737).
+        case tlsALPN = "tls-alpn-01"
+    }
+
+    /// Names in lower case, without wildcards, in order and each once.
+    package let hosts: [String]
+    /// URL of the directory.
+    package let directory: String
+    /// Whom the authority may write to.
+    package let email: String?
+    /// How hosts are proved.
+    package let challenge: Challenge
+    /// The certificate that holds the authorities to trust for the directory itself; `nil` for the system's.
+    package let authority: String?
+
+    /// Takes hosts as they are written.
+    package init(
+        hosts: [String],
+        directory: String,
+        email: String?,
+        challenge: Challenge,
+        authority: String?
+    ) {
+        self.hosts = Set(hosts.map { $0.lowercased() }).sorted()
+        (self.directory, self.email) = (directory, email)
+        (self.challenge, self.authority) = (challenge, authority)
+    }
 }
 
 /// Where a resource names a certificate.
@@ -66,5 +112,6 @@ package struct CertificateUse: Hashable, Sendable {
     package var wantsAuthority: Bool {
         kind == .listener && field.hasPrefix("tls.clientCertificate.authorities")
             || kind == .upstream && field.hasPrefix("tls.authority")
+            || kind == .certificate && field.hasPrefix("acme.authority")
     }
 }

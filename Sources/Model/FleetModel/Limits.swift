@@ -21,6 +21,8 @@ package enum ModelLimits {
     package static let suggestionCellsMax = 4_000_000
     /// Octets of a resource's name.
     package static let nameBytesMax = 63
+    /// Names of an acme certificate: what public authorities take.
+    package static let acmeHostsMax = 100
     /// Octets of a unix socket's path: what sun_path (unix(7)) holds before its NUL.
     package static let socketPathBytesMax = 107
     /// Octets of a text field such as a response's body.

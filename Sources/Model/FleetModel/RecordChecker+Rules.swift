@@ -16,7 +16,9 @@ extension RecordChecker {
             checkResponse(value, node)
             checkRedirect(value, node)
         case .logging: return Self.expandAccess(value)
-        case .certificate: checkDigests(value, node)
+        case .certificate:
+            checkDigests(value, node)
+            checkACME(value, node)
         case .policy, .consumer, .api, .test, .group, .hiding, .requestID,
             .overload, .paths, .tracing, .metrics:
             break
@@ -39,6 +41,73 @@ extension RecordChecker {
                 at: node[source]?["digest"]?.place ?? node.place
             )
         }
+    }
+
+    /// What an authority can prove, and where it is asked.
+    private mutating func checkACME(_ value: SettingValue, _ node: ConfigurationNode) {
+        guard let acme = value["acme"] else {
+            return refuse(["hosts"], value, node, "does nothing without acme")
+        }
+        let place = node["acme"]?.place ?? node.place
+        if let directory = acme["directory"]?.scalarText, !Self.isSecureURL(directory) {
+            complain(
+                "\(quoted(directory)) is not a URL that begins with https://",
+                field: "acme.directory",
+                at: node["acme"]?["directory"]?.place ?? place
+            )
+        }
+        if let email = acme["email"]?.scalarText, !email.isEmpty, !Self.isMailbox(email) {
+            complain(
+                "\(quoted(email)) is not an address of the form name@host",
+                field: "acme.email",
+                at: node["acme"]?["email"]?.place ?? place
+            )
+        }
+        guard node["hosts"] != nil else {
+            return complain(
+                "hosts is missing: acme needs the names that the certificate is for",
+                field: "hosts",
+                at: place
+            )
+        }
+        guard case .list(let hosts)? = value["hosts"] else { return }
+        if hosts.isEmpty { complain("must name a host", field: "hosts", at: place) }
+        let hostsPlace = node["hosts"]?.place ?? place
+        if hosts.count > ModelLimits.acmeHostsMax {
+            complain(
+                "an authority takes at most \(ModelLimits.acmeHostsMax) names, not \(hosts.count)",
+                field: "hosts",
+                at: hostsPlace
+            )
+        }
+        for case .host(let host) in hosts {
+            guard let reason = Self.unprovable(host) else { continue }
+            complain("\(quoted("\(host)")) \(reason)", field: "hosts", at: hostsPlace)
+        }
+    }
+
+    /// Why the two challenges cannot prove a host; `nil` if they can.
+    private static func unprovable(_ host: HostPattern) -> String? {
+        guard case .exact(let name) = host else {
+            return
+                "is a wildcard, and http-01 and tls-alpn-01 prove single names: list the names, or "
+                + "bring the certificate with files"
+        }
+        let isAddress = name.hasPrefix("[") || IPAddress(name) != nil
+        return isAddress ? "is an address: give a name, or take selfSigned" : nil
+    }
+
+    private static func isSecureURL(_ text: String) -> Bool {
+        let rest = text.dropFirst("https://".count)
+        return text.hasPrefix("https://") && rest.first != nil && rest.first != "/"
+            && text.utf8.allSatisfy { (0x21...0x7E).contains($0) } && text.utf8.count <= 2_048
+    }
+
+    private static func isMailbox(_ text: String) -> Bool {
+        let parts = text.split(separator: "@", omittingEmptySubsequences: false)
+        return parts.count == 2 && parts.allSatisfy { !$0.isEmpty }
+            && text.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: ",") }
+            && text.utf8.count <= 254
     }
 
     /// Settings that do nothing without requests.

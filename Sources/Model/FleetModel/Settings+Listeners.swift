@@ -211,27 +211,31 @@ extension Settings {
                 Setting("name", .text(.name), .required, "Unique among certificates"),
                 Setting(
                     "hosts",
-                    .list(.text(.host)),
+                    .list(.text(.hostPattern)),
                     .optional,
-                    "Names of an ACME certificate",
-                    .unbuilt
+                    "Names of an acme certificate, without wildcards; 100 at most"
                 ),
                 Setting(
                     "acme",
                     .fields([
                         Setting("directory", .text(.line), .required, "URL of the directory"),
-                        Setting("email", .text(.line), .optional, "Contact"),
+                        Setting(
+                            "email",
+                            .text(.line),
+                            .optional,
+                            "Whom the authority may write to"
+                        ),
                         Setting(
                             "challenge",
                             .word("http-01", "tls-alpn-01"),
                             .defaultsTo("http-01"),
-                            "How names are proved"
+                            "How names are proved: by a file under http, or by a certificate under https"
                         ),
                         Setting(
                             "authority",
-                            .text(.line),
+                            .either([""], .reference(.certificate)),
                             .optional,
-                            "CA bundle to trust for the directory itself"
+                            "Certificate that holds the authorities to trust for the directory itself; without it the system's"
                         ),
                         Setting(
                             "eab",
@@ -240,12 +244,12 @@ extension Settings {
                                 Setting("secret", .text(.line), .required, "Name of the secret"),
                             ]),
                             .optional,
-                            "External account binding"
+                            "External account binding",
+                            .unbuilt
                         ),
                     ]),
                     .optional,
-                    "Obtain and renew by ACME",
-                    .unbuilt
+                    "Obtained and renewed by the control plane from an authority (RFC 8555)"
                 ),
                 Setting(
                     "files",

@@ -103,6 +103,13 @@ extension UpstreamTLS {
     }
 }
 
+extension SettingValue {
+    /// A host that is no pattern.
+    fileprivate var exactHost: String? {
+        if case .host(.exact(let name)) = self { name } else { nil }
+    }
+}
+
 extension ConfiguredCertificate {
     fileprivate init(_ fields: FieldReader) {
         func digest(_ fields: FieldReader) -> Digest? {
@@ -119,6 +126,20 @@ extension ConfiguredCertificate {
         } else if fields.has("authority") {
             let authority = fields.record("authority")
             source = .authority(file: authority.text("file"), digest: digest(authority))
+        } else if fields.has("acme") {
+            let acme = fields.record("acme")
+            func name(_ field: String) -> String? {
+                acme.optionalText(field).flatMap { $0.isEmpty ? nil : $0 }
+            }
+            source = .acme(
+                ACMESource(
+                    hosts: fields.has("hosts") ? fields.list("hosts").compactMap(\.exactHost) : [],
+                    directory: acme.text("directory"),
+                    email: name("email"),
+                    challenge: acme.word("challenge", as: ACMESource.Challenge.self),
+                    authority: name("authority")
+                )
+            )
         } else {
             let hosts = fields.record("selfSigned").list("hosts")
             source = .selfSigned(hosts: hosts.compactMap(\.scalarText))

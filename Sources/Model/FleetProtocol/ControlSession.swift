@@ -54,6 +54,8 @@ package struct ControlSession: ~Copyable {
         /// Send these, each named once, with `Material`, after those asked for before.
         case sendMaterial([Digest])
         case material(WireMaterialStatus)
+        /// The node answers the challenges of a generation.
+        case challenges(UInt64)
         /// Check the request, then call `renewed`.
         case renew(certificateRequest: [UInt8], correlation: UInt32)
         /// Send what is to be sent, then close the connection.
@@ -349,6 +351,7 @@ package struct ControlSession: ~Copyable {
         case .wantMaterial(let message):
             return [.sendMaterial(Self.distinct(message.digests.map(octets)))]
         case .materialStatus(let status): return [.material(status)]
+        case .challengesStatus(let status): return [.challenges(status.generation)]
         case .renew(let message):
             let request = octets(message.certificateRequest)
             return [.renew(certificateRequest: request, correlation: correlation)]

@@ -93,6 +93,10 @@ extension FleetMessage {
                 try check.length(key.name.count, "keys.name", 16)
                 try check.length(key.octets.count, "keys.octets", 64)
             }
+        case .challenges(let message):
+            try check.challenges(message)
+        case .challengesStatus:
+            break
         }
     }
 }
@@ -285,6 +289,22 @@ private struct FieldCheck {
         case .authority where message.key.isEmpty && !message.content.isEmpty: break
         case .certificate, .authority: throw .fieldInvalid(type, field: "content")
         case .unspecified, .UNRECOGNIZED: throw .fieldInvalid(type, field: "kind")
+        }
+    }
+
+    func challenges(_ message: WireChallenges) throws(FleetProtocolError) {
+        if message.generation == 0 { throw .fieldInvalid(type, field: "generation") }
+        try count(message.challenges.count, "challenges", Limits.challengeCountMax)
+        for challenge in message.challenges {
+            try text(challenge.host, "challenges.host", 1...Limits.challengeHostBytesMax)
+            let textMax = Limits.challengeTextBytesMax
+            try text(challenge.token, "challenges.token", 0...textMax)
+            try text(challenge.authorization, "challenges.authorization", 0...textMax)
+            try count(challenge.certificate.count, "challenges.certificate", textMax * 4)
+            try count(challenge.key.count, "challenges.key", textMax)
+            let isFile = !challenge.token.isEmpty && !challenge.authorization.isEmpty
+            let isCertificate = !challenge.certificate.isEmpty && !challenge.key.isEmpty
+            guard isFile != isCertificate else { throw .fieldInvalid(type, field: "challenges") }
         }
     }
 

@@ -51,6 +51,10 @@ package enum FleetMessage: Equatable, Sendable {
     case materialStatus(WireMaterialStatus)
     /// What session tickets are sealed with.
     case ticketKeys(WireTicketKeys)
+    /// What authorities that want proof of hosts are answered.
+    case challenges(WireChallenges)
+    /// Which of these the node answers.
+    case challengesStatus(WireChallengesStatus)
 
     /// Decodes a frame's payload and checks every field that could do harm.
     ///
@@ -86,6 +90,8 @@ package enum FleetMessage: Equatable, Sendable {
         case .material: self = .material(try decode(frame.payload, as: type))
         case .materialStatus: self = .materialStatus(try decode(frame.payload, as: type))
         case .ticketKeys: self = .ticketKeys(try decode(frame.payload, as: type))
+        case .challenges: self = .challenges(try decode(frame.payload, as: type))
+        case .challengesStatus: self = .challengesStatus(try decode(frame.payload, as: type))
         }
         try check()
     }
@@ -117,6 +123,8 @@ package enum FleetMessage: Equatable, Sendable {
         case .material: .material
         case .materialStatus: .materialStatus
         case .ticketKeys: .ticketKeys
+        case .challenges: .challenges
+        case .challengesStatus: .challengesStatus
         }
     }
 
@@ -159,6 +167,8 @@ package enum FleetMessage: Equatable, Sendable {
         case .material(let message): serialise(message)
         case .materialStatus(let message): serialise(message)
         case .ticketKeys(let message): serialise(message)
+        case .challenges(let message): serialise(message)
+        case .challengesStatus(let message): serialise(message)
         }
     }
 }

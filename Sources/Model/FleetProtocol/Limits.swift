@@ -122,6 +122,15 @@ package enum Limits {
     /// Keys that session tickets are taken with.
     package static let ticketKeyCountMax = 8
 
+    /// Challenges that are answered at once: four orders of a hundred hosts each; with certificates they fit a frame.
+    package static let challengeCountMax = 400
+
+    /// Octets of a challenge's host: the longest name of DNS.
+    package static let challengeHostBytesMax = 253
+
+    /// Octets of a challenge's token and of its content: authorities use 43 and 87.
+    package static let challengeTextBytesMax = 512
+
     /// First and longest time before a node tries again what failed for a reason outside the content.
     package static let retrySecondsMin: Int64 = 1
     package static let retrySecondsMax: Int64 = 30

@@ -90,6 +90,8 @@ package struct NodeSession: ~Copyable {
         /// Material that was asked for, or why it is not sent; its digest is not verified yet.
         case keep(WireMaterial)
         case useTicketKeys(WireTicketKeys)
+        /// Answer these, and those alone, then call `reportChallenges`.
+        case answerChallenges(WireChallenges)
         /// Send what is to be sent, then close the connection.
         ///
         /// Nothing more will be accepted.
@@ -288,6 +290,14 @@ package struct NodeSession: ~Copyable {
         return [.send(FleetMessage.materialStatus(message).frame())]
     }
 
+    /// The challenges of a generation are answered.
+    package mutating func reportChallenges(_ generation: UInt64) -> [Action] {
+        guard isSteady else { return [] }
+        var message = WireChallengesStatus()
+        message.generation = generation
+        return [.send(FleetMessage.challengesStatus(message).frame())]
+    }
+
     /// The node ends the session.
     package mutating func leave(_ reason: WireGoodbyeReason, detail: String = "") -> [Action] {
         guard !isClosed else { return [] }
@@ -357,6 +367,7 @@ package struct NodeSession: ~Copyable {
         case .materialList(let message): return [.assign(message)]
         case .material(let message): return [.keep(message)]
         case .ticketKeys(let message): return [.useTicketKeys(message)]
+        case .challenges(let message): return [.answerChallenges(message)]
         case nil: return []
         case let other?: throw .outOfOrder(other.type, state: "steady")
         }

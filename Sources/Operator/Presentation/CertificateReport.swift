@@ -25,7 +25,10 @@ package struct CertificateReport: Sendable {
             for use in certificate.uses ?? [unused] {
                 table.append([
                     .init(use.name, .strong), .init(use.source),
-                    .init(use.state, use.state == "next" ? .warning : .plain),
+                    .init(
+                        use.state,
+                        ["next", "temporary"].contains(use.state) ? .warning : .plain
+                    ),
                     .init(names(of: certificate)), .init(certificate.issuer ?? ""),
                     .init(timeText(certificate.notAfter, now: now)),
                     .init("\(certificate.holding?.count ?? 0)"),
@@ -34,7 +37,16 @@ package struct CertificateReport: Sendable {
                 ])
             }
         }
-        return table.rendered(palette)
+        return table.rendered(palette) + problems
+    }
+
+    /// Why orders at authorities failed.
+    private var problems: [String] {
+        var seen: Set<String> = []
+        return certificates.flatMap { $0.uses ?? [] }.compactMap { use in
+            guard let problem = use.problem, seen.insert(use.name).inserted else { return nil }
+            return "\(use.name): \(visible(problem))"
+        }
     }
 
     private func names(of certificate: CertificateAnswer) -> String {
@@ -62,6 +74,7 @@ package struct CertificateReport: Sendable {
                             [
                                 "name": .string(use.name), "source": .string(use.source),
                                 "state": .string(use.state),
+                                "problem": OutputValue(use.problem),
                             ]
                         }
                     ),

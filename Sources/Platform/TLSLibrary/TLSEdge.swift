@@ -35,6 +35,9 @@ package struct TLSEdgeOptions: Sendable {
     package var clientAuthentication: TLSClientAuthentication
     /// Octets that say which sessions may be resumed here: those of the same scope and host.
     package var scope: [UInt8]
+    /// What is shown to those who speak `acme-tls/1` alone and want proof of a host (RFC 8737), by its name in lower
+    /// case.
+    package var challenges: [String: TLSIdentity] = [:]
 
     /// Names hosts and what is spoken with their clients.
     package init(
@@ -51,6 +54,9 @@ package struct TLSEdgeOptions: Sendable {
     }
 }
 
+/// The protocol in which hosts are proved (RFC 8737 §4).
+package let acmeProtocol = "acme-tls/1"
+
 /// A listener's side of TLS on one thread: a context for each host, and the keys of session tickets.
 ///
 /// A context is chosen when the ClientHello is seen and before a session is resumed, so that none goes on with another
@@ -65,6 +71,8 @@ package struct TLSEdgeOptions: Sendable {
     /// The names of each host.
     private var namesOfHosts: [ServerNames] = []
     private let isStrict: Bool
+    /// Contexts that prove hosts, by name.
+    private var challenges: [String: TLSContext] = [:]
 
     /// Makes the contexts.
     ///
@@ -89,6 +97,12 @@ package struct TLSEdgeOptions: Sendable {
             own.add(host.names, for: index)
             namesOfHosts.append(own)
             scopes.append(try Self.scope(of: host, options))
+        }
+        for (name, identity) in options.challenges {
+            let host = TLSEdgeOptions.Host(names: [name], identities: [identity])
+            let proof = TLSEdgeOptions(hosts: [host], protocols: [acmeProtocol])
+            // One that is unusable must not take the listener with it: its host is not proved, and that is told.
+            challenges[name] = try? unsafe TLSContext(host: host, proof, edge)
         }
     }
 
@@ -141,11 +155,31 @@ package struct TLSEdgeOptions: Sendable {
             let data = unsafe UnsafeBufferPointer(start: start, count: length)
             name = unsafe ServerNames.hostName(Span(_unsafeElements: data))
         }
+        if let name, let proof = challenges[name], unsafe Self.wantsProof(ssl) {
+            unsafe weir_ssl_set_no_tickets(ssl)
+            return unsafe SSL_set_SSL_CTX(ssl, proof.pointer) != nil
+        }
         let found = name.flatMap { names.find($0) }
         guard let index = found ?? (isStrict ? nil : contexts.count - 1) else { return false }
         // SAFETY: the session takes a reference of its own; the identifier is copied.
         return unsafe SSL_set_SSL_CTX(ssl, contexts[index].pointer) != nil
             && SSL_set_session_id_context(ssl, scopes[index], UInt32(scopes[index].count)) == 1
+    }
+
+    /// Whether the client speaks `acme-tls/1` and nothing else (RFC 8737 §3).
+    @unsafe
+    private static func wantsProof(_ ssl: OpaquePointer) -> Bool {
+        var start: UnsafePointer<UInt8>?
+        var length = 0
+        // SAFETY: the extension's data is borrowed for the callback, and read within its length.
+        let type = UInt32(TLSEXT_TYPE_application_layer_protocol_negotiation)
+        guard unsafe SSL_client_hello_get0_ext(ssl, type, &start, &length) == 1 else {
+            return false
+        }
+        let name = Array(acmeProtocol.utf8)
+        let wanted = [0, UInt8(name.count + 1), UInt8(name.count)] + name
+        let offered = unsafe UnsafeBufferPointer(start: start, count: length)
+        return unsafe offered.elementsEqual(wanted)
     }
 
     // MARK: Tickets

@@ -214,7 +214,7 @@ final class SimulatedNode: ControlLinkOwner {
             link.session.standing = standing
             sendHeartbeat()
         case .renewed: break  // A run is over long before a certificate is.
-        case .assign, .keep, .useTicketKeys: break  // It terminates no TLS.
+        case .assign, .keep, .useTicketKeys, .answerChallenges: break  // It terminates no TLS.
         case .send, .setPayloadLimit, .setDeadline, .close:
             preconditionFailure("the link's own matter")
         }

@@ -24,7 +24,6 @@ struct ConfigurationFileTests {
             let paths = Set(error.problems.map(\.path))
             for path in [
                 "routes[catalogue].match.methods", "routes[catalogue].rewrite", "policies",
-                "certificates[shop].acme", "certificates[shop].hosts",
                 "upstreams[products].endpoints[0].zone",
                 "upstreams[products].health", "routes[canary].split", "tests", "groups", "apis",
                 "consumers", "requestID", "tracing", "metrics.perEndpoint", "overload.loopLag",

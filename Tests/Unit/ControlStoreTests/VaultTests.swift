@@ -220,4 +220,39 @@ struct VaultTests {
         }
         #expect(try await store.vaultEntries() == [])
     }
+
+    @Test(
+        "an order is found after another start, and its key is forgotten when it has another or none"
+    )
+    func orders() async throws {
+        var store: SQLiteConfigStore? = try open()
+        func key() -> VaultSecret {
+            VaultSecret(
+                kind: .acmeRequest,
+                publicContent: randomBytes(100),
+                content: SecretBytes(randomBytes(138))
+            )
+        }
+        let (id, first, second) = (Digest(hashing: [1]), key(), key())
+        #expect(try await store?.acmeRecords() == [:])
+        var record = ACMERecord(secret: first.digest, state: #"{"failures":0}"#)
+        try await store?.setACME(id, record, adding: first, note: note)
+        record.state = #"{"failures":1}"#
+        try await store?.setACME(id, record, adding: nil, note: note)
+        try store?.close()
+        store = nil
+        let again = try open()
+        #expect(try await again.acmeRecords() == [id: record])
+        #expect(try await again.vaultSecret(first.digest) == first)
+        record.secret = second.digest
+        try await again.setACME(id, record, adding: second, note: note)
+        #expect(try await again.vaultSecret(first.digest) == nil)
+        #expect(try await again.vaultSecret(second.digest) == second)
+        record.secret = nil
+        try await again.setACME(id, record, adding: nil, note: note)
+        #expect(try await again.vaultSecret(second.digest) == nil)
+        let actions = try await again.audit(before: nil, limit: 50).map(\.action)
+        #expect(actions.filter { $0 == "secret.store" }.count == 2)
+        #expect(actions.filter { $0 == "secret.forget" }.count == 2)
+    }
 }

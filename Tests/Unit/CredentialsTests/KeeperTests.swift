@@ -217,4 +217,110 @@ struct KeeperTests {
         bench.advance(-92 * Bench.day)
         #expect(try await problems(good).first?.contains("begins at") == true)
     }
+
+    private func ordered(_ certificates: String) throws -> Configuration {
+        let names = #"["shop", "twin"]"#
+        return try Configuration(
+            json: """
+                {"listeners": [{"name": "web", "address": "127.0.0.1:0", "protocol": "https",
+                                "tls": {"certificates": \(certificates.contains("twin") ? names : #"["shop"]"#)}}],
+                 "certificates": [\(certificates)],
+                 "routes": [{"name": "all", "hosts": ["shop.example.com"], "respond": {"status": 200}}]}
+                """
+        )
+    }
+
+    private func order(_ name: String, hosts: String = #""Shop.example.com""#) -> String {
+        #"{"name": "\#(name)", "hosts": [\#(hosts)], "acme": {"directory": "https://ca.example/dir", "#
+            + #""challenge": "tls-alpn-01"}}"#
+    }
+
+    @Test(
+        "an ordered certificate is a temporary one first, and what is issued is held before it is served"
+    )
+    func orders() async throws {
+        let bench = try await Bench()
+        let keeper = try await bench.keeper()
+        let (shop, twin) = (order("shop"), order("twin"))
+        try await bench.apply(try ordered(shop + "," + twin), keeper)
+        let temporary = try #require(bench.published.last).assignments
+        #expect(
+            temporary.map(\.name) == ["shop", "twin"] && temporary.allSatisfy { $0.next == nil }
+        )
+        // Both want the same of the same authority.
+        let subjects = await keeper.orderSubjects()
+        let subject = try #require(subjects.first)
+        #expect(subjects.count == 1 && subject.keys.map(\.name) == ["shop", "twin"])
+        #expect(subject.source.hosts == ["shop.example.com"])
+        #expect(try await keeper.headCertificates().allSatisfy(\.isTemporary))
+        #expect(try await keeper.warnings().count == 2)
+
+        let issued = try bench.authority.selfSigned(hosts: ["shop.example.com"])
+        #expect(await !keeper.have(issued.digest, subject))
+        bench.publish(try await keeper.take(issued.digest, VaultSecret(issued), for: subject))
+        let step = try #require(bench.published.last)
+        #expect(step.assignments.map(\.serve) == temporary.map(\.serve))
+        #expect(step.assignments.allSatisfy { $0.next == issued.digest })
+        #expect(await keeper.have(issued.digest, subject))
+        await keeper.held(step.generation, bench.publish)
+        let served = try #require(bench.published.last).assignments
+        #expect(served.allSatisfy { $0.serve == issued.digest && $0.next == nil })
+        // Taken up again, it changes nothing.
+        bench.publish(try await keeper.take(issued.digest, nil, for: subject))
+        #expect(bench.published.last?.assignments == served)
+    }
+
+    @Test("another version with the same hosts serves what was issued, as long as it is in force")
+    func reuses() async throws {
+        let bench = try await Bench()
+        let keeper = try await bench.keeper()
+        let issued = try bench.authority.selfSigned(hosts: ["shop.example.com"])
+        try await bench.store.putSecrets([VaultSecret(issued)], note: ChangeNote(author: "test"))
+        let source = try #require(try ordered(order("shop")).certificates.first?.order)
+        var state = OrderState()
+        state.digest = issued.digest.hex
+        try await bench.store.setACME(
+            OrderSubject.id(of: source),
+            ACMERecord(secret: nil, state: state.text),
+            adding: nil,
+            note: ChangeNote(author: "test")
+        )
+        try await bench.apply(try ordered(order("shop")), keeper)
+        #expect(bench.published.last?.assignments.map(\.serve) == [issued.digest])
+        bench.advance(91 * Bench.day)
+        try await bench.apply(try ordered(order("shop") + "," + order("twin")), keeper)
+        let late = try #require(bench.published.last).assignments
+        #expect(late.first?.serve == issued.digest && late.last?.serve != issued.digest)
+        let other = order("shop", hosts: #""www.example.com""#)
+        let different = try #require(
+            try Configuration(
+                json:
+                    #"{"listeners": [{"name": "w", "address": "127.0.0.1:0", "protocol": "https", "#
+                    + #""tls": {"certificates": ["shop"]}}], "certificates": [\#(other)]}"#
+            ).certificates.first?.order
+        )
+        #expect(OrderSubject.id(of: different) != OrderSubject.id(of: source))
+    }
+
+    @Test("a listener on another port than authorities ask is warned of")
+    func ports() async throws {
+        let bench = try await Bench()
+        let keeper = try await bench.keeper()
+        let found = try await keeper.check(try ordered(order("shop")), isDryRun: false)
+        #expect(found.problems.isEmpty && found.warnings.count == 1)
+        #expect(found.warnings.first?.contains("asks port 443") == true)
+    }
+
+    @Test("what the store has of an order is read back, and what cannot be read is no order")
+    func states() {
+        var state = OrderState()
+        state.order = "https://ca.example/order/1"
+        state.failures = 3
+        state.problem = "refused \"so\""
+        state.windowStartSeconds = -5
+        #expect(OrderState(ACMERecord(secret: nil, state: state.text)) == state)
+        for text in ["", "{", "[]", #"{"failures": "many"}"#] {
+            #expect(OrderState(ACMERecord(secret: nil, state: text)) == OrderState())
+        }
+    }
 }

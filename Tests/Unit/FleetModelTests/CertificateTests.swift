@@ -89,4 +89,68 @@ struct CertificateTests {
         )
         #expect(found.isEmpty == (part == "ab"), "\(found)")
     }
+
+    private let acme =
+        #""acme": {"directory": "https://ca.example/dir", "challenge": "tls-alpn-01"}"#
+
+    @Test("what is ordered of an authority is read, its hosts in lower case and in order")
+    func readsOrders() throws {
+        let configuration = try Configuration(
+            json: """
+                {"listeners": [{"name": "web", "address": "0.0.0.0:80"},
+                               {"name": "tls", "address": "0.0.0.0:443", "protocol": "https",
+                                "tls": {"certificates": ["shop"]}}],
+                 "certificates": [{"name": "ca", "authority": {"file": "ca.pem", "digest": "\(digest)"}},
+                                  {"name": "shop", "hosts": ["B.example", "a.example"],
+                                   "acme": {"directory": "https://ca.example/dir", "email": "ops@b.example",
+                                            "authority": "ca"}}]}
+                """
+        )
+        let order = try #require(configuration.certificates.last?.order)
+        #expect(order.hosts == ["a.example", "b.example"] && order.challenge == .http)
+        #expect(order.email == "ops@b.example" && order.authority == "ca")
+        // Nodes do not talk to the authority.
+        #expect(configuration.neededCertificates == ["shop"])
+        let back = try Configuration(resources: configuration.resources)
+        #expect(back.certificates == configuration.certificates)
+    }
+
+    @Test("what no authority could prove is refused with the place and what to do")
+    func refusesOrders() {
+        func refusal(_ hosts: String, _ acme: String? = nil) -> String {
+            problems("{\"name\": \"shop\", \(hosts)\(acme ?? self.acme)}").joined(separator: "\n")
+        }
+        let good = #""hosts": ["a.example"], "#
+        #expect(refusal(good).isEmpty)
+        #expect(refusal(#""hosts": ["*.a.example"], "#).contains("is a wildcard"))
+        for address in ["192.0.2.1", "[2001:db8::1]"] {
+            #expect(refusal(#""hosts": ["\#(address)"], "#).contains("is an address"))
+        }
+        #expect(refusal("").contains("hosts is missing"))
+        #expect(refusal(#""hosts": [], "#).contains("must name a host"))
+        let many = (0...100).map { #""h\#($0).example""# }.joined(separator: ",")
+        #expect(refusal(#""hosts": [\#(many)], "#).contains("at most 100 names"))
+        for directory in [
+            "http://ca.example/dir", "https://", "https:///dir", "https://ca example",
+        ] {
+            let text = refusal(
+                good,
+                #""acme": {"directory": "\#(directory)", "challenge": "tls-alpn-01"}"#
+            )
+            #expect(text.contains("certificates[shop].acme.directory"), "\(directory)")
+        }
+        for email in ["nobody", "a@b@c", "@b", "a@", "a b@c", "a,b@c"] {
+            let fields = #""directory": "https://ca.example", "challenge": "tls-alpn-01""#
+            let text = refusal(good, #""acme": {\#(fields), "email": "\#(email)"}"#)
+            #expect(text.contains("certificates[shop].acme.email"), "\(email)")
+        }
+        let plain = refusal(good, #""acme": {"directory": "https://ca.example"}"#)
+        #expect(plain.contains("http-01 is answered on http listeners, and there is none"))
+        let files = #""files": {"certificate": "a", "key": "b"}"#
+        #expect(refusal(good, files).contains("hosts: does nothing without acme"))
+        let bound =
+            #""acme": {"directory": "https://ca.example", "challenge": "tls-alpn-01", "#
+            + #""eab": {"keyID": "a", "secret": "b"}}"#
+        #expect(refusal(good, bound).contains("not supported by this build"))
+    }
 }

@@ -31,6 +31,8 @@ struct Link: ~Copyable {
     /// What the node is told of material when it is admitted, and what it may ask for.
     var material: [FleetMessage] = []
     var stock: [Digest: WireMaterial] = [:]
+    /// Generations of challenges that the node answers.
+    var answered: [UInt64] = []
     /// What the node was told and given of material, and what it said of it.
     var told: [FleetMessage] = []
     var statuses: [WireMaterialStatus] = []
@@ -114,6 +116,7 @@ struct Link: ~Copyable {
                 perform(node.wantMaterial(digests.compactMap { Digest(octets: octets($0)) }))
             case .keep(let message): told.append(.material(message))
             case .useTicketKeys(let keys): told.append(.ticketKeys(keys))
+            case .answerChallenges(let challenges): told.append(.challenges(challenges))
             case .setPayloadLimit, .setDeadline, .joined, .joinRefused, .welcomed,
                 .synchroniseAfter, .renewed:
                 break
@@ -176,6 +179,7 @@ struct Link: ~Copyable {
             case .heartbeat:
                 perform(control.answerHeartbeat(head: head.map { Holding($0.head) }))
             case .close(let end): controlEnd = end
+            case .challenges(let generation): answered.append(generation)
             case .sendMaterial(let digests):
                 perform(control.tell(digests.map { .material(stock[$0] ?? WireMaterial()) }))
             case .material(let status): statuses.append(status)

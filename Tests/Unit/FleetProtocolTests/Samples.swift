@@ -154,6 +154,35 @@ private func materialAnswerSamples(
                 }
             )
         ),
+    ] + challengeSamples()
+}
+
+private func challengeSamples() -> [(name: String, message: FleetMessage)] {
+    [
+        (
+            "challenges",
+            .challenges(
+                .with {
+                    $0.generation = 1_800_000_000_002
+                    $0.challenges = [
+                        .with {
+                            $0.host = "shop.example.com"
+                            $0.token = "token-1"
+                            $0.authorization = "token-1.thumbprint"
+                        },
+                        .with {
+                            $0.host = "www.shop.example.com"
+                            $0.certificate = wireOctets([0x30, 0x03, 0x02, 0x01, 0x00])
+                            $0.key = wireOctets([0x30, 0x03, 0x02, 0x01, 0x01])
+                        },
+                    ]
+                }
+            )
+        ),
+        (
+            "challenges_status",
+            .challengesStatus(.with { $0.generation = 1_800_000_000_002 })
+        ),
     ]
 }
 
