@@ -16,12 +16,15 @@ struct ProxyControl: AsyncParsableCommand {
               proxy-control serve --data /var/lib/weir
               proxyctl --config /var/lib/weir/proxyctl.yaml status
               proxy-control backup --data /var/lib/weir weir-backup.db
+              proxy-control master-key rotate --data /var/lib/weir
 
             EXIT CODES
               0 done    1 error    2 usage
             """,
         version: "proxy-control \(buildVersion)",
-        subcommands: [ServeCommand.self, BackupCommand.self, RestoreCommand.self]
+        subcommands: [
+            ServeCommand.self, BackupCommand.self, RestoreCommand.self, MasterKeyCommand.self,
+        ]
     )
 
     /// Runs the command that the arguments name, and exits with its code.

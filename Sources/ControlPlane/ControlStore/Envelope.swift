@@ -71,6 +71,12 @@ struct Envelope: Sendable {
         _ = try open(check, name: "key check")
     }
 
+    /// Whether this is the key that a database's check was sealed with.
+    func opens(check: [UInt8]) -> Bool {
+        // Any failure to open means that it is not.
+        (try? verify(check: check)) != nil
+    }
+
     private static func context(_ name: String) -> [UInt8] {
         Array("weir secret 1\0\(name)".utf8)
     }
@@ -115,6 +121,20 @@ struct Envelope: Sendable {
                 )
             }
             return SecretBytes(taking: &octets)
+        } catch {
+            throw .damaged
+        }
+    }
+
+    /// The data key of `wrapped`, which `old` opens, sealed with this master key; the content stays as it is.
+    func rewrap(
+        _ wrapped: [UInt8],
+        identity: [UInt8],
+        from old: Envelope
+    ) throws(Failure) -> [UInt8] {
+        let dataKey = try old.unwrap(wrapped, identity: identity)
+        do {
+            return try wrap(dataKey, identity: identity)
         } catch {
             throw .damaged
         }

@@ -58,7 +58,8 @@ extension SQLiteConfigStore {
     ///
     /// - Parameters:
     ///   - file: What `backup` made.
-    ///   - directory: Held by the caller; its `master.key` must be the one of the backup.
+    ///   - directory: Held by the caller; its `master.key` must be the one of the backup, or its `master.key.old`:
+    ///     then the secrets are sealed anew.
     ///   - clock: The time in milliseconds since 1970-01-01 UTC; the system's if not given.
     /// - Returns: What the directory holds now.
     /// - Throws: Why the backup is not usable; the directory is then as before.
@@ -69,7 +70,9 @@ extension SQLiteConfigStore {
     ) throws(StoreError) -> StoreSummary {
         let now = clock?() ?? Int64(realtimeNanoseconds() / 1_000_000)
         guard try StoreDirectory.hasDatabase(file) else { throw .storeMissing(file) }
+        settleMasterKey(directory)
         let envelope = try directory.envelope(makingKey: false)
+        let older = try directory.oldEnvelope()
         let present = try hasDatabaseToKeep(directory) ? revocations(directory) : nil
         let partial = directory.databasePath + ".restoring"
         do {
@@ -82,6 +85,7 @@ extension SQLiteConfigStore {
             let summary = try prepare(
                 partial,
                 envelope: envelope,
+                older: older,
                 present: present,
                 now: now,
                 fileName: file
@@ -180,6 +184,7 @@ extension SQLiteConfigStore {
     private static func prepare(
         _ path: String,
         envelope: Envelope,
+        older: Envelope?,
         present: Revocations?,
         now: Int64,
         fileName: String
@@ -189,7 +194,14 @@ extension SQLiteConfigStore {
         try Schema.migrator.migrate(queue)
         return try queue.write { db in
             let check = try Data.fetchOne(db, sql: "SELECT key_check FROM cluster") ?? Data()
-            try envelope.verify(check: [UInt8](check))
+            if let older, !envelope.opens(check: [UInt8](check)),
+                older.opens(check: [UInt8](check))
+            {
+                // It was made before the master key was replaced.
+                try MasterKey.replace(db, older, with: envelope)
+            } else {
+                try envelope.verify(check: [UInt8](check))
+            }
             let stored = try cluster(db).epoch
             let epoch = max(stored, present?.epoch ?? 0, UInt64(clamping: now / 1000)) + 1
             try db.execute(

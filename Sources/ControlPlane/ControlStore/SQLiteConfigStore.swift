@@ -31,7 +31,7 @@ package struct SQLiteConfigStore: ConfigStore {
         self.clock = clock ?? { Int64(realtimeNanoseconds() / 1_000_000) }
         let isNew = try !StoreDirectory.hasDatabase(directory.databasePath)
         // A key without a database is what a first start leaves that was ended between the two.
-        envelope = try directory.envelope(makingKey: isNew)
+        let present = try directory.envelope(makingKey: isNew)
         try StoreDirectory.makePrivateFile(directory.databasePath)
         do {
             pool = try DatabasePool(
@@ -39,6 +39,7 @@ package struct SQLiteConfigStore: ConfigStore {
                 configuration: Self.configuration()
             )
             try Self.check(pool, path: directory.databasePath)
+            envelope = try Self.settleMasterKey(pool, directory) ?? present
             let (now, envelope) = (self.clock(), envelope)
             // Marked before the first table, so that every crash leaves a file that is known as ours.
             try pool.writeWithoutTransaction { db in

@@ -1,4 +1,5 @@
 import Cryptography
+import Foundation
 import SystemCalls
 
 /// The directory of one control plane, held against any second process for as long as this value lives.
@@ -7,6 +8,7 @@ import SystemCalls
 ///       weir.lock     flock: one server, or one restore
 ///       weir.db       the database, and beside it SQLite's -wal and -shm
 ///       master.key    32 random octets, 0600; secrets in the database are sealed with it
+///       master.key.next, .old     the ones to come and before, of a rotation (`SQLiteConfigStore+MasterKey`)
 package final class StoreDirectory: Sendable {
     /// The path, without a slash at its end.
     package let path: String
@@ -65,6 +67,72 @@ package final class StoreDirectory: Sendable {
             throw error
         } catch {
             throw StoreError(fileSystem: error, masterKeyPath)
+        }
+    }
+
+    // MARK: Another master key
+
+    /// The key that a rotation is going over to: there from before its transaction until the key is in its place.
+    private var nextKeyPath: String { masterKeyPath + ".next" }
+    /// The key before the last rotation: backups from before it are sealed with that one.
+    package var oldKeyPath: String { masterKeyPath + ".old" }
+
+    /// Whether the key before the last rotation is still there.
+    var hasOldKey: Bool { fileExists(oldKeyPath) }
+    /// Whether a rotation did not come to its end.
+    var hasNextKey: Bool { fileExists(nextKeyPath) }
+
+    /// The envelope of the key that a rotation was going over to, or nil.
+    func nextEnvelope() throws(StoreError) -> Envelope? { try envelope(of: nextKeyPath) }
+
+    /// The envelope of the key before the last rotation, or nil.
+    func oldEnvelope() throws(StoreError) -> Envelope? { try envelope(of: oldKeyPath) }
+
+    /// Makes a new key beside the present one; it is on the disk when this returns.
+    func makeNextKey() throws(StoreError) -> Envelope {
+        do {
+            var key = randomBytes(AESGCM.keyByteCount)
+            try replaceFile(nextKeyPath, with: key.span)
+            return try Envelope(masterKey: SecretBytes(taking: &key), path: masterKeyPath)
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            throw StoreError(fileSystem: error, nextKeyPath)
+        }
+    }
+
+    /// Puts the new key in the place of the present one, which is kept; there is a key at every moment.
+    func adoptNextKey() throws(StoreError) {
+        do {
+            try removeFile(oldKeyPath)
+            if fileExists(masterKeyPath) {
+                try FileManager.default.linkItem(atPath: masterKeyPath, toPath: oldKeyPath)
+            }
+            try syncDirectory(containing: masterKeyPath)
+            try renameFile(nextKeyPath, to: masterKeyPath)
+            try syncDirectory(containing: masterKeyPath)
+        } catch {
+            throw StoreError(fileSystem: error, masterKeyPath)
+        }
+    }
+
+    /// Forgets the new key, which nothing was sealed with.
+    func discardNextKey() throws(StoreError) {
+        do {
+            try removeFile(nextKeyPath)
+        } catch {
+            throw StoreError(fileSystem: error, nextKeyPath)
+        }
+    }
+
+    private func envelope(of path: String) throws(StoreError) -> Envelope? {
+        guard fileExists(path) else { return nil }
+        do {
+            return try Envelope(masterKey: try Self.readKey(path), path: masterKeyPath)
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            throw StoreError(fileSystem: error, path)
         }
     }
 

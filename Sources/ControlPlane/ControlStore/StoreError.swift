@@ -55,6 +55,8 @@ package enum StoreError: Error, Hashable, Sendable {
     case masterKeyLengthWrong(String, octetCount: Int)
     /// Others than its owner may read or change `master.key`; its path and mode.
     case masterKeyExposed(String, mode: UInt32)
+    /// The key before a rotation is still there, and would be lost with another one.
+    case masterKeyOldKept(String)
     /// A sealed secret was changed; its digest.
     case secretDamaged(Digest)
     /// The file is no database of this program.
@@ -96,6 +98,9 @@ extension StoreError: CustomStringConvertible {
         case .masterKeyExposed(let path, let mode):
             "\(path) has the mode \(String(mode, radix: 8)), so that others than its owner can read or change "
                 + "it: run 'chmod 600 \(path)'"
+        case .masterKeyOldKept(let path):
+            "\(path) is there, from a rotation before: remove it once no backup from before that rotation is "
+                + "needed, then rotate again"
         case .secretDamaged(let digest):
             "the secret \(digest) is damaged: apply the files that it came from again"
         case .notAStore(let path): "\(path) is not a database of proxy-control"
