@@ -9,7 +9,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 program=(/usr/bin/python3 -B "$root/Tests/Benchmarks/benchmark.py")
 
 # nginx is the origin of every comparison.
-packages=(python3 iproute2 wrk nghttp2-client nginx)
+packages=(python3 iproute2 wrk nghttp2-client nginx openssl)
 peers=weir,nginx,haproxy
 previous=
 for argument in "$@"; do

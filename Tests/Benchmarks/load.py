@@ -2,9 +2,13 @@
 
 import contextlib
 import json
+import multiprocessing
 import pathlib
 import re
 import socket
+import ssl
+import threading
+import time
 
 from bench import Failure
 from peers import HOST
@@ -17,19 +21,21 @@ CONCURRENCY = 64
 # Under HTTP/2.
 HTTP2_CONNECTIONS = 16
 HTTP2_STREAMS = 32
+# More at one time bring no more: the interpreter runs one of them.
+RESUMING_THREADS = 4
 
 
 class Wrk:
     """One run of wrk, on the load's core. As a context it has ended at the end."""
 
     def __init__(self, bench, port, path, seconds, script="summary.lua", arguments=(), headers=(),
-                 connections=CONCURRENCY):
+                 connections=CONCURRENCY, tls=False):
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s",
                    "--latency", "-s", SCRIPTS / script]
         for header in headers:
             command += ["-H", header]
         self.seconds = seconds
-        command += [f"http://{HOST}:{port}{path}", "--", *arguments]
+        command += [f"http{'s' if tls else ''}://{HOST}:{port}{path}", "--", *arguments]
         self.program = bench.start("wrk", command, bench.load_core)
 
     def __enter__(self):
@@ -50,12 +56,12 @@ class Wrk:
 class H2Load:
     """One run of h2load on the load's core, as Wrk: connections of HTTP/2 with many streams each."""
 
-    def __init__(self, bench, port, path, seconds):
+    def __init__(self, bench, port, path, seconds, tls=False):
         self.seconds = seconds
         self.log = bench.folder / "h2load.log"
         self.log.unlink(missing_ok=True)
         command = ["h2load", "-t1", f"-c{HTTP2_CONNECTIONS}", f"-m{HTTP2_STREAMS}", f"-D{seconds}",
-                   f"--log-file={self.log}", f"http://{HOST}:{port}{path}"]
+                   f"--log-file={self.log}", f"http{'s' if tls else ''}://{HOST}:{port}{path}"]
         self.program = bench.start("h2load", command, bench.load_core)
 
     def __enter__(self):
@@ -82,12 +88,76 @@ class H2Load:
                            "errored": max(errored - under_way, 0)}}
 
 
-class Connection:
-    """One keep-alive connection of HTTP/1.1, to a server that sends Content-Length."""
+class Resuming:
+    """Connections that resume a session of TLS and carry one request each, as Wrk, from a process of its own."""
 
-    def __init__(self, port):
+    def __init__(self, port, path, seconds):
+        self.seconds = seconds
+        self.ours, theirs = multiprocessing.Pipe()
+        self.process = multiprocessing.Process(target=self.run, args=(theirs, port, path), daemon=True)
+        self.process.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.join()
+
+    def run(self, pipe, port, path):
+        end = time.monotonic() + self.seconds
+        results = []
+        threads = [threading.Thread(target=self.resume, args=(port, request(path), end, results))
+                   for _ in range(RESUMING_THREADS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        pipe.send([sum(part, []) for part in zip(*results)])
+
+    def resume(self, port, octets, end, results):
+        context, session, times, failures = insecure(), None, [], []
+        while time.monotonic() < end:
+            start = time.monotonic()
+            try:
+                with contextlib.closing(Connection(port, context, session)) as connection:
+                    connection.send(octets)
+                    connection.receive()
+                    if session and not connection.socket.session_reused:
+                        failures.append("not resumed")
+                    # That of a TLS 1.3 connection comes behind the handshake; each is used as often as servers take it.
+                    session = session or connection.socket.session
+            except (OSError, Failure) as failure:
+                failures.append(str(failure))
+            times.append((time.monotonic() - start) * 1e6)
+        results.append((times, failures))
+
+    def summary(self):
+        """Waits for the end and returns what was measured, under wrk's names."""
+        if not self.ours.poll(self.seconds + SECONDS_BEYOND):
+            raise Failure("the load did not end")
+        times, failures = self.ours.recv()
+        times.sort()
+        return {"requests": len(times) - len(failures), "microseconds": self.seconds * 1e6,
+                "p50": times[len(times) // 2], "p99": times[len(times) * 99 // 100],
+                "errors": {"failed": len(failures)}}
+
+
+def insecure():
+    """What clients have in common that believe every server; they are told nothing that matters."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+class Connection:
+    """One keep-alive connection of HTTP/1.1, to a server that sends Content-Length; with TLS where there is a context."""
+
+    def __init__(self, port, context=None, session=None):
         self.socket = socket.create_connection((HOST, port), timeout=20)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context:
+            self.socket = context.wrap_socket(self.socket, server_hostname="localhost", session=session)
 
     def send(self, request):
         self.socket.sendall(request)
@@ -119,7 +189,7 @@ class Connection:
         self.socket.setblocking(False)
         try:
             return self.socket.recv(1) is None
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError):
             return True
         except OSError:
             return False
@@ -129,14 +199,14 @@ class Connection:
 
 
 @contextlib.contextmanager
-def connections(port, count, requests):
+def connections(port, count, requests, context=None):
     """Connections that have carried one request each, opened CONCURRENCY at a time."""
     opened = []
     try:
         while len(opened) < count:
             batch = []
             for _ in range(min(CONCURRENCY, count - len(opened))):
-                batch.append(Connection(port))
+                batch.append(Connection(port, context))
                 opened.append(batch[-1])
             exchange(batch, requests, len(batch))
         yield opened
@@ -166,9 +236,9 @@ def request(path, host=HOST):
     return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
 
 
-def probe(port, octets, length):
+def probe(port, octets, length, context=None):
     """Checks that the proxy answers as assumed: figures of something else would be worthless."""
-    connection = Connection(port)
+    connection = Connection(port, context)
     try:
         connection.send(octets)
         status, count = connection.receive()

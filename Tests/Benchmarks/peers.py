@@ -32,13 +32,15 @@ class Site:
 
     `hosts` x `prefixes` routes that all lead to the origin, or one for everything when there are no
     hosts. `capacity` is the number of client connections that the proxy must be able to hold.
-    `http2`: clients speak HTTP/2 in clear text, with prior knowledge.
+    `http2`: clients speak HTTP/2, in clear text with prior knowledge. `tls`: clients speak TLS, to a
+    certificate with a P-256 key, and what they offer says which version of HTTP.
     """
 
     hosts: int = 0
     prefixes: int = 0
     capacity: int = 1000
     http2: bool = False
+    tls: bool = False
 
     def routes(self):
         """(host, prefix) of every route."""
@@ -140,6 +142,19 @@ def wait_for_port(program, port, seconds=READY_SECONDS):
     program.wait_until(connects, f"it accepts connections on port {port}", seconds)
 
 
+def certificate(bench):
+    """(chain, key) as paths: a certificate of the bench's own with a P-256 key, made once."""
+    folder = bench.folder / "certificates"
+    chain, key = folder / "site.crt", folder / "site.key"
+    if not chain.exists():
+        folder.mkdir()
+        bench.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                   "-keyout", key, "-out", chain, "-days", "30", "-subj", "/CN=localhost",
+                   "-addext", f"subjectAltName=DNS:localhost,IP:{HOST}"], 20)
+        key.chmod(0o600)
+    return chain, key
+
+
 class Peer:
     """A proxy that takes part. Subclasses say how it is configured and started."""
 
@@ -235,15 +250,19 @@ class Nginx(Peer):
         configuration.write_text(NGINX.format(
             folder=folder, folders=NGINX_FOLDERS.format(folder=folder), forever=FOREVER, host=HOST,
             kept=ORIGIN_CONNECTIONS, connections=site.capacity + ORIGIN_CONNECTIONS,
-            origin_port=ORIGIN_PORT, extra=self.extra, servers=self.servers(site)))
+            origin_port=ORIGIN_PORT, extra=self.extra, servers=self.servers(bench, site)))
         return [find_program("nginx"), "-e", "stderr", "-c", configuration]
 
     def under_tool(self, bench, folder, command):
         # Its commands do not reach a process that was forked.
         return [*command, "-g", "master_process off;"]
 
-    def servers(self, site):
-        listen = f"listen {HOST}:{self.port} backlog=4096{' http2' if site.http2 else ''};"
+    def servers(self, bench, site):
+        options = " http2" if site.http2 or site.tls else ""
+        listen = f"listen {HOST}:{self.port} backlog=4096{' ssl' if site.tls else ''}{options};"
+        if site.tls:
+            chain, key = certificate(bench)
+            listen += f" ssl_certificate {chain}; ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3;"
         if not site.hosts:
             return f"    server {{ {listen} location / {{ proxy_pass http://origin; }} }}"
         locations = {}
@@ -318,8 +337,16 @@ class HAProxy(Peer):
         configuration = folder / "haproxy.cfg"
         configuration.write_text(HAPROXY.format(
             host=HOST, port=self.port, capacity=site.capacity, origin_port=ORIGIN_PORT,
-            extra=self.extra, routes=routes, proto=" proto h2" if site.http2 else ""))
+            extra=self.extra, routes=routes, proto=self.protocol(bench, folder, site)))
         return [find_program("haproxy"), "-db", "-f", configuration]
+
+    def protocol(self, bench, folder, site):
+        if not site.tls:
+            return " proto h2" if site.http2 else ""
+        joined = folder / "site.pem"
+        joined.write_text("".join(part.read_text() for part in certificate(bench)))
+        joined.chmod(0o600)
+        return f" ssl crt {joined} alpn h2,http/1.1"
 
 
 class HAProxySplicing(HAProxy):
@@ -356,11 +383,14 @@ class Weir(Peer):
 
     def command(self, bench, folder, site):
         configuration = folder / "fleet.yaml"
+        files = []
+        if site.tls:
+            files = ["--certificates", certificate(bench)[0].parent]
         configuration.write_text(self.configuration(site))
         snapshot = folder / "snapshot"
         bench.run([self.program("proxyctl"), "compile", configuration, "--out", snapshot], 300)
         return [self.program("proxy-node"), "run", "--snapshot", snapshot, "--workers", "1",
-                "--admin", f"{HOST}:0"]
+                "--admin", f"{HOST}:0", *files]
 
     def under_tool(self, bench, folder, command):
         # It ends at debug information newer than itself; the symbols are enough.
@@ -369,8 +399,11 @@ class Weir(Peer):
         return [bare, *command[1:]]
 
     def configuration(self, site):
-        lines = ["listeners:", "  - name: web", f"    address: {HOST}:{self.port}", "upstreams:",
-                 "  - name: origin", "    endpoints:", f"      - {{address: {HOST}:{ORIGIN_PORT}}}",
+        lines = ["listeners:", "  - name: web", f"    address: {HOST}:{self.port}"]
+        if site.tls:
+            lines += ["    protocol: https", "    tls: {certificates: [site]}", "certificates:", "  - name: site",
+                      "    files: {certificate: ../certificates/site.crt, key: ../certificates/site.key}"]
+        lines += ["upstreams:", "  - name: origin", "    endpoints:", f"      - {{address: {HOST}:{ORIGIN_PORT}}}",
                  "logging: {access: off}", "routes:"]
         if not site.hosts:
             lines += ["  - name: everything", "    upstream: origin"]

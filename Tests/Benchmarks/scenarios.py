@@ -9,7 +9,8 @@ import dataclasses
 import time
 
 from bench import (Failure, core_seconds, cpu_seconds, memory_kib, processes, user_and_system_ticks)
-from load import CONCURRENCY, HTTP2_CONNECTIONS, HTTP2_STREAMS, H2Load, Wrk, connections, probe, request
+from load import (CONCURRENCY, HTTP2_CONNECTIONS, HTTP2_STREAMS, H2Load, Resuming, Wrk, connections, insecure, probe,
+                  request)
 from peers import BODIES, Site
 
 WARM_UP_SECONDS = 1
@@ -74,14 +75,14 @@ class LoadScenario(Scenario):
     def probe(self, peer):
         """Checks the answers to the first route and the last: a table cut short would answer one with 404."""
         for octets in (self.requests()[0], self.requests()[-1]):
-            probe(peer.port, octets, self.length())
+            probe(peer.port, octets, self.length(), insecure() if self.site.tls else None)
 
     def load(self, bench, peer, seconds):
         if self.site.hosts:
             return Wrk(bench, peer.port, self.path, seconds, "routes.lua",
                        (self.site.hosts, self.site.prefixes))
         return Wrk(bench, peer.port, self.path, seconds, self.script, headers=self.headers,
-                   connections=self.connections)
+                   connections=self.connections, tls=self.site.tls)
 
     def sample(self, before, after, summary, resident):
         requests = summary["requests"]
@@ -119,25 +120,37 @@ class HTTP2Scenario(LoadScenario):
         """Every answer is counted as an error that is not 2xx."""
 
     def load(self, bench, peer, seconds):
-        return H2Load(bench, peer.port, self.path, seconds)
+        return H2Load(bench, peer.port, self.path, seconds, tls=self.site.tls)
 
 
+@dataclasses.dataclass(frozen=True)
+class ResumingScenario(LoadScenario):
+    """Sessions of TLS that are resumed for one request each."""
+
+    site: Site = Site(tls=True)
+
+    def load(self, bench, peer, seconds):
+        return Resuming(peer.port, self.path, seconds)
+
+
+@dataclasses.dataclass(frozen=True)
 class IdleScenario(Scenario):
     """Memory of idle keep-alive connections, each of which has carried a request."""
 
-    site = Site(capacity=IDLE_CONNECTIONS + 1000)
+    site: Site = Site(capacity=IDLE_CONNECTIONS + 1000)
 
     def measure(self, bench, origin, peer, seconds):
         with running(bench, peer, self.site) as program:
             octets = request("/")
-            probe(peer.port, octets, BODIES["/"])
+            context = insecure() if self.site.tls else None
+            probe(peer.port, octets, BODIES["/"], context)
             # What 64 busy connections leave behind in pools is no part of what idle ones cost.
-            with Wrk(bench, peer.port, "/", WARM_UP_SECONDS) as load:
+            with Wrk(bench, peer.port, "/", WARM_UP_SECONDS, tls=self.site.tls) as load:
                 load.summary()
             pids = processes(program.pid)
             time.sleep(SETTLE_SECONDS)
             before = memory_kib(pids)
-            with connections(peer.port, IDLE_CONNECTIONS, [octets]) as opened:
+            with connections(peer.port, IDLE_CONNECTIONS, [octets], context) as opened:
                 time.sleep(SETTLE_SECONDS)
                 after = memory_kib(pids)
                 closed = sum(not connection.is_open() for connection in opened)
@@ -234,5 +247,15 @@ SCENARIOS = {scenario.name: scenario for scenario in [
     IdleScenario("idle",
                  f"memory of {IDLE_CONNECTIONS:,} idle keep-alive connections, one request each",
                  kind="idle"),
+    LoadScenario("tls-100", "TLS 1.3, keep-alive, 64 connections, 100-octet body", site=Site(tls=True)),
+    LoadScenario("tls-100k", "TLS 1.3, keep-alive, 64 connections, 100 kB body", path="/100k", site=Site(tls=True)),
+    HTTP2Scenario("tls-h2-100", "HTTP/2 over TLS, 16 connections of 32 streams, 100-octet body", site=Site(tls=True)),
+    HTTP2Scenario("tls-h2-10k", "HTTP/2 over TLS, 16 connections of 32 streams, 10 kB body", path="/10k",
+                  site=Site(tls=True)),
+    LoadScenario("tls-handshake", "a full handshake (TLS 1.3, ECDSA P-256) per request, 64 at a time",
+                 headers=("Connection: close",), site=Site(tls=True)),
+    ResumingScenario("tls-resumed", "a resumed handshake (TLS 1.3) per request, 4 at a time"),
+    IdleScenario("tls-idle", f"memory of {IDLE_CONNECTIONS:,} idle connections with TLS, one request each",
+                 kind="idle", site=Site(capacity=IDLE_CONNECTIONS + 1000, tls=True)),
     RestScenario("rest", "memory at rest, after the start", kind="rest"),
 ]}
