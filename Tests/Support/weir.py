@@ -274,7 +274,7 @@ class Certificates:
         suffix = ".crt" if issuer else ".pem"
         options = ["-CA", f"{self.folder}/{issuer}.pem", "-CAkey", f"{self.folder}/{issuer}.key"] if issuer else []
         temporary = self.folder / f"new-{name}"
-        self.openssl("req", "-x509", "-newkey", *kind, "-nodes", "-keyout", f"{temporary}.key", "-out",
+        self.openssl("req", "-x509", "-utf8", "-newkey", *kind, "-nodes", "-keyout", f"{temporary}.key", "-out",
                      f"{temporary}.crt", "-days", days, "-subj", subject or f"/CN={name}", *options,
                      *[part for extension in extensions for part in ("-addext", extension)])
         os.chmod(f"{temporary}.key", 0o600)

@@ -203,7 +203,9 @@ int weir_ssl_peer_subject(const SSL *ssl, char *text, int size) {
     if (certificate == NULL) return -1;
     out = BIO_new(BIO_s_mem());
     if (out == NULL) return -1;
-    if (X509_NAME_print_ex(out, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0) {
+    // A part of a name may be somebody else's name.
+    if (X509_NAME_print_ex(out, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0
+        && BIO_pending(out) <= size) {
         length = BIO_read(out, text, size);
         // An empty name reads as the end of the octets.
         if (length < 0) length = 0;

@@ -148,7 +148,7 @@ int weir_ssl_ctx_add_revocation_list(SSL_CTX *context, const unsigned char *der,
 /// a CRL revoke nothing.
 void weir_ssl_ctx_check_revocation(SSL_CTX *context);
 
-/// The subject of the peer's certificate as RFC 4514 writes it, in ASCII, cut to `size` octets: its length, or -1.
+/// The subject of the peer's certificate as RFC 4514 writes it, in ASCII: its length, or -1 when there is none of `size` octets at most.
 int weir_ssl_peer_subject(const SSL *ssl, char *text, int size);
 
 /// What the sessions of one side with one peer leave for the next: the last ticket, or NULL. Confined to a thread.
