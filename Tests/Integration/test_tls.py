@@ -384,6 +384,23 @@ def test_a_revoked_certificate_is_refused(workspace):
     assert site.get(identity="alice").status == 200
 
 
+@pytest.mark.parametrize("extensions", [
+    "issuingDistributionPoint=critical,@point\n[point]\nindirectCRL=TRUE\n",
+    "issuingDistributionPoint=critical,@point\n[point]\nonlysomereasons=keyCompromise\n",
+    "issuingDistributionPoint=critical,@point\n[point]\nonlyuser=TRUE\nonlyCA=TRUE\n",
+    "2.5.29.27=critical,DER:020101\n",
+], ids=["indirect", "some reasons", "contradiction", "delta"])
+def test_a_revocation_list_that_would_be_passed_over_is_no_material(workspace, extensions):
+    """RFC 5280 §5.2.4, §5.2.5: such lists do not say by themselves what is revoked."""
+    site = mutual(workspace, "require")
+    site.certificates.revoke("authority", "alice", extensions=extensions)
+    site.reload()
+    assert "certificates.refused" in site.node.program.stderr()
+    site.node.program.stop()
+    with pytest.raises(AssertionError, match="cannot be served"):
+        workspace.node(site.configuration, certificates=site.certificates.folder, name="second")
+
+
 def test_a_session_does_not_outlive_what_was_demanded_of_it(workspace):
     """A ticket of a listener that asks for nothing opens none that asks for a certificate."""
     other = workspace.keep(ReservedPort())

@@ -178,7 +178,7 @@ int weir_ssl_ctx_add_revocation_list(SSL_CTX *context, const unsigned char *der,
     X509_CRL *list = d2i_X509_CRL(NULL, &cursor, length);
     int status;
     if (list == NULL) return 0;
-    status = cursor == der + length ? X509_STORE_add_crl(SSL_CTX_get_cert_store(context), list) : 0;
+    status = cursor == der + length && weir_crl_is_complete(list) ? X509_STORE_add_crl(SSL_CTX_get_cert_store(context), list) : 0;
     X509_CRL_free(list);
     return status;
 }
