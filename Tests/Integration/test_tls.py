@@ -336,6 +336,22 @@ def test_the_upstream_learns_of_a_clients_certificate_and_of_nothing_that_others
         assert got.status == 200 and fields["x-who"] == "CN=alice,O=Weir\\, Inc" and len(fields["x-print"]) == 64
 
 
+@pytest.mark.parametrize("subject,value", [
+    ("/O=a\r\nX-Admin: 1\r\n\r\n/CN=b", r"CN=b,O=a\0D\0AX-Admin: 1\0D\0A\0D\0A"),
+    ('/CN="q\\\\uo;te\x7f\t<>', r'CN=\"q\\uo\;te\7F\09\<\>'),
+    ("/CN=alice,OU=admins/L=#04", r"L=\#04,CN=alice\,OU=admins"),
+    ("/CN=\u00e4\u2028", r"CN=\C3\A4\E2\80\A8"),
+    # A part of a name may be somebody else's.
+    ("".join(f"/OU={'a' * 60}{index:03}" for index in range(80)) + "/CN=long", ""),
+], ids=["lines", "quotes", "separators", "no ASCII", "long"])
+def test_a_subject_is_one_value_and_whole(workspace, subject, value):
+    workspace.certificates.issue("odd", usage="clientAuth", subject=subject)
+    site = mutual(workspace, "require")
+    fields = site.get(identity="odd").json["fields"]
+    assert [text for name, text in fields if name == "x-who"] == [value]
+    assert "x-admin" not in [name for name, _ in fields] and len(dict(fields)["x-print"]) == 64
+
+
 def test_no_other_listener_lets_such_fields_through(workspace):
     other = workspace.keep(ReservedPort())
     site = mutual(workspace, "request", more=f"  - {{name: plain, address: {other}}}")
@@ -369,6 +385,23 @@ def test_a_revoked_certificate_is_refused(workspace):
     site.reload()
     assert "CERTIFICATE_REVOKED" in fails(lambda: site.connect(identity="bob"))
     assert site.get(identity="alice").status == 200
+
+
+@pytest.mark.parametrize("extensions", [
+    "issuingDistributionPoint=critical,@point\n[point]\nindirectCRL=TRUE\n",
+    "issuingDistributionPoint=critical,@point\n[point]\nonlysomereasons=keyCompromise\n",
+    "issuingDistributionPoint=critical,@point\n[point]\nonlyuser=TRUE\nonlyCA=TRUE\n",
+    "2.5.29.27=critical,DER:020101\n",
+], ids=["indirect", "some reasons", "contradiction", "delta"])
+def test_a_revocation_list_that_would_be_passed_over_is_no_material(workspace, extensions):
+    """RFC 5280 §5.2.4, §5.2.5: such lists do not say by themselves what is revoked."""
+    site = mutual(workspace, "require")
+    site.certificates.revoke("authority", "alice", extensions=extensions)
+    site.reload()
+    assert "certificates.refused" in site.node.program.stderr()
+    site.node.program.stop()
+    with pytest.raises(AssertionError, match="cannot be served"):
+        workspace.node(site.configuration, certificates=site.certificates.folder, name="second")
 
 
 def test_a_session_does_not_outlive_what_was_demanded_of_it(workspace):

@@ -274,7 +274,7 @@ class Certificates:
         suffix = ".crt" if issuer else ".pem"
         options = ["-CA", f"{self.folder}/{issuer}.pem", "-CAkey", f"{self.folder}/{issuer}.key"] if issuer else []
         temporary = self.folder / f"new-{name}"
-        self.openssl("req", "-x509", "-newkey", *kind, "-nodes", "-keyout", f"{temporary}.key", "-out",
+        self.openssl("req", "-x509", "-utf8", "-newkey", *kind, "-nodes", "-keyout", f"{temporary}.key", "-out",
                      f"{temporary}.crt", "-days", days, "-subj", subject or f"/CN={name}", *options,
                      *[part for extension in extensions for part in ("-addext", extension)])
         os.chmod(f"{temporary}.key", 0o600)
@@ -288,20 +288,22 @@ class Certificates:
         extensions = [f"extendedKeyUsage={usage}", "basicConstraints=critical,CA:FALSE"]
         return self.sign(name, extensions + ([f"subjectAltName={names}"] if names else []), key, subject, days, issuer)
 
-    def revoke(self, authority, *names):
+    def revoke(self, authority, *names, extensions=""):
         """Puts a CRL of an authority, with these certificates on it, behind its certificate."""
         database = self.folder / "database"
         database.write_text("")
         (self.folder / "number").write_text("01\n")
         configuration = self.folder / "ca.cnf"
         configuration.write_text(f"[ca]\ndefault_ca=a\n[a]\ndatabase={database}\ncrlnumber={self.folder}/number\n"
-                                 "default_md=sha256\ndefault_crl_days=7\n")
+                                 "default_md=sha256\ndefault_crl_days=7\n"
+                                 f"[extensions]\n{extensions}")
         options = ["ca", "-config", configuration, "-cert", self.folder / f"{authority}.pem", "-keyfile",
                    self.folder / f"{authority}.key"]
         for name in names:
             self.openssl(*options, "-revoke", self.folder / f"{name}.crt")
+        chosen = ["-crlexts", "extensions"] if extensions else []
         bundle = self.folder / f"{authority}.pem"
-        bundle.write_bytes(bundle.read_bytes() + self.openssl(*options, "-gencrl"))
+        bundle.write_bytes(bundle.read_bytes() + self.openssl(*options, "-gencrl", *chosen))
 
     def client(self, protocols=("http/1.1",), identity=None, verify=True):
         """What a client needs that believes the authority, and may show a certificate."""

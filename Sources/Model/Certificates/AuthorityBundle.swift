@@ -102,6 +102,9 @@ package struct AuthorityBundle: Hashable, Sendable {
             guard authorities.contains(where: { list.isIssued(by: $0.details) }) else {
                 throw .revocationListUnrelated(line: block.line, issuer: list.issuer)
             }
+            guard list.isComplete else {
+                throw .revocationListPartial(line: block.line, issuer: list.issuer)
+            }
             if let next = list.nextUpdateSeconds, seconds > next {
                 throw .revocationListExpired(
                     line: block.line,

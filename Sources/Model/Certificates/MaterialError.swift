@@ -104,6 +104,8 @@ package enum MaterialError: Error, Hashable, Sendable {
     case revocationListsTooMany(countMax: Int)
     /// No CA of the bundle has signed the list; its line.
     case revocationListUnrelated(line: Int, issuer: String)
+    /// The list has a part of what its authority revokes, or is of others' certificates; its line.
+    case revocationListPartial(line: Int, issuer: String)
     /// The next list was due at this moment, in seconds since 1970-01-01 UTC.
     case revocationListExpired(line: Int, issuer: String, atSeconds: Int64)
 
@@ -121,7 +123,7 @@ extension MaterialError {
         case .keyMissing, .keysSeveral, .keyEncrypted, .keyMalformed, .keyMismatch: .key
         case .authorityNotAuthority, .authoritiesNotValid, .authorityHasKey,
             .revocationListMalformed, .revocationListsTooMany, .revocationListUnrelated,
-            .revocationListExpired:
+            .revocationListPartial, .revocationListExpired:
             .authority
         default: .certificate
         }
@@ -208,6 +210,9 @@ extension MaterialError: CustomStringConvertible {
         case .revocationListUnrelated(let line, let issuer):
             "the authority's file, line \(line): no certificate of the file has signed the revocation list of "
                 + "\(issuer); add that authority, or remove the list"
+        case .revocationListPartial(let line, let issuer):
+            "the authority's file, line \(line): the revocation list of \(issuer) is a delta, an indirect one or one "
+                + "of some reasons, and such are not followed; fetch the complete one"
         case .revocationListExpired(let line, let issuer, let seconds):
             "the authority's file, line \(line): the next revocation list of \(issuer) was due at "
                 + "\(Self.text(seconds)); fetch it"

@@ -263,3 +263,16 @@ int weir_ssl_ctx_set_pinned_authority(SSL_CTX *context, const unsigned char dige
     SSL_CTX_set_cert_verify_callback(context, verify_pinned, copy);
     return 1;
 }
+
+int weir_crl_is_complete(const X509_CRL *list) {
+    ISSUING_DIST_POINT *point;
+    int critical = 0, is_complete;
+    if (X509_CRL_get_ext_by_NID(list, NID_delta_crl, -1) >= 0) return 0;
+    point = X509_CRL_get_ext_d2i(list, NID_issuing_distribution_point, &critical, NULL);
+    // -1 is none; others are there twice, or cannot be read.
+    if (point == NULL) return critical == -1;
+    is_complete = point->indirectCRL <= 0 && point->onlysomereasons == NULL
+        && (point->onlyuser > 0) + (point->onlyCA > 0) + (point->onlyattr > 0) <= 1;
+    ISSUING_DIST_POINT_free(point);
+    return is_complete;
+}

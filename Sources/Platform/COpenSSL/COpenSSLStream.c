@@ -183,7 +183,7 @@ int weir_ssl_ctx_add_revocation_list(SSL_CTX *context, const unsigned char *der,
     X509_CRL *list = d2i_X509_CRL(NULL, &cursor, length);
     int status;
     if (list == NULL) return 0;
-    status = cursor == der + length ? X509_STORE_add_crl(SSL_CTX_get_cert_store(context), list) : 0;
+    status = cursor == der + length && weir_crl_is_complete(list) ? X509_STORE_add_crl(SSL_CTX_get_cert_store(context), list) : 0;
     X509_CRL_free(list);
     return status;
 }
@@ -208,7 +208,9 @@ int weir_ssl_peer_subject(const SSL *ssl, char *text, int size) {
     if (certificate == NULL) return -1;
     out = BIO_new(BIO_s_mem());
     if (out == NULL) return -1;
-    if (X509_NAME_print_ex(out, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0) {
+    // A part of a name may be somebody else's name.
+    if (X509_NAME_print_ex(out, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0
+        && BIO_pending(out) <= size) {
         length = BIO_read(out, text, size);
         // An empty name reads as the end of the octets.
         if (length < 0) length = 0;

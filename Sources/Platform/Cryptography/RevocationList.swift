@@ -10,6 +10,8 @@ package struct RevocationList: Hashable, Sendable {
     package let thisUpdateSeconds: Int64
     /// When the next one is due, in seconds since 1970-01-01 UTC; nil if it does not say.
     package let nextUpdateSeconds: Int64?
+    /// Whether it is the whole list of its issuer's own certificates, revoked for any reason.
+    package let isComplete: Bool
 
     /// Reads one list; the whole input must be used.
     package init(der: [UInt8]) throws(CryptographyError) {
@@ -18,6 +20,8 @@ package struct RevocationList: Hashable, Sendable {
         defer { ERR_clear_error() }
         // SAFETY: name and times are borrowed from the list, which lives to the end of the call.
         issuer = unsafe nameText(X509_CRL_get_issuer(list.pointer))
+        // SAFETY: the list lives to the end of the call.
+        isComplete = unsafe weir_crl_is_complete(list.pointer) == 1
         var seconds: Int64 = 0
         guard
             unsafe weir_asn1_time_seconds(X509_CRL_get0_lastUpdate(list.pointer), &seconds) == 1

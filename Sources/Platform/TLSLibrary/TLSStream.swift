@@ -343,7 +343,7 @@ package enum TLSVersion: Sendable {
         return written == length ? octets : nil
     }
 
-    /// The subject of the peer's certificate as RFC 4514 writes it, in ASCII and cut at 4 KiB; nil without one.
+    /// The subject of the peer's certificate as RFC 4514 writes it, in ASCII; nil without one, and above 4 KiB.
     package var peerSubject: [UInt8]? {
         var octets = [UInt8](repeating: 0, count: 4096)
         // SAFETY: OpenSSL writes at most `count` octets.

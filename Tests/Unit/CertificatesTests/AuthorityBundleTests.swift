@@ -12,7 +12,11 @@ struct AuthorityBundleTests {
     init() throws { ladder = try Ladder() }
 
     /// An empty revocation list of an authority, due in so many days.
-    private func list(of issuer: Made, days: Int = 7) throws -> String {
+    private func list(
+        of issuer: Made,
+        days: Int = 7,
+        extensions: String = ""
+    ) throws -> String {
         let file = issuer.name.replacing(" ", with: "-")
         try workshop.write("", to: "index.txt")
         try workshop.write("01\n", to: "number")
@@ -24,6 +28,9 @@ struct AuthorityBundleTests {
             database = index.txt
             crlnumber = number
             default_md = sha256
+            crl_extensions = more
+            [more]
+            \(extensions)
 
             """,
             to: "ca.conf"
@@ -86,6 +93,17 @@ struct AuthorityBundleTests {
             refusal(ofBundle: try list(of: stranger) + root)
                 == .revocationListUnrelated(line: 1, issuer: "CN=Other Root")
         )
+        for extensions in [
+            "2.5.29.27 = critical,DER:020101",
+            "issuingDistributionPoint = critical,@point\n[point]\nindirectCRL = TRUE",
+            "issuingDistributionPoint = critical,@point\n[point]\nonlysomereasons = keyCompromise",
+        ] {
+            let partial = try list(of: ladder.root, extensions: extensions)
+            #expect(
+                refusal(ofBundle: partial + root)
+                    == .revocationListPartial(line: 1, issuer: "CN=Test Root")
+            )
+        }
         let short = try list(of: ladder.root, days: 1)
         #expect(refusal(ofBundle: short + root) == nil)
         guard

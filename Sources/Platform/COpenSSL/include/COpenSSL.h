@@ -23,6 +23,10 @@ EVP_PKEY *weir_p256_generate(void);
 /// Seconds since 1970-01-01 UTC of an ASN.1 time; 1 on success.
 int weir_asn1_time_seconds(const ASN1_TIME *time, int64_t *seconds);
 
+/// Whether a CRL stands for itself, alone, for all reasons: no delta and no indirect one (RFC 5280 §5.2.4, §5.2.5). OpenSSL
+/// passes over the others in silence, or takes a delta for the whole.
+int weir_crl_is_complete(const X509_CRL *list);
+
 /// Number of subject alternative names; `names` may be NULL.
 int weir_general_name_count(const GENERAL_NAMES *names);
 
@@ -141,14 +145,14 @@ struct weir_edge {
 /// Has a context ask `edge`, which is copied. 1 on success.
 int weir_ssl_ctx_set_edge(SSL_CTX *context, const struct weir_edge *edge);
 
-/// Adds a CRL in DER to what a context believes: 1 on success.
+/// Adds a CRL in DER to what a context believes: 1 on success, 0 for one that is not complete too.
 int weir_ssl_ctx_add_revocation_list(SSL_CTX *context, const unsigned char *der, long length);
 
 /// Refuses certificates that a CRL of their issuer revokes, and all of an issuer whose CRL has expired. Issuers without
 /// a CRL revoke nothing.
 void weir_ssl_ctx_check_revocation(SSL_CTX *context);
 
-/// The subject of the peer's certificate as RFC 4514 writes it, in ASCII, cut to `size` octets: its length, or -1.
+/// The subject of the peer's certificate as RFC 4514 writes it, in ASCII: its length, or -1 when there is none of `size` octets at most.
 int weir_ssl_peer_subject(const SSL *ssl, char *text, int size);
 
 /// What the sessions of one side with one peer leave for the next: the last ticket, or NULL. Confined to a thread.
