@@ -29,7 +29,7 @@ format_suite() {
 }
 
 unit_suite() {
-    swift build --build-tests --explicit-target-dependency-import-check error && swift test --skip-build
+    swift build --build-tests --explicit-target-dependency-import-check error && WEIR_PEBBLE=$(command -v pebble) swift test --skip-build
 }
 
 # Files that are made from the code are as the code would make them.

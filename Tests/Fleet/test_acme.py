@@ -225,6 +225,31 @@ def test_a_proving_certificate_is_shown_to_who_asks_for_it_alone(workspace):
     wait_issued(fleet, fleet.nodes)
 
 
+def test_many_certificates_have_one_account(workspace):
+    fleet, http, https, pebble = start(workspace, 2)
+    names = [f"s{number}.example.com" for number in range(12)]
+    certificates = "\n".join(
+        f"  - {{name: s{number}, hosts: [{name}], acme: {{directory: '{pebble.directory}', authority: authority}}}}"
+        for number, name in enumerate(names))
+    used = ", ".join(f"s{number}" for number in range(12))
+    fleet.apply(f"""
+listeners:
+  - {{name: web, address: "{http}", protocol: http}}
+  - {{name: websecure, address: "{https}", protocol: https, tls: {{certificates: [{used}]}}}}
+certificates:
+  - {{name: authority, authority: {{file: authority/cert.pem}}}}
+{certificates}
+""", "--wait")
+
+    def issued():
+        found = [entry for entry in fleet.ctl("certs", "-o", "json").json if "Pebble" in (entry["issuer"] or "")]
+        return len(found) == 12 and all(entry["serving"] == ["n0", "n1"] for entry in found)
+
+    until(issued, "all are issued and served", 60)
+    assert pebble.orders == 12 and pebble.accounts == 1
+    assert 'weir_acme_orders_total{result="issued"} 12' in control_metrics(fleet)
+
+
 def test_renewal_at_two_thirds_of_life(workspace):
     fleet, http, https, pebble = start(workspace, 3, validity=30)
     fleet.apply(configuration(pebble, http, https), "--wait")

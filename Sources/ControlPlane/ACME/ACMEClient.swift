@@ -124,11 +124,25 @@ package struct ACMEClient: Sendable {
         )
         var fields: [String: String] = [:]
         for field in answer.headers { fields[field.name.lowercased()] = field.value }
+        fields["retry-after"] = fields["retry-after"].flatMap {
+            Self.waitSeconds($0, now: Date()).map { String($0) }
+        }
         let body = try await answer.body.collect(upTo: ACMELimits.answerBytesMax)
         return ACMEResponse(
             status: Int(answer.status.code),
             fields: fields,
             body: Array(body.readableBytesView)
         )
+    }
+
+    /// What Retry-After asks for, seconds or a moment (RFC 9110 §10.2.3), in seconds; nil if it is neither.
+    static func waitSeconds(_ value: String, now: Date) -> Int64? {
+        if let seconds = Int64(value) { return max(0, seconds) }
+        let format = DateFormatter()
+        format.locale = Locale(identifier: "en_US_POSIX")
+        format.timeZone = TimeZone(secondsFromGMT: 0)
+        format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+        guard let moment = format.date(from: value) else { return nil }
+        return Int64(max(0, moment.timeIntervalSince(now).rounded(.up)))
     }
 }

@@ -11,11 +11,11 @@ package enum ACMEError: Error, Hashable, Sendable {
     /// Too many requests; when to come back, if it said so.
     case rateLimited(detail: String, retryAfterSeconds: Int64?)
     /// The server failed.
-    case serverFailed(status: Int)
+    case serverFailed(status: Int, retryAfterSeconds: Int64? = nil)
     /// The server offers no challenge of the kind that is wanted for a host.
     case challengeMissing(host: String, kind: String)
     /// A host was not proved.
-    case hostUnproved(host: String, detail: String)
+    case hostUnproved(host: String, type: String, detail: String)
     /// The order came to nothing.
     case orderInvalid(detail: String)
     /// Nonces were refused again and again.
@@ -40,11 +40,12 @@ extension ACMEError: CustomStringConvertible {
         case .rateLimited(let detail, let seconds):
             "too many requests: \(detail.prefix(500))"
                 + (seconds.map { "; again in \($0) s" } ?? "")
-        case .serverFailed(let status): "the server failed with \(status)"
+        case .serverFailed(let status, let seconds):
+            "the server failed with \(status)" + (seconds.map { "; again in \($0) s" } ?? "")
         case .challengeMissing(let host, let kind):
             "the server offers no \(kind) challenge for \(host.prefix(253))"
-        case .hostUnproved(let host, let detail):
-            "\(host.prefix(253)) was not proved: \(detail.prefix(500))"
+        case .hostUnproved(let host, let type, let detail):
+            "\(host.prefix(253)) was not proved: \(type.prefix(100)): \(detail.prefix(500))"
         case .orderInvalid(let detail): "the order came to nothing: \(detail.prefix(500))"
         case .nonceRefused: "the server refused every nonce that it had given"
         case .tooSlow: "the server was not done in time"
@@ -55,6 +56,9 @@ extension ACMEError: CustomStringConvertible {
 
     /// When the server asks to come back, in seconds.
     package var retryAfterSeconds: Int64? {
-        if case .rateLimited(_, let seconds) = self { seconds } else { nil }
+        switch self {
+        case .rateLimited(_, let seconds), .serverFailed(_, let seconds): seconds
+        default: nil
+        }
     }
 }

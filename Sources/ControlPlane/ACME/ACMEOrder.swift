@@ -339,7 +339,7 @@ package struct ACMEOrder: ~Copyable {
         switch authorization.status {
         case "valid": return try authorize(rest, found)
         case "pending": break
-        default: throw .hostUnproved(host: host, detail: Self.detail(authorization))
+        default: throw Self.unproved(host, authorization)
         }
         let offered = authorization.challenges.first { $0.type == settings.challenge.rawValue }
         guard let offered, let token = offered.token else {
@@ -382,15 +382,19 @@ package struct ACMEOrder: ~Copyable {
             as: "authorization"
         )
         guard authorization.status == "invalid" else { return try reason(rest, detail) }
-        throw .hostUnproved(
-            host: authorization.identifier.value,
-            detail: Self.detail(authorization)
-        )
+        throw Self.unproved(authorization.identifier.value, authorization)
     }
 
-    private static func detail(_ authorization: ACMEDocument.Authorization) -> String {
-        authorization.challenges.lazy.compactMap { $0.error?.detail }.first
-            ?? "it is \(authorization.status)"
+    private static func unproved(
+        _ host: String,
+        _ authorization: ACMEDocument.Authorization
+    ) -> ACMEError {
+        let problem = authorization.challenges.lazy.compactMap(\.error).first
+        return .hostUnproved(
+            host: host,
+            type: problem?.type ?? "",
+            detail: problem?.detail ?? "it is \(authorization.status)"
+        )
     }
 
     // MARK: Ends
@@ -430,13 +434,13 @@ package struct ACMEOrder: ~Copyable {
         if (200...299).contains(response.status) { return }
         let problem = problem(response)
         let detail = problem.detail ?? ""
+        let asked = response.fields["retry-after"].flatMap { Int64($0) }
         if response.status == 429 || problem.type?.hasSuffix(":rateLimited") == true {
-            throw .rateLimited(
-                detail: detail,
-                retryAfterSeconds: response.fields["retry-after"].flatMap { Int64($0) }
-            )
+            throw .rateLimited(detail: detail, retryAfterSeconds: asked)
         }
-        guard response.status < 500 else { throw .serverFailed(status: response.status) }
+        guard response.status < 500 else {
+            throw .serverFailed(status: response.status, retryAfterSeconds: asked)
+        }
         throw .refused(type: problem.type ?? "", detail: detail, status: response.status)
     }
 

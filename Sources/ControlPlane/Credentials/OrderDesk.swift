@@ -52,6 +52,8 @@ package actor OrderDesk {
     /// What `records` say of orders.
     private var states: [Digest: OrderState] = [:]
     private var running: Set<Digest> = []
+    /// Accounts whose first order runs: authorities need not take two registrations of one key at once for the same.
+    private var registering: Set<Digest> = []
     /// What is answered now, by order.
     private var live: [Digest: [FleetChallenges.Challenge]] = [:]
     private var generation: UInt64 = 0
@@ -136,6 +138,7 @@ package actor OrderDesk {
         for subject in subjects where !running.contains(subject.id) {
             guard running.count < CredentialLimits.ordersAtOnce else { break }
             guard let job = await due(subject, isAnyReady: isAnyReady) else { continue }
+            if case .order = job, !mayUseAccount(of: subject) { continue }
             running.insert(subject.id)
             jobs.append(job)
         }
@@ -144,6 +147,13 @@ package actor OrderDesk {
 
     private func state(_ id: Digest) -> OrderState {
         states[id] ?? OrderState()
+    }
+
+    /// Whether the account is registered, or nobody else is about to do it.
+    private func mayUseAccount(of subject: OrderSubject) -> Bool {
+        let id = OrderSubject.accountID(of: subject.source)
+        if records[id].flatMap({ AccountState($0).url }) != nil { return true }
+        return registering.insert(id).inserted
     }
 
     private func isUnderWay(_ subject: OrderSubject) -> Bool { state(subject.id).order != nil }
@@ -192,6 +202,7 @@ package actor OrderDesk {
             live[subject.id] = nil
             // The process ends and the order does not: nodes go on answering for the next one.
             if !(Task.isCancelled && isUnderWay(subject)) { publish() }
+            registering.remove(OrderSubject.accountID(of: subject.source))
             running.remove(subject.id)
         case .window(let subject, let digest):
             await lookAtWindow(subject, digest)
@@ -321,9 +332,11 @@ package actor OrderDesk {
             "hosts": "\(Self.listed(subject.source.hosts))", "error": "\(state.problem ?? "")",
             "failures": "\(state.failures)", "again": "\(utcText(state.notBeforeSeconds))",
         ]
-        if case .refused(let type, let detail, _)? = error as? ACMEError {
+        switch error as? ACMEError {
+        case .refused(let type, let detail, _), .hostUnproved(_, let type, let detail):
             metadata["type"] = "\(type.prefix(200))"
             metadata["detail"] = "\(detail.prefix(500))"
+        default: break
         }
         logger.error("acme.order_failed", metadata: metadata)
         do {

@@ -101,7 +101,7 @@ private final class Server {
         let challenges = kinds.map { kind in
             """
             {"type": "\(kind)", "url": "\(Self.base)/challenge/\(host)", "token": "token-\(kind)-\(host.count)",
-             "status": "\(status)", "error": {"detail": "wrong file"}}
+             "status": "\(status)", "error": {"type": "urn:x:unauthorized", "detail": "wrong file"}}
             """
         }
         return """
@@ -260,7 +260,14 @@ struct OrderTests {
         let server = Server(hosts: ["a.example", "bb.example"])
         server.outcome = "invalid"
         let run = try run(server)
-        #expect(run.failure == .hostUnproved(host: "a.example", detail: "wrong file"))
+        #expect(
+            run.failure
+                == .hostUnproved(
+                    host: "a.example",
+                    type: "urn:x:unauthorized",
+                    detail: "wrong file"
+                )
+        )
         #expect(run.isLasting == true)
         #expect(run.remembered.last?.order == nil && run.remembered.last?.account != nil)
     }
@@ -289,6 +296,12 @@ struct OrderTests {
         let broken = Server(hosts: ["a.example"])
         broken.failures["/dir"] = ACMEResponse(status: 502, fields: [:], body: [])
         #expect(try self.run(broken).failure == .serverFailed(status: 502))
+        broken.failures["/dir"] = ACMEResponse(
+            status: 503,
+            fields: ["retry-after": "7200"],
+            body: []
+        )
+        #expect(try self.run(broken).failure?.retryAfterSeconds == 7_200)
         let slow = Server(hosts: ["a.example"])
         slow.pollsLeft = 1_000
         #expect(try self.run(slow).failure == .tooSlow)
@@ -417,5 +430,16 @@ struct RenewalTests {
         #expect(plan.retrySeconds(failures: 1, askedSeconds: 50_000) == 50_000)
         #expect(plan.retrySeconds(failures: 1, askedSeconds: .max) == 7 * 86_400)
         #expect(plan.retrySeconds(failures: .max, askedSeconds: nil) > 0)
+    }
+
+    @Test("Retry-After is seconds or a moment")
+    func waits() {
+        let now = Date(timeIntervalSince1970: 1_445_412_400)
+        for (value, seconds) in [
+            ("120", 120), ("0", 0), ("-5", 0), ("Wed, 21 Oct 2015 07:28:00 GMT", 80),
+            ("Wed, 21 Oct 2015 07:26:00 GMT", 0), ("soon", nil), ("", nil),
+        ] as [(String, Int64?)] {
+            #expect(ACMEClient.waitSeconds(value, now: now) == seconds, "\(value)")
+        }
     }
 }
