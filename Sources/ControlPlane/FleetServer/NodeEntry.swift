@@ -40,6 +40,8 @@ struct NodeEntry {
     var traffic: TrafficSummary?
     /// What it said of its material in this session.
     var material = NodeMaterial()
+    /// Whom it believes, and whose certificate it has, as it said last.
+    var trust = NodeTrust()
     /// When it was last told which there is.
     var materialSentAt: NIODeadline?
 
@@ -131,7 +133,8 @@ struct NodeEntry {
             memoryBytes: heartbeat.memoryBytes,
             isConnected: connection != nil,
             traffic: isFresh ? TrafficRates(CollectionOfOne(traffic).compactMap(\.self)) : .init(),
-            material: material
+            material: material,
+            trust: trust
         )
     }
 

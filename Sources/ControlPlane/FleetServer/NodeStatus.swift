@@ -50,6 +50,8 @@ package struct NodeStatus: Sendable, Equatable {
     package let traffic: TrafficRates
     /// What it said of its certificates and keys; of a node without a session, when it last had one.
     package var material = NodeMaterial()
+    /// Whom it believes, and whose certificate it has, as it said last.
+    package var trust = NodeTrust()
 }
 
 /// Traffic of a node or of the fleet.

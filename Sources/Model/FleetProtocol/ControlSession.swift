@@ -54,6 +54,7 @@ package struct ControlSession: ~Copyable {
         /// Send these, each named once, with `Material`, after those asked for before.
         case sendMaterial([Digest])
         case material(WireMaterialStatus)
+        case trust(WireTrustStatus)
         /// Check the request, then call `renewed`.
         case renew(certificateRequest: [UInt8], correlation: UInt32)
         /// Send what is to be sent, then close the connection.
@@ -349,6 +350,7 @@ package struct ControlSession: ~Copyable {
         case .wantMaterial(let message):
             return [.sendMaterial(Self.distinct(message.digests.map(octets)))]
         case .materialStatus(let status): return [.material(status)]
+        case .trustStatus(let status): return [.trust(status)]
         case .renew(let message):
             let request = octets(message.certificateRequest)
             return [.renew(certificateRequest: request, correlation: correlation)]

@@ -51,6 +51,10 @@ package enum FleetMessage: Equatable, Sendable {
     case materialStatus(WireMaterialStatus)
     /// What session tickets are sealed with.
     case ticketKeys(WireTicketKeys)
+    /// Which authorities the node is to believe.
+    case trust(WireTrust)
+    /// Which authorities the node believes, and whose certificate it has.
+    case trustStatus(WireTrustStatus)
 
     /// Decodes a frame's payload and checks every field that could do harm.
     ///
@@ -86,6 +90,8 @@ package enum FleetMessage: Equatable, Sendable {
         case .material: self = .material(try decode(frame.payload, as: type))
         case .materialStatus: self = .materialStatus(try decode(frame.payload, as: type))
         case .ticketKeys: self = .ticketKeys(try decode(frame.payload, as: type))
+        case .trust: self = .trust(try decode(frame.payload, as: type))
+        case .trustStatus: self = .trustStatus(try decode(frame.payload, as: type))
         }
         try check()
     }
@@ -117,6 +123,8 @@ package enum FleetMessage: Equatable, Sendable {
         case .material: .material
         case .materialStatus: .materialStatus
         case .ticketKeys: .ticketKeys
+        case .trust: .trust
+        case .trustStatus: .trustStatus
         }
     }
 
@@ -159,6 +167,8 @@ package enum FleetMessage: Equatable, Sendable {
         case .material(let message): serialise(message)
         case .materialStatus(let message): serialise(message)
         case .ticketKeys(let message): serialise(message)
+        case .trust(let message): serialise(message)
+        case .trustStatus(let message): serialise(message)
         }
     }
 }

@@ -24,6 +24,8 @@ package enum FrameType: UInt16, CaseIterable, Sendable {
     case material = 130
     case materialStatus = 131
     case ticketKeys = 132
+    case trust = 144
+    case trustStatus = 145
 }
 
 extension FrameType {
@@ -33,7 +35,7 @@ extension FrameType {
     /// session over a list that it cannot use would hide that.
     var isIgnorable: Bool {
         switch self {
-        case .metricsReport, .materialList, .ticketKeys: true
+        case .metricsReport, .materialList, .ticketKeys, .trust: true
         default: false
         }
     }

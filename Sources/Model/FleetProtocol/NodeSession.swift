@@ -90,6 +90,8 @@ package struct NodeSession: ~Copyable {
         /// Material that was asked for, or why it is not sent; its digest is not verified yet.
         case keep(WireMaterial)
         case useTicketKeys(WireTicketKeys)
+        /// Believe these authorities from now on, store that, then say so with `report`.
+        case trust(WireTrust)
         /// Send what is to be sent, then close the connection.
         ///
         /// Nothing more will be accepted.
@@ -288,6 +290,11 @@ package struct NodeSession: ~Copyable {
         return [.send(FleetMessage.materialStatus(message).frame())]
     }
 
+    /// What the node believes, and whose certificate it has, is stored.
+    package mutating func report(_ status: WireTrustStatus) -> [Action] {
+        isSteady ? [.send(FleetMessage.trustStatus(status).frame())] : []
+    }
+
     /// The node ends the session.
     package mutating func leave(_ reason: WireGoodbyeReason, detail: String = "") -> [Action] {
         guard !isClosed else { return [] }
@@ -357,6 +364,7 @@ package struct NodeSession: ~Copyable {
         case .materialList(let message): return [.assign(message)]
         case .material(let message): return [.keep(message)]
         case .ticketKeys(let message): return [.useTicketKeys(message)]
+        case .trust(let message): return [.trust(message)]
         case nil: return []
         case let other?: throw .outOfOrder(other.type, state: "steady")
         }

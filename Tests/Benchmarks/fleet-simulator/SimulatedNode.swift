@@ -113,7 +113,7 @@ final class SimulatedNode: ControlLinkOwner {
         if let known = self.context {
             context = known
         } else {
-            let fingerprint = membership.authorityFingerprint
+            let fingerprint = membership.authorityFingerprints[0]
             context = try SimulatedFleet.context(fingerprint, membership.identity)
             self.context = context
         }
@@ -214,7 +214,7 @@ final class SimulatedNode: ControlLinkOwner {
             link.session.standing = standing
             sendHeartbeat()
         case .renewed: break  // A run is over long before a certificate is.
-        case .assign, .keep, .useTicketKeys: break  // It terminates no TLS.
+        case .assign, .keep, .useTicketKeys, .trust: break  // It terminates no TLS.
         case .send, .setPayloadLimit, .setDeadline, .close:
             preconditionFailure("the link's own matter")
         }

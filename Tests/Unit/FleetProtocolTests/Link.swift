@@ -114,6 +114,7 @@ struct Link: ~Copyable {
                 perform(node.wantMaterial(digests.compactMap { Digest(octets: octets($0)) }))
             case .keep(let message): told.append(.material(message))
             case .useTicketKeys(let keys): told.append(.ticketKeys(keys))
+            case .trust(let message): told.append(.trust(message))
             case .setPayloadLimit, .setDeadline, .joined, .joinRefused, .welcomed,
                 .synchroniseAfter, .renewed:
                 break
@@ -179,7 +180,8 @@ struct Link: ~Copyable {
             case .sendMaterial(let digests):
                 perform(control.tell(digests.map { .material(stock[$0] ?? WireMaterial()) }))
             case .material(let status): statuses.append(status)
-            case .setPayloadLimit, .setDeadline, .decideJoin, .greeted, .metrics, .renew: break
+            case .setPayloadLimit, .setDeadline, .decideJoin, .greeted, .metrics, .renew, .trust:
+                break
             }
         }
     }

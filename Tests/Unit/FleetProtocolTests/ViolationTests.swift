@@ -42,7 +42,7 @@ struct ViolationTests {
     func wrongDirectionToNode() throws {
         let allowed: Set<FrameType> = [
             .notModified, .manifest, .manifestDelta, .blobChunk, .deferred, .heartbeatAnswer,
-            .renewed, .command, .goodbye, .materialList, .material, .ticketKeys,
+            .renewed, .command, .goodbye, .materialList, .material, .ticketKeys, .trust,
         ]
         for (name, message) in try sampleMessages() where !allowed.contains(message.type) {
             var link = steadyLink()
@@ -58,7 +58,7 @@ struct ViolationTests {
     func wrongDirectionToControl() throws {
         let allowed: Set<FrameType> = [
             .hello, .wantBlobs, .applyStatus, .heartbeat, .metricsReport, .renew, .goodbye,
-            .wantMaterial, .materialStatus,
+            .wantMaterial, .materialStatus, .trustStatus,
         ]
         for (name, message) in try sampleMessages() where !allowed.contains(message.type) {
             var link = steadyLink()
