@@ -103,7 +103,7 @@ def test_another_ca_under_load_with_a_node_that_was_away(workspace):
 
         # Killed in this stage, everything goes on from where it was.
         fleet.control.kill()
-        fleet.nodes["n2"].kill()
+        fleet.nodes["n2"].stop()
         fleet.start_control()
         fleet.nodes["n2"].start()
         assert fingerprints(fleet) == both
