@@ -92,28 +92,22 @@ struct RotationTests {
 
     @Test("each step holds over a restart")
     func restarts() async throws {
-        func reopened() async throws -> Authority {
+        /// What a start finds, after a step of its own; nothing of it is left when this returns.
+        func start(
+            _ step: (Authority) async throws -> Void = { _ in }
+        ) async throws -> (trusted: [TrustedAuthority], manifestKey: [UInt8]) {
             let (store, authority) = try await scratch.open()
+            let found = (authority.trusted, authority.manifestKey.rawOctets)
+            try await step(authority)
             try store.close()
-            return authority
+            return found
         }
-        let first = try await reopened().trusted
-        do {
-            let (store, authority) = try await scratch.open()
-            try await authority.rotate(note: note)
-            try store.close()
-        }
-        let both = try await reopened().trusted
-        #expect(both.count == 2 && both[0] == first[0])
-        do {
-            let (store, authority) = try await scratch.open()
-            #expect(authority.trusted == both)
-            _ = try await authority.retire(note: note)
-            try store.close()
-        }
-        let last = try await reopened()
-        #expect(last.trusted.map(\.fingerprint) == [both[1].fingerprint])
-        #expect(last.manifestKey == (try await reopened()).manifestKey)
+        let first = try await start { try await $0.rotate(note: note) }
+        let both = try await start { _ = try await $0.retire(note: note) }
+        #expect(both.trusted.count == 2 && both.trusted[0] == first.trusted[0])
+        let last = try await start()
+        #expect(last.trusted.map(\.fingerprint) == [both.trusted[1].fingerprint])
+        #expect(last.manifestKey == first.manifestKey)
     }
 
     @Test("a certificate that lives for seconds begins a quarter of that before now")
