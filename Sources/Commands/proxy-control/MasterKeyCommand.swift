@@ -27,7 +27,8 @@ struct MasterKeyCommand: ParsableCommand {
         func run() throws {
             let directory = try StoreDirectory(data.directory)
             let rotation = try SQLiteConfigStore.rotateMasterKey(of: directory)
-            print("\(data.directory)/master.key: new, \(rotation.secretCount) secrets sealed with it")
+            let count = rotation.secretCount
+            print("\(data.directory)/master.key: new, \(count) secrets sealed with it")
             ProxyControl.note(
                 "The key before is kept as \(rotation.oldKeyPath): backups from before need it. "
                     + "Copy the new key to a safe place and make a new backup."

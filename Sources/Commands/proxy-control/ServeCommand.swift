@@ -69,6 +69,15 @@ struct ServeCommand: AsyncParsableCommand {
     )
     var acmeRetry = PeriodArgument(seconds: ACMELimits.retrySecondsMin)
 
+    @Option(
+        help: ArgumentHelp(
+            "How long certificates of nodes are valid, from 4s to 3650d.",
+            valueName: "time",
+            visibility: .hidden
+        )
+    )
+    var nodeLife = PeriodArgument(seconds: 3600 * Int64(AuthorityLimits.nodeHours))
+
     @Option(help: "Least level of what is logged.")
     var logLevel = LogLevel.info
 
@@ -83,7 +92,7 @@ struct ServeCommand: AsyncParsableCommand {
 
         let directory = try StoreDirectory(data.directory)
         let store = try SQLiteConfigStore(directory)
-        let authority = try await Authority(store: store)
+        let authority = try await Authority(store: store, nodeSeconds: nodeLife.seconds)
         let files = OperatorFiles(directory: directory)
         let tokenDigest = try await files.prepare(authority)
 
@@ -97,7 +106,12 @@ struct ServeCommand: AsyncParsableCommand {
         let material = try await credentials.open()
         let stored = StoredFleet(store: store, authority: authority)
         let nodes = FleetServer(
-            settings: try .init(host: fleet.host, port: fleet.port, authority: authority),
+            settings: try .init(
+                host: fleet.host,
+                port: fleet.port,
+                authority: authority,
+                renewalSeconds: nodeLife.seconds < 3600 ? nodeLife.seconds / 8 : nil
+            ),
             store: stored,
             issuer: stored,
             logger: logger,
@@ -116,7 +130,10 @@ struct ServeCommand: AsyncParsableCommand {
                 store: store,
                 authority: authority,
                 credentials: credentials,
-                fleet: ServedFleet(nodes)
+                fleet: ServedFleet(nodes),
+                authorityChanged: {
+                    await Self.takeOver(authority, files, nodes, logger)
+                }
             ),
             logger: logger,
             onBound: { host, port in
@@ -148,6 +165,30 @@ struct ServeCommand: AsyncParsableCommand {
         settings.ticketPeriodSeconds = ticketPeriod.seconds
         settings.selfSignedSeconds = selfSignedLife.seconds
         return settings
+    }
+
+    /// Tells nodes and operators' files which authorities are trusted now; what fails is done at the next start.
+    private static func takeOver(
+        _ authority: Authority,
+        _ files: OperatorFiles,
+        _ nodes: FleetServer,
+        _ logger: Logger
+    ) async {
+        do {
+            var trusted: [TrustedAuthority]
+            repeat {
+                trusted = authority.trusted
+                try files.writeAuthorities(authority)
+                try await nodes.identityChanged(to: FleetServer.Identity(authority))
+                // Two changes at once may come here in any order: what is in force last is taken over last.
+            } while authority.trusted != trusted
+            logger.notice("control.authority_changed")
+        } catch {
+            logger.error(
+                "control.authority_pending",
+                metadata: ["error": "\(error)", "remedy": "restart proxy-control"]
+            )
+        }
     }
 
     private func start(_ nodes: FleetServer) async throws -> HostPort {

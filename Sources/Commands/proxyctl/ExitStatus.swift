@@ -52,7 +52,9 @@ struct Failure: Error {
         case .untrusted(let server, let reason):
             self.init(
                 .unreachable,
-                "the certificate of \(server) is not of the authority that the context trusts: \(reason)"
+                "the certificate of \(server) is not of the authority that the context trusts: \(reason)\n"
+                    + "If the CA was changed ('proxyctl ca'), copy ca.pem of the control plane's directory to the "
+                    + "context's ca file."
             )
         case .timedOut(let server, let seconds):
             self.init(

@@ -26,8 +26,8 @@ struct Proxyctl: AsyncParsableCommand {
             ValidateCommand.self, CompileCommand.self, SchemaCommand.self, ExplainCommand.self,
             DiffCommand.self, ApplyCommand.self, ExportCommand.self, VersionsCommand.self,
             ShowCommand.self, RollbackCommand.self, StatusCommand.self, NodesCommand.self,
-            NodeCommand.self, CertificatesCommand.self, TokenCommand.self, AuditCommand.self,
-            ContextCommand.self, CompletionCommand.self, VersionCommand.self,
+            NodeCommand.self, CertificatesCommand.self, TokenCommand.self, AuthorityCommand.self,
+            AuditCommand.self, ContextCommand.self, CompletionCommand.self, VersionCommand.self,
         ]
     )
 

@@ -18,6 +18,11 @@ struct Session {
         options.output
     }
 
+    /// The name of the context that was asked for.
+    var contextName: String? {
+        options.context
+    }
+
     /// The path of the contexts file.
     var contextsPath: String {
         ContextsFile.path(option: options.config, environment: ProcessInfo.processInfo.environment)

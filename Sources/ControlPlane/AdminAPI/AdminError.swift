@@ -25,6 +25,8 @@ package struct AdminError: Error, Sendable {
         /// A certificate, its key or a bundle of authorities is wrong; `details.problems` says where.
         case invalidCertificate = "invalid_certificate"
         case nodeRevoked = "node_revoked"
+        /// The CA cannot be retired: none follows it, or nodes would be cut off.
+        case authorityNeeded = "authority_needed"
         case busy
         case storeFull = "store_full"
         case internalError = "internal"
@@ -106,6 +108,7 @@ extension AdminError {
     private init(authority error: AuthorityError) {
         switch error {
         case .store(let error): self.init(store: error)
+        case .rotationMissing: self.init(.conflict, .authorityNeeded, error.description)
         case .tokenLifetimeInvalid, .labelsInvalid: self = .badRequest(error.description)
         default: self = .failure(error.description)
         }

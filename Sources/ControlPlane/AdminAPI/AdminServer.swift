@@ -19,10 +19,8 @@ package struct AdminServer: Service {
         package let host: String
         /// 0 lets the system choose.
         package let port: Int
-        /// DER: the server's certificate, then the authority's.
-        let certificateChain: [[UInt8]]
-        /// DER of the certificate's key.
-        let privateKey: [UInt8]
+        /// The server's certificate with its key.
+        let identity: AdminIdentity
         /// SHA-256 of the admin token.
         let tokenDigest: [UInt8]
 
@@ -35,10 +33,8 @@ package struct AdminServer: Service {
             authority: Authority,
             tokenDigest: [UInt8]
         ) throws {
-            let identity = try authority.adminServerIdentity(hosts: [host])
             (self.host, self.port, self.tokenDigest) = (host, port, tokenDigest)
-            certificateChain = identity.chain
-            privateKey = identity.privateKey.der
+            identity = try AdminIdentity(authority, host: host)
         }
     }
 
@@ -66,17 +62,14 @@ package struct AdminServer: Service {
         self.logger = logger
         self.onBound = onBound
         router = AdminRouter(service, tokenDigest: settings.tokenDigest, logger: logger)
-        let chain = try settings.certificateChain.map { octets in
-            NIOSSLCertificateSource.certificate(
-                try NIOSSLCertificate(bytes: octets, format: .der)
-            )
-        }
+        let credentials = try settings.identity.credentials()
         var tls = TLSConfiguration.makeServerConfiguration(
-            certificateChain: chain,
-            privateKey: .privateKey(
-                try NIOSSLPrivateKey(bytes: settings.privateKey, format: .der)
-            )
+            certificateChain: credentials.chain,
+            privateKey: credentials.key
         )
+        tls.sslContextCallback = { [identity = settings.identity] _, promise in
+            promise.completeWith(Result { try identity.override() })
+        }
         tls.minimumTLSVersion = .tlsv12
         tls.applicationProtocols = ["http/1.1"]
         tls.shutdownTimeout = AdminLimits.lingerTime

@@ -20,6 +20,8 @@ package struct AdminService: Sendable {
     let requests = RequestCounters()
     /// The time in milliseconds since 1970-01-01 UTC.
     let clock: @Sendable () -> Int64
+    /// Called when the CAs that are trusted have changed.
+    let authorityChanged: @Sendable () async -> Void
 
     /// Serves a store whose authority was opened on it.
     package init(
@@ -27,8 +29,10 @@ package struct AdminService: Sendable {
         authority: Authority,
         credentials: CredentialKeeper,
         fleet: any AdminFleet,
-        clock: (@Sendable () -> Int64)? = nil
+        clock: (@Sendable () -> Int64)? = nil,
+        authorityChanged: @escaping @Sendable () async -> Void = {}
     ) {
+        self.authorityChanged = authorityChanged
         (self.store, self.authority, self.fleet) = (store, authority, fleet)
         self.credentials = credentials
         self.clock = clock ?? { Int64(Date.now.timeIntervalSince1970 * 1_000) }
@@ -304,7 +308,7 @@ package struct AdminService: Sendable {
 
     // MARK: Parts of changes
 
-    private func note(_ request: AdminRequest) -> ChangeNote {
+    func note(_ request: AdminRequest) -> ChangeNote {
         ChangeNote(author: Self.defaultAuthor, requestID: request.requestID)
     }
 

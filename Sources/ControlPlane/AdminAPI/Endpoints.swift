@@ -5,7 +5,7 @@ extension AdminService {
     /// Every endpoint there is: the router registers this table, and the OpenAPI document is made of it.
     package var endpoints: [Endpoint] {
         configurationEndpoints + certificateEndpoints + fleetEndpoints + tokenEndpoints
-            + serverEndpoints
+            + authorityEndpoints + serverEndpoints
     }
 
     private static let page = [
@@ -307,6 +307,41 @@ extension AdminService {
                 successes: Self.done("The token is revoked."),
                 refusals: [.notFound, .insufficientStorage],
                 handler: revokeToken
+            ),
+        ]
+    }
+
+    // MARK: The CA
+
+    private var authorityEndpoints: [Endpoint] {
+        [
+            Endpoint(
+                method: .get,
+                path: "/v1/ca",
+                name: "getAuthorities",
+                help: "The CAs that are trusted, and which nodes could do with the newest alone.",
+                successes: [Self.answers(Schemas.named("AuthoritiesAnswer"))],
+                handler: authorities
+            ),
+            Endpoint(
+                method: .post,
+                path: "/v1/ca/rotate",
+                name: "rotateAuthority",
+                help: "Makes the next CA, which is trusted beside the present one; once.",
+                successes: [Self.answers(Schemas.named("AuthoritiesAnswer"))],
+                refusals: [.insufficientStorage],
+                handler: rotateAuthority
+            ),
+            Endpoint(
+                method: .post,
+                path: "/v1/ca/retire",
+                name: "retireAuthority",
+                help:
+                    "Trusts the next CA alone, and revokes unused tokens; with force, whatever nodes are cut off.",
+                body: "RetireRequest",
+                successes: [Self.answers(Schemas.named("AuthoritiesAnswer"))],
+                refusals: [.conflict, .insufficientStorage],
+                handler: retireAuthority
             ),
         ]
     }

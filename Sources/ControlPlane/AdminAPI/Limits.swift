@@ -2,6 +2,9 @@ import NIOCore
 
 /// Limits of the admin API; each names its unit, its reason and what happens at the limit.
 package enum AdminLimits {
+    /// Nodes that a refusal names; more are counted.
+    static let namesShownMax = 20
+
     /// Longest body of a request that carries a configuration, in octets: twice the largest document that
     /// FleetModel reads, for indentation; 413 above.
     package static let configurationBytesMax = 32 << 20

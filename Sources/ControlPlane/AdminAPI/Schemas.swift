@@ -245,6 +245,34 @@ package enum Schemas {
             ],
             optional: ["usedBy"]
         ),
+        "RetireRequest": object(
+            "Asks to trust the next CA alone.",
+            ["force": flag],
+            optional: ["force"],
+            isRequest: true
+        ),
+        "AuthoritiesAnswer": object(
+            "The CAs that are trusted, the one of the servers' certificates first; nodes only while there are two.",
+            [
+                "rotating": flag, "authorities": list("AuthorityAnswer"),
+                "nodes": list("AuthorityNode"), "tokensRevoked": count,
+            ],
+            optional: ["tokensRevoked"]
+        ),
+        "AuthorityAnswer": object(
+            "A CA; certificate is PEM, fingerprint the SHA-256 of its DER.",
+            [
+                "fingerprint": digest, "role": words(["current", "next"]), "notAfter": time,
+                "certificate": text,
+            ]
+        ),
+        "AuthorityNode": object(
+            "Whether a node has stored that it trusts the next CA, and has a certificate of it.",
+            [
+                "name": text, "state": words(NodeStatus.State.allCases.map(\.rawValue)),
+                "confirmed": flag,
+            ]
+        ),
         "AuditAnswer": object(
             "Who did what.",
             [

@@ -83,7 +83,7 @@ extension Authority {
                 certificate: issued.stored,
                 note: ChangeNote(author: "node \(name)")
             )
-            return Membership(node: node, chain: [issued.der, certificate])
+            return Membership(node: node, chain: issued.chain)
         } catch {
             throw .store(error)
         }
@@ -103,12 +103,12 @@ extension Authority {
         } catch {
             throw .store(error)
         }
-        return [issued.der, certificate]
+        return issued.chain
     }
 
-    /// Whom a client certificate names, which TLS has found to be issued by this CA.
+    /// Whom a client certificate names, which TLS has found to be issued by a trusted CA.
     ///
-    /// Its end is looked at again here: a resumed TLS session is not verified anew.
+    /// Its end and its issuer are looked at again here: a resumed TLS session is not verified anew.
     package func identify(certificate der: [UInt8]) async throws(AuthorityError) -> NodeIdentity {
         let fields: Certificate
         do {
@@ -118,6 +118,9 @@ extension Authority {
         }
         guard let name = fields.commonName, fields.uris == [nodeURI(name)] else {
             return .unknown(reason: "the certificate is not one of a node of this cluster")
+        }
+        guard anchors.value.all.contains(where: { $0.issuer.hasIssued(der) }) else {
+            return .unknown(reason: "the certificate of node \(name) is of another authority")
         }
         guard fields.notAfterSeconds >= clock() / 1000 else {
             return .unknown(reason: "the certificate of node \(name) has expired")

@@ -21,28 +21,29 @@ import X509
 package struct Authority: ManifestSigner, Sendable {
     /// The cluster's 16 octets.
     package let clusterID: [UInt8]
-    /// The CA certificate in DER.
-    package let certificate: [UInt8]
     /// The public half of the key that signs manifests.
     package let manifestKey: Ed25519PublicKey
 
     let store: any ConfigStore
     let clock: @Sendable () -> Int64
     private let signingKey: Ed25519PrivateKey
-    private let issuer: Issuer
+    let anchors: AnchorState
+    private let nodeSeconds: Int64
 
     /// The authority of a store: its keys are made at the first start, in one transaction.
     ///
     /// - Parameters:
     ///   - store: Holds the keys; the head is signed anew if the store was restored.
+    ///   - nodeSeconds: How long a node's certificate lives.
     ///   - clock: The time in milliseconds since 1970-01-01 UTC; the system's if not given.
     /// - Throws: `store`, or `materialInvalid`.
     package init(
         store: any ConfigStore,
+        nodeSeconds: Int64 = Int64(AuthorityLimits.nodeHours) * 3600,
         clock: (@Sendable () -> Int64)? = nil
     ) async throws(AuthorityError) {
         let clock = clock ?? { Int64(realtimeNanoseconds() / 1_000_000) }
-        (self.store, self.clock) = (store, clock)
+        (self.store, self.clock, self.nodeSeconds) = (store, clock, nodeSeconds)
         do {
             clusterID = try await store.cluster().clusterID
             let material = try await Self.material(store, clusterID, now: clock())
@@ -50,8 +51,12 @@ package struct Authority: ManifestSigner, Sendable {
                 let certificate = material[SecretName.authorityCertificate],
                 let seed = material[SecretName.signingKey]
             else { throw AuthorityError.materialInvalid("material") }
-            self.certificate = certificate
-            issuer = try Issuer(key: key, certificate: certificate)
+            anchors = AnchorState(
+                Anchors(
+                    current: try Anchor(key: key, certificate: certificate),
+                    next: try await Self.nextAnchor(store)
+                )
+            )
             signingKey = try Ed25519PrivateKey(rawOctets: seed)
             manifestKey = signingKey.publicKey
             try await store.signHead(self)
@@ -60,15 +65,16 @@ package struct Authority: ManifestSigner, Sendable {
         }
     }
 
-    /// The CA certificate in PEM, as in `ca.pem`.
+    /// The CA certificate in DER that the servers' certificates end in.
+    package var certificate: [UInt8] { anchors.value.current.certificate }
+
+    /// The CA certificates that are trusted in PEM, as in `ca.pem`.
     package var certificatePEM: String {
-        PEM.encode(certificate, label: "CERTIFICATE")
+        anchors.value.all.map { PEM.encode($0.certificate, label: "CERTIFICATE") }.joined()
     }
 
-    /// SHA-256 of the CA certificate: what join tokens pin.
-    package var fingerprint: [UInt8] {
-        sha256(certificate)
-    }
+    /// SHA-256 of the CA certificate that the servers' certificates end in: what join tokens pin.
+    package var fingerprint: [UInt8] { anchors.value.current.fingerprint }
 
     // MARK: Signing
 
@@ -120,12 +126,14 @@ package struct Authority: ManifestSigner, Sendable {
         dnsNames: [String],
         addresses: [[UInt8]]
     ) throws(AuthorityError) -> IssuedIdentity {
+        // Both of one look: another task may put the next authority in force.
+        let anchor = anchors.value.current
         do {
             let key = P256.Signing.PrivateKey()
             let names =
                 dnsNames.map { GeneralName.dnsName($0) }
                 + addresses.map { GeneralName.ipAddress(ASN1OctetString(contentBytes: $0[...])) }
-            let der = try issuer.issue(
+            let der = try anchor.issuer.issue(
                 Leaf(
                     commonName: dnsNames[0],
                     names: names,
@@ -136,7 +144,7 @@ package struct Authority: ManifestSigner, Sendable {
                 now: clock()
             )
             return IssuedIdentity(
-                chain: [der, certificate],
+                chain: [der, anchor.certificate],
                 privateKey: try P256PrivateKey(der: Array(key.derRepresentation))
             )
         } catch {
@@ -155,16 +163,16 @@ package struct Authority: ManifestSigner, Sendable {
     /// - Throws: A `request` case.
     func issueNode(_ request: [UInt8], name: String) throws(AuthorityError) -> IssuedNode {
         let key = try checkedKey(request)
+        let anchor = anchors.value.issuing
         do {
             let now = clock()
-            let seconds = Int64(AuthorityLimits.nodeHours) * 3600
-            let der = try issuer.issue(
+            let der = try anchor.issuer.issue(
                 Leaf(
                     commonName: name,
                     names: [.uniformResourceIdentifier(nodeURI(name))],
                     usage: .clientAuth,
                     key: key,
-                    seconds: seconds
+                    seconds: nodeSeconds
                 ),
                 now: now
             )
@@ -175,7 +183,7 @@ package struct Authority: ManifestSigner, Sendable {
                 notAfterSeconds: fields.notAfterSeconds,
                 publicKeyDigest: Digest(hashing: Array(key.derRepresentation))
             )
-            return IssuedNode(der: der, stored: stored)
+            return IssuedNode(chain: [der, anchor.certificate], stored: stored)
         } catch {
             throw AuthorityError(error)
         }
@@ -208,10 +216,12 @@ package struct Authority: ManifestSigner, Sendable {
 
     // MARK: Material
 
-    private enum SecretName {
+    enum SecretName {
         static let authorityKey = "authority.key"
         static let authorityCertificate = "authority.certificate"
         static let signingKey = "signing.key"
+        static let nextKey = "authority.next.key"
+        static let nextCertificate = "authority.next.certificate"
     }
 
     /// The stored keys, made first if there are none.
@@ -256,7 +266,8 @@ package struct IssuedIdentity: Sendable {
 
 /// A node's certificate.
 struct IssuedNode {
-    let der: [UInt8]
+    /// DER, the node's certificate first and the CA last.
+    let chain: [[UInt8]]
     let stored: StoredCertificate
 }
 

@@ -23,6 +23,8 @@ package enum AuthorityError: Error, Hashable, Sendable {
     case hostInvalid(String)
     /// A stored key or certificate of the authority is unusable.
     case materialInvalid(String)
+    /// No change of the CA is under way.
+    case rotationMissing
     /// A file of the directory cannot be written.
     case fileFailed(String)
     /// The store refused or failed.
@@ -50,6 +52,8 @@ extension AuthorityError: CustomStringConvertible {
         case .hostInvalid(let host):
             "\"\(host.prefix(100))\" is neither a host name nor an address, so no certificate can be for it"
         case .materialInvalid(let detail): "the authority's \(detail) is unusable"
+        case .rotationMissing:
+            "no change of the CA is under way: begin one with 'proxyctl ca rotate'"
         case .fileFailed(let detail): detail
         case .store(let error): error.description
         }

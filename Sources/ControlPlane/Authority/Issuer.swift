@@ -69,7 +69,7 @@ struct Issuer: Sendable {
             version: .v3,
             serialNumber: Certificate.SerialNumber(),
             publicKey: publicKey,
-            notValidBefore: Self.begin(now),
+            notValidBefore: Self.begin(now, secondsMax: leaf.seconds / 4),
             notValidAfter: Self.date(now).addingTimeInterval(TimeInterval(leaf.seconds)),
             issuer: certificate.subject,
             subject: try DistinguishedName { CommonName(leaf.commonName) },
@@ -87,6 +87,13 @@ struct Issuer: Sendable {
         return try Self.encode(certificate)
     }
 
+    /// Whether this CA's key has signed a certificate.
+    func hasIssued(_ der: [UInt8]) -> Bool {
+        // What cannot be read was issued by nobody.
+        guard let leaf = try? Certificate(derEncoded: der) else { return false }
+        return certificate.publicKey.isValidSignature(leaf.signature, for: leaf)
+    }
+
     private func authorityKeyIdentifier() throws -> ArraySlice<UInt8>? {
         try certificate.extensions.subjectKeyIdentifier?.keyIdentifier
     }
@@ -97,8 +104,10 @@ struct Issuer: Sendable {
         return serializer.serializedBytes
     }
 
-    private static func begin(_ now: Int64) -> Date {
-        date(now).addingTimeInterval(-60 * TimeInterval(AuthorityLimits.clockSkewMinutes))
+    /// When a validity begins; a life that is shorter than the tolerance of clocks keeps most of its length.
+    private static func begin(_ now: Int64, secondsMax: Int64 = .max) -> Date {
+        let seconds = min(60 * Int64(AuthorityLimits.clockSkewMinutes), secondsMax)
+        return date(now).addingTimeInterval(-TimeInterval(seconds))
     }
 
     private static func date(_ milliseconds: Int64) -> Date {

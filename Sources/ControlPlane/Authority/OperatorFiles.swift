@@ -5,7 +5,7 @@ import SystemCalls
 
 /// The files of the server's directory that operators use; all are for their owner only.
 ///
-///     ca.pem          the CA certificate
+///     ca.pem          the CA certificate; while the cluster changes to another one, both
 ///     admin.token     the admin API's bearer token; delete it and restart to have a new one
 ///     proxyctl.yaml   a context for `proxyctl --config`
 package struct OperatorFiles: Sendable {
@@ -37,7 +37,7 @@ package struct OperatorFiles: Sendable {
     /// - Returns: SHA-256 of the admin token, to compare bearer tokens with.
     /// - Throws: `fileFailed` or `store`.
     package func prepare(_ authority: Authority) async throws(AuthorityError) -> [UInt8] {
-        try write(authorityPath, authority.certificatePEM)
+        try writeAuthorities(authority)
         let digest = Self.digest(of: try adminToken())
         do {
             try await authority.store.setAdminTokenDigest(
@@ -48,6 +48,13 @@ package struct OperatorFiles: Sendable {
             throw .store(error)
         }
         return digest
+    }
+
+    /// Writes `ca.pem`: at each start, and when the CA changes.
+    ///
+    /// - Throws: `fileFailed`.
+    package func writeAuthorities(_ authority: Authority) throws(AuthorityError) {
+        try write(authorityPath, authority.certificatePEM)
     }
 
     /// What is stored of an admin token.

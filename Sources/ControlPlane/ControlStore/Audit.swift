@@ -7,6 +7,7 @@ enum Audit {
     enum Action: String {
         case clusterCreate = "cluster.create"
         case clusterRestore = "cluster.restore"
+        case authorityRetire = "authority.retire"
         case masterKeyReplace = "master_key.replace"
         case adminTokenReplace = "admin_token.replace"
         case secretCreate = "secret.create"

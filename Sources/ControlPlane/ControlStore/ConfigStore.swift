@@ -24,6 +24,19 @@ package protocol ConfigStore: Sendable {
         note: ChangeNote
     ) async throws(StoreError) -> [String: [UInt8]]
 
+    /// Puts secrets in the place of others, and revokes the tokens that nobody has used, because they name what goes;
+    /// all in one transaction.
+    ///
+    /// - Parameters:
+    ///   - moves: The name to be of each secret, by the name that it has.
+    ///   - note: Who and why.
+    /// - Returns: How many tokens were revoked; nil if one of the secrets is not there, and nothing was done.
+    /// - Throws: A failure of the machine; nothing is done then.
+    func replaceAuthority(
+        _ moves: [String: String],
+        note: ChangeNote
+    ) async throws(StoreError) -> Int?
+
     // MARK: Vault
 
     /// Stores secrets under their digests, all in one transaction, with an audit row for each new one.

@@ -212,6 +212,43 @@ extension SQLiteConfigStore {
         }
     }
 
+    package func replaceAuthority(
+        _ moves: [String: String],
+        note: ChangeNote
+    ) async throws(StoreError) -> Int? {
+        let (now, envelope) = (clock(), envelope)
+        return try await write { db in
+            for (source, target) in moves.sorted(by: { $0.key < $1.key }) {
+                let found = try Data.fetchOne(
+                    db,
+                    sql: "SELECT sealed FROM secrets WHERE name = ?",
+                    arguments: [source]
+                )
+                // They are stored and moved together: it is the first that is missing, or none.
+                guard let found else { return nil }
+                // A secret is sealed to its name.
+                let secret = try envelope.open([UInt8](found), name: source)
+                try db.execute(
+                    sql: """
+                        INSERT OR REPLACE INTO secrets (name, sealed, created_ms) VALUES (?, ?, ?)
+                        """,
+                    arguments: [target, Data(try envelope.seal(secret, name: target)), now]
+                )
+                try db.execute(sql: "DELETE FROM secrets WHERE name = ?", arguments: [source])
+            }
+            try db.execute(
+                sql: """
+                    UPDATE tokens SET revoked_ms = ?
+                    WHERE used_by IS NULL AND revoked_ms IS NULL AND expires_ms >= ?
+                    """,
+                arguments: [now, now]
+            )
+            let count = db.changesCount
+            try Audit.insert(db, action: .authorityRetire, subject: "ca", note: note, now: now)
+            return count
+        }
+    }
+
     package func secretsOrNew(
         _ secrets: [String: [UInt8]],
         note: ChangeNote

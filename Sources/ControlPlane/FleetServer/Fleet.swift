@@ -17,6 +17,11 @@ final class Fleet {
     private var joins: TokenBucket
     private(set) var isStopping = false
 
+    /// Whom nodes are to believe; kept by `Fleet+Trust`.
+    var trust = FleetTrust.none
+    /// Seconds between certificates of a node.
+    var renewalSeconds = Limits.renewalSeconds
+
     /// Which material there is; kept by `Fleet+Material`, as what follows.
     var material = FleetMaterial.none
     var materialMessages: [FleetMessage] = []
@@ -273,14 +278,16 @@ final class Fleet {
         welcome.metricsSeconds = Limits.metricsSeconds
         connection.admitted(
             welcome,
-            material: materialMessages(for: connection) + challengeMessages
+            material: trust.messages + materialMessages(for: connection) + challengeMessages
         )
     }
 
     /// Whether the node may have another certificate now; if so, it may not for a while.
     func admitRenewal(_ connection: FleetConnection) -> Bool {
         guard let entry = nodes[connection.name] else { return false }
-        if let asked = entry.renewalAskedAt, now - asked < .seconds(Limits.renewalSeconds) {
+        // One of another authority than the present issuer is replaced at once.
+        let isDue = entry.trust.issuer.map { $0 != trust.issuer } ?? false
+        if let asked = entry.renewalAskedAt, now - asked < .seconds(renewalSeconds), !isDue {
             return false
         }
         nodes[connection.name]?.renewalAskedAt = now

@@ -385,6 +385,7 @@ final class FleetConnection: ChannelInboundHandler {
         case .sendMaterial(let digests): sendMaterial(digests)
         case .material(let status): fleet.materialReported(status, self)
         case .challenges(let generation): fleet.challengesReported(generation, self)
+        case .trust(let status): fleet.trustReported(status, self)
         case .renew(let request, let correlation): renew(request, correlation)
         case .close(let end):
             ended(end)
@@ -395,7 +396,7 @@ final class FleetConnection: ChannelInboundHandler {
     private func renew(_ request: [UInt8], _ correlation: UInt32) {
         guard fleet.admitRenewal(self) else {
             var message = WireRenewed()
-            message.refusal = "a certificate is issued once in \(Limits.renewalSeconds) seconds"
+            message.refusal = "a certificate is issued once in \(fleet.renewalSeconds) seconds"
             return perform(session.renewed(message, correlation: correlation))
         }
         let owner = fleet.owner

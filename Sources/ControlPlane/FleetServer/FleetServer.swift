@@ -8,29 +8,27 @@ import NIOSSL
 ///
 /// `start` before anything else; `headChanged` after each new version; `directory` for the admin API.
 package final class FleetServer: Sendable {
+    /// Who the server is, and whom it believes.
+    package struct Identity: Sendable {
+        /// DER: the server's certificate with the name `control.weir`, then the authority's.
+        let certificateChain: [[UInt8]]
+        /// DER of the server certificate's key.
+        let privateKey: [UInt8]
+        /// DER: whose client certificates are accepted.
+        let authorityCertificates: [[UInt8]]
+        /// What nodes are told of it.
+        let trust: FleetTrust
+    }
+
     /// Where to listen and who the server is.
     package struct Settings: Sendable {
         package let host: String
         /// 0 lets the system choose.
         package let port: Int
-        /// DER: the server's certificate with the name `control.weir`, then the authority's.
-        package let certificateChain: [[UInt8]]
-        /// DER of the server certificate's key.
-        package let privateKey: [UInt8]
-        /// DER: whose client certificates are accepted.
-        package let authorityCertificate: [UInt8]
-
-        package init(
-            host: String,
-            port: Int,
-            certificateChain: [[UInt8]],
-            privateKey: [UInt8],
-            authorityCertificate: [UInt8]
-        ) {
-            (self.host, self.port) = (host, port)
-            (self.certificateChain, self.privateKey) = (certificateChain, privateKey)
-            self.authorityCertificate = authorityCertificate
-        }
+        /// Who the server is at first.
+        let identity: Identity
+        /// Seconds between certificates of a node; nil is the limit's.
+        let renewalSeconds: Int64?
     }
 
     /// What the admin API knows and may do.
@@ -41,6 +39,8 @@ package final class FleetServer: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let listener: NIOLoopBoundBox<(any Channel)?>
     private let saving: NIOLoopBoundBox<RepeatedTask?>
+    /// What new connections begin with.
+    private let tls: NIOLoopBoundBox<NIOSSLContext?>
 
     /// Prepares the server; nothing is bound yet.
     ///
@@ -69,6 +69,7 @@ package final class FleetServer: Sendable {
         )
         listener = NIOLoopBoundBox.makeBoxSendingValue(nil, eventLoop: loop)
         saving = NIOLoopBoundBox.makeBoxSendingValue(nil, eventLoop: loop)
+        tls = NIOLoopBoundBox.makeBoxSendingValue(nil, eventLoop: loop)
         directory = FleetDirectory(fleet: fleet)
     }
 
@@ -79,11 +80,12 @@ package final class FleetServer: Sendable {
     package func start() async throws -> (host: String, port: Int) {
         let records = try await fleet.store.nodes()
         let head = try await fleet.store.head()
-        try await fleet.read { fleet in
+        try await fleet.read { [settings] fleet in
             fleet.remember(records)
+            fleet.renewalSeconds = settings.renewalSeconds ?? Limits.renewalSeconds
             if let head { fleet.setHead(head) }
         }
-        let tls = try NIOSSLContext(configuration: tlsConfiguration())
+        try await identityChanged(to: settings.identity)
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1_024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -98,9 +100,10 @@ package final class FleetServer: Sendable {
                     maximum: Limits.readBytesMax
                 )
             )
-            .childChannelInitializer { [fleet] channel in
+            .childChannelInitializer { [fleet, tls] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try Self.initialise(channel, fleet.onLoop, tls)
+                    guard let context = tls.value else { throw ChannelError.inputClosed }
+                    try Self.initialise(channel, fleet.onLoop, context)
                 }
             }
         let channel = try await bootstrap.bind(host: settings.host, port: settings.port).get()
@@ -130,6 +133,19 @@ package final class FleetServer: Sendable {
         fleet.loop.execute { [fleet] in
             fleet.onLoop.setChallenges(challenges)
         }
+    }
+
+    /// Takes over another certificate and whom to believe: for new connections, and by telling every node.
+    ///
+    /// Sessions of nodes whose certificate is of an authority that is believed no more end.
+    ///
+    /// - Throws: If the certificate or its key cannot be used; nothing is changed then.
+    package func identityChanged(to identity: Identity) async throws {
+        let context = try NIOSSLContext(configuration: Self.tlsConfiguration(identity))
+        try await fleet.loop.submit { [fleet, tls] in
+            tls.value = context
+            fleet.onLoop.setTrust(identity.trust)
+        }.get()
     }
 
     /// Offers a version that was just stored to every node, unless a newer one was offered; returns at once.
@@ -164,21 +180,23 @@ package final class FleetServer: Sendable {
         try operations.addHandler(PeerHandshake(fleet: fleet))
     }
 
-    private func tlsConfiguration() throws -> TLSConfiguration {
-        let chain = try settings.certificateChain.map { octets in
+    private static func tlsConfiguration(_ identity: Identity) throws -> TLSConfiguration {
+        let chain = try identity.certificateChain.map { octets in
             NIOSSLCertificateSource.certificate(
                 try NIOSSLCertificate(bytes: octets, format: .der)
             )
         }
-        let key = try NIOSSLPrivateKey(bytes: settings.privateKey, format: .der)
-        let authority = try NIOSSLCertificate(bytes: settings.authorityCertificate, format: .der)
+        let key = try NIOSSLPrivateKey(bytes: identity.privateKey, format: .der)
+        let authorities = try identity.authorityCertificates.map {
+            try NIOSSLCertificate(bytes: $0, format: .der)
+        }
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain,
             privateKey: .privateKey(key)
         )
         configuration.minimumTLSVersion = .tlsv13
         configuration.applicationProtocols = [PeerHandshake.applicationProtocol]
-        configuration.trustRoots = .certificates([authority])
+        configuration.trustRoots = .certificates(authorities)
         // Who joins has no certificate; who shows one must show a good one. A client may resume a session, whose
         // certificate is then not verified anew: NIOSSL has no setting against that. It still has the certificate,
         // and the issuer looks at its end and whether it was revoked each time.

@@ -42,6 +42,8 @@ struct NodeEntry {
     var material = NodeMaterial()
     /// Which challenges it answers, as it said in this session; 0 for none.
     var challenges: UInt64 = 0
+    /// Whom it believes, and whose certificate it has, as it said last.
+    var trust = NodeTrust()
     /// When it was last told which there is.
     var materialSentAt: NIODeadline?
 
@@ -134,7 +136,8 @@ struct NodeEntry {
             isConnected: connection != nil,
             traffic: isFresh ? TrafficRates(CollectionOfOne(traffic).compactMap(\.self)) : .init(),
             material: material,
-            challenges: challenges
+            challenges: challenges,
+            trust: trust
         )
     }
 

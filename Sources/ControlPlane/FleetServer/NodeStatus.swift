@@ -52,6 +52,8 @@ package struct NodeStatus: Sendable, Equatable {
     package var material = NodeMaterial()
     /// The generation of challenges that it answers; 0 for none.
     package var challenges: UInt64 = 0
+    /// Whom it believes, and whose certificate it has, as it said last.
+    package var trust = NodeTrust()
 }
 
 /// Traffic of a node or of the fleet.

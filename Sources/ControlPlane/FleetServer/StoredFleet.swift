@@ -177,8 +177,28 @@ extension WireJoinRefusal {
         case .store(.tokenUsed): self = .tokenUsed
         case .store(.tokenLabelsMissing): self = .labelsMissing
         case .store(.nodeNameTaken), .store(.nodeRevoked): self = .nameTaken
-        case .tokenLifetimeInvalid, .hostInvalid, .materialInvalid, .fileFailed, .store: return nil
+        case .tokenLifetimeInvalid, .hostInvalid, .materialInvalid, .rotationMissing, .fileFailed,
+            .store:
+            return nil
         }
+    }
+}
+
+extension FleetServer.Identity {
+    /// A fresh certificate of the authority, and whom it trusts now.
+    ///
+    /// - Throws: `AuthorityError` if its key fails.
+    package init(_ authority: Authority) throws {
+        let identity = try authority.fleetServerIdentity()
+        self.init(
+            certificateChain: identity.chain,
+            privateKey: identity.privateKey.der,
+            authorityCertificates: authority.trusted.map(\.certificate),
+            trust: FleetTrust(
+                authorities: authority.trusted.map { Digest(hashing: $0.certificate) },
+                issuer: Digest(octets: authority.issuerFingerprint)
+            )
+        )
     }
 }
 
@@ -186,14 +206,17 @@ extension FleetServer.Settings {
     /// A listener with a fresh certificate of the authority.
     ///
     /// - Throws: `AuthorityError` if its key fails.
-    package init(host: String, port: Int, authority: Authority) throws {
-        let identity = try authority.fleetServerIdentity()
+    package init(
+        host: String,
+        port: Int,
+        authority: Authority,
+        renewalSeconds: Int64? = nil
+    ) throws {
         self.init(
             host: host,
             port: port,
-            certificateChain: identity.chain,
-            privateKey: identity.privateKey.der,
-            authorityCertificate: authority.certificate
+            identity: try FleetServer.Identity(authority),
+            renewalSeconds: renewalSeconds
         )
     }
 }

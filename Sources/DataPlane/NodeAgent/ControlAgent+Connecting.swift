@@ -92,7 +92,7 @@ extension ControlAgent {
             return try ControlLink(
                 loop: node.loop,
                 address: address,
-                context: try makeContext(token.authorityFingerprint, nil),
+                context: try makeContext([token.authorityFingerprint], nil),
                 session: NodeSession(joining: try makeJoin(token)),
                 owner: self
             )
@@ -102,7 +102,7 @@ extension ControlAgent {
             if let known = self.context {
                 context = known
             } else {
-                context = try makeContext(membership.authorityFingerprint, identity)
+                context = try makeContext(membership.authorityFingerprints, identity)
                 self.context = context
             }
             let member = NodeSession.Member(
@@ -123,13 +123,13 @@ extension ControlAgent {
     }
 
     private func makeContext(
-        _ fingerprint: [UInt8],
+        _ fingerprints: [[UInt8]],
         _ identity: TLSIdentity?
     ) throws(ControlLink.LinkFailure) -> TLSContext {
         do throws(TLSError) {
             let options = TLSClientOptions(
                 serverName: "control.weir",
-                trust: .pinnedAuthority(fingerprint),
+                trust: .pinnedAuthorities(fingerprints),
                 protocols: ["weir/1"],
                 identity: identity
             )

@@ -52,7 +52,9 @@ extension ControlAgent {
 
     func renew() {
         guard let link, link.session.isSteady else { return }
-        renewalTimer?.set(after: .seconds(Limits.renewalRetrySeconds))
+        // After a refusal or a lost answer: long before the certificate ends, however short its life is.
+        let length = membership?.validity?.lengthSeconds ?? .max
+        renewalTimer?.set(after: .seconds(min(Limits.renewalRetrySeconds, max(length / 8, 1))))
         do throws(CryptographyError) {
             let key = try P256PrivateKey()
             let request = try key.certificateSigningRequest(commonName: name)
@@ -79,8 +81,49 @@ extension ControlAgent {
         if !material.shelf.held.isEmpty { storeMaterial(before: next) }
         self.membership = next
         context = nil
-        keep(next)
+        keep(next) { [weak self] in self?.reportTrust() }
         scheduleRenewal(isRenewed: true)
         node.log.write(.notice, "node.renewed", ["node": name])
+    }
+
+    // MARK: Trust
+
+    /// Believes these authorities from now on, and asks for a certificate of the one that issues them now.
+    func trust(_ message: WireTrust) {
+        guard let membership, membership.identity != nil else { return }
+        trustIsTold = true
+        let authorities = message.authorities.map(octets)
+        if membership.issuerFingerprint != octets(message.issuer) {
+            // Spread out, as all nodes are told at the same moment.
+            let milliseconds = Int64.random(
+                in: 0...Limits.renewalSpreadMilliseconds,
+                using: &random
+            )
+            renewalTimer?.set(after: .milliseconds(milliseconds))
+        }
+        guard membership.authorityFingerprints != authorities else {
+            if kept?.authorityFingerprints == authorities { return reportTrust() }
+            // It could not be written before.
+            return keep(membership) { [weak self] in self?.reportTrust() }
+        }
+        let next = membership.trusting(authorities)
+        self.membership = next
+        context = nil
+        keep(next) { [weak self] in self?.reportTrust() }
+        let names = authorities.map { encodeHex(Array($0.prefix(8))) }
+        node.log.write(
+            .notice,
+            "node.trust_changed",
+            ["node": name, "authorities": names.joined(separator: " ")]
+        )
+    }
+
+    /// Says what is stored, to a control plane that knows what this means.
+    private func reportTrust() {
+        guard trustIsTold, let link, link.session.isSteady, let kept else { return }
+        var message = WireTrustStatus()
+        message.authorities = kept.authorityFingerprints.map(wireOctets)
+        message.issuer = wireOctets(kept.issuerFingerprint)
+        link.perform(link.session.report(message))
     }
 }

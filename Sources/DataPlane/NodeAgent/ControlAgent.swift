@@ -27,6 +27,8 @@ final class ControlAgent: ControlLinkOwner {
     let bench: Workbench
 
     var membership: Membership?
+    /// What the directory has of it.
+    var kept: Membership?
     var link: ControlLink?
     var sequence = ApplySequence(active: nil)
     var random = SystemRandomNumberGenerator()
@@ -55,6 +57,8 @@ final class ControlAgent: ControlLinkOwner {
     /// The key of a request that has not been answered.
     var requestedKey: P256PrivateKey?
     var isJoining = false
+    /// Whether the control plane of this session said whom to believe.
+    var trustIsTold = false
     var tokenIsRefused = false
     var addressIndex = 0
     var backoff = Backoff(
@@ -87,6 +91,7 @@ final class ControlAgent: ControlLinkOwner {
             throw NodeError("cannot start a thread: \(error)")
         }
         membership = try directory.readMembership()
+        kept = membership
         if let membership, let name = settings.name, membership.name != name {
             throw NodeError(
                 "\(settings.directory) is of the node '\(membership.name)': "
@@ -152,6 +157,7 @@ final class ControlAgent: ControlLinkOwner {
         case .keep(let message): keep(message)
         case .useTicketKeys(let keys): useTicketKeys(keys)
         case .answerChallenges(let challenges): answer(challenges)
+        case .trust(let message): trust(message)
         case .send, .setPayloadLimit, .setDeadline, .close:
             preconditionFailure("the link's own matter")
         }
@@ -220,6 +226,7 @@ final class ControlAgent: ControlLinkOwner {
         reportInterval = .seconds(Int64(welcome.metricsSeconds))
         heartbeatTimer?.set(after: heartbeatInterval)
         reportTimer?.set(after: reportInterval)
+        trustIsTold = false
         reporter.begin(node.server.metrics, now: node.loop.now)
         scheduleRenewal()
         if welcome.drain != node.isDraining { setDraining(welcome.drain) }
@@ -266,7 +273,8 @@ final class ControlAgent: ControlLinkOwner {
                 NodeError(
                     "the server at \(settings.controls.map(\.description).joined(separator: ", ")) is not "
                         + "the control plane that the token names (its certificate: \(fault)): "
-                        + "wrong address, or a token of another cluster; its CA fingerprint does not match"
+                        + "wrong address, a token of another cluster, or one from before its CA was changed "
+                        + "(make another one with 'proxyctl token create'); its CA fingerprint does not match"
                 )
             )
         default:
@@ -342,7 +350,8 @@ final class ControlAgent: ControlLinkOwner {
         }
     }
 
-    func keep(_ membership: Membership) {
+    /// Stores the membership; `stored` is called when it is on the disk.
+    func keep(_ membership: Membership, stored: @escaping () -> Void = {}) {
         bench.run({ [directory] () -> SystemCallError? in
             do throws(SystemCallError) {
                 try directory.write(membership)
@@ -351,7 +360,11 @@ final class ControlAgent: ControlLinkOwner {
                 return error
             }
         }) { [weak self] error in
-            guard let self, let error else { return }
+            guard let self else { return }
+            guard let error else {
+                self.kept = membership
+                return stored()
+            }
             self.node.log.write(
                 .error,
                 "node.identity_unwritten",

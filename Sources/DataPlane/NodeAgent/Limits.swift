@@ -26,6 +26,9 @@ package enum Limits {
     static let storeRetrySeconds: Int64 = 10
     /// How long before another attempt when a certificate was not renewed.
     static let renewalRetrySeconds: Int64 = 300
+    /// Milliseconds over which nodes spread their requests for certificates of another authority: the control
+    /// plane makes hundreds a second, and nobody waits for them.
+    static let renewalSpreadMilliseconds: Int64 = 2_000
     /// How long a version waits for its certificates and keys before it counts as failed for now: the control plane
     /// sends them at once, and many in a second or two.
     static let materialWaitSeconds: Int64 = 10

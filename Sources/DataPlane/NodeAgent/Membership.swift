@@ -7,13 +7,15 @@ package import TLSLibrary
 /// What makes a node a member of a cluster, as its directory keeps it: one PEM file.
 ///
 ///     WEIR CLUSTER    cluster 16, SHA-256 of the CA certificate 32, key that signs manifests 32, name
+///     WEIR AUTHORITIES  SHA-256 of each CA certificate that is believed; only if that is not the one above alone
 ///     CERTIFICATE     the node's own first, the CA's last
 ///     PRIVATE KEY     PKCS#8; without it the node was revoked
 package struct Membership: Sendable {
     /// 16 octets.
     package let clusterID: [UInt8]
-    /// SHA-256 of the CA certificate, 32 octets.
-    package let authorityFingerprint: [UInt8]
+    /// SHA-256 of the CA certificates that are believed, 32 octets each, at least one: two while the cluster goes
+    /// over from one to another.
+    package let authorityFingerprints: [[UInt8]]
     /// Ed25519, 32 octets.
     let signingKey: Ed25519PublicKey
     /// The name under which the node joined.
@@ -22,15 +24,16 @@ package struct Membership: Sendable {
     package let identity: TLSIdentity?
 
     private static let factsLabel = "WEIR CLUSTER"
+    private static let authoritiesLabel = "WEIR AUTHORITIES"
 
     private init(
         clusterID: [UInt8],
-        authorityFingerprint: [UInt8],
+        authorityFingerprints: [[UInt8]],
         signingKey: Ed25519PublicKey,
         name: String,
         identity: TLSIdentity?
     ) {
-        (self.clusterID, self.authorityFingerprint) = (clusterID, authorityFingerprint)
+        (self.clusterID, self.authorityFingerprints) = (clusterID, authorityFingerprints)
         (self.signingKey, self.name, self.identity) = (signingKey, name, identity)
     }
 
@@ -49,7 +52,7 @@ package struct Membership: Sendable {
         let chain = accepted.certificateChain.map(octets)
         try self.init(
             clusterID: octets(accepted.clusterID),
-            authorityFingerprint: authorityFingerprint,
+            authorityFingerprints: [authorityFingerprint],
             signingKey: Ed25519PublicKey(rawOctets: octets(accepted.signingKey)),
             name: accepted.name,
             identity: TLSIdentity(chain: chain, privateKey: key.der)
@@ -64,6 +67,14 @@ package struct Membership: Sendable {
         guard facts.count > 80,
             let name = String(validating: facts[80...], as: UTF8.self)
         else { throw .pemInvalid }
+        var authorities = [Array(facts[16..<48])]
+        if pem.contains("BEGIN \(Self.authoritiesLabel)") {
+            let octets = try PEM.decode(pem, label: Self.authoritiesLabel)[0]
+            guard !octets.isEmpty, octets.count.isMultiple(of: 32) else { throw .pemInvalid }
+            authorities = stride(from: 0, to: octets.count, by: 32).map {
+                Array(octets[$0..<($0 + 32)])
+            }
+        }
         var identity: TLSIdentity?
         if pem.contains("BEGIN PRIVATE KEY") {
             let chain = try PEM.decode(pem, label: "CERTIFICATE")
@@ -71,7 +82,7 @@ package struct Membership: Sendable {
         }
         self.init(
             clusterID: Array(facts[..<16]),
-            authorityFingerprint: Array(facts[16..<48]),
+            authorityFingerprints: authorities,
             signingKey: try Ed25519PublicKey(rawOctets: Array(facts[48..<80])),
             name: name,
             identity: identity
@@ -81,8 +92,14 @@ package struct Membership: Sendable {
     /// The file's text; secret.
     package var pem: String {
         let facts =
-            clusterID + authorityFingerprint + signingKey.rawOctets + Array(name.utf8)
+            clusterID + authorityFingerprints[0] + signingKey.rawOctets + Array(name.utf8)
         var text = PEM.encode(facts, label: Self.factsLabel)
+        if authorityFingerprints.count > 1 {
+            text += PEM.encode(
+                authorityFingerprints.flatMap(\.self),
+                label: Self.authoritiesLabel
+            )
+        }
         guard let identity else { return text }
         for certificate in identity.chain {
             text += PEM.encode(certificate, label: "CERTIFICATE")
@@ -95,13 +112,28 @@ package struct Membership: Sendable {
         with(identity)
     }
 
+    /// The same with other authorities that are believed, at least one.
+    func trusting(_ authorities: [[UInt8]]) -> Membership {
+        precondition(!authorities.isEmpty, "a member believes somebody")
+        return Membership(
+            clusterID: clusterID,
+            authorityFingerprints: authorities,
+            signingKey: signingKey,
+            name: name,
+            identity: identity
+        )
+    }
+
+    /// SHA-256 of the CA certificate that its own chain ends in; empty without a certificate.
+    var issuerFingerprint: [UInt8] { identity?.chain.last.map { sha256($0) } ?? [] }
+
     /// The same without certificate and key.
     var revoked: Membership { with(nil) }
 
     private func with(_ identity: TLSIdentity?) -> Membership {
         Membership(
             clusterID: clusterID,
-            authorityFingerprint: authorityFingerprint,
+            authorityFingerprints: authorityFingerprints,
             signingKey: signingKey,
             name: name,
             identity: identity

@@ -56,6 +56,7 @@ package struct ControlSession: ~Copyable {
         case material(WireMaterialStatus)
         /// The node answers the challenges of a generation.
         case challenges(UInt64)
+        case trust(WireTrustStatus)
         /// Check the request, then call `renewed`.
         case renew(certificateRequest: [UInt8], correlation: UInt32)
         /// Send what is to be sent, then close the connection.
@@ -352,6 +353,7 @@ package struct ControlSession: ~Copyable {
             return [.sendMaterial(Self.distinct(message.digests.map(octets)))]
         case .materialStatus(let status): return [.material(status)]
         case .challengesStatus(let status): return [.challenges(status.generation)]
+        case .trustStatus(let status): return [.trust(status)]
         case .renew(let message):
             let request = octets(message.certificateRequest)
             return [.renew(certificateRequest: request, correlation: correlation)]

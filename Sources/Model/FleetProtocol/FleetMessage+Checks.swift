@@ -97,6 +97,16 @@ extension FleetMessage {
             try check.challenges(message)
         case .challengesStatus:
             break
+        case .trust(let message):
+            // Nobody to believe would be the end of the membership.
+            if message.authorities.isEmpty {
+                throw .fieldInvalid(type, field: "authorities")
+            }
+            try check.authorities(message.authorities.map(\.count))
+            try check.length(message.issuer.count, "issuer", 32)
+        case .trustStatus(let message):
+            try check.authorities(message.authorities.map(\.count))
+            try check.optionalDigest(message.issuer.count, "issuer")
         }
     }
 }
@@ -266,6 +276,11 @@ private struct FieldCheck {
             try length(assignment.serve.count, "assignments.serve", 32)
             try optionalDigest(assignment.next.count, "assignments.next")
         }
+    }
+
+    func authorities(_ counts: [Int]) throws(FleetProtocolError) {
+        try count(counts.count, "authorities", Limits.authorityCountMax)
+        for digest in counts { try length(digest, "authorities", 32) }
     }
 
     func digests(_ counts: [Int], _ field: String) throws(FleetProtocolError) {

@@ -55,6 +55,10 @@ package enum FleetMessage: Equatable, Sendable {
     case challenges(WireChallenges)
     /// Which of these the node answers.
     case challengesStatus(WireChallengesStatus)
+    /// Which authorities the node is to believe.
+    case trust(WireTrust)
+    /// Which authorities the node believes, and whose certificate it has.
+    case trustStatus(WireTrustStatus)
 
     /// Decodes a frame's payload and checks every field that could do harm.
     ///
@@ -92,6 +96,8 @@ package enum FleetMessage: Equatable, Sendable {
         case .ticketKeys: self = .ticketKeys(try decode(frame.payload, as: type))
         case .challenges: self = .challenges(try decode(frame.payload, as: type))
         case .challengesStatus: self = .challengesStatus(try decode(frame.payload, as: type))
+        case .trust: self = .trust(try decode(frame.payload, as: type))
+        case .trustStatus: self = .trustStatus(try decode(frame.payload, as: type))
         }
         try check()
     }
@@ -125,6 +131,8 @@ package enum FleetMessage: Equatable, Sendable {
         case .ticketKeys: .ticketKeys
         case .challenges: .challenges
         case .challengesStatus: .challengesStatus
+        case .trust: .trust
+        case .trustStatus: .trustStatus
         }
     }
 
@@ -169,6 +177,8 @@ package enum FleetMessage: Equatable, Sendable {
         case .ticketKeys(let message): serialise(message)
         case .challenges(let message): serialise(message)
         case .challengesStatus(let message): serialise(message)
+        case .trust(let message): serialise(message)
+        case .trustStatus(let message): serialise(message)
         }
     }
 }

@@ -26,6 +26,8 @@ package enum FrameType: UInt16, CaseIterable, Sendable {
     case ticketKeys = 132
     case challenges = 133
     case challengesStatus = 134
+    case trust = 144
+    case trustStatus = 145
 }
 
 extension FrameType {
@@ -35,7 +37,7 @@ extension FrameType {
     /// session over a list that it cannot use would hide that.
     var isIgnorable: Bool {
         switch self {
-        case .metricsReport, .materialList, .ticketKeys, .challenges: true
+        case .metricsReport, .materialList, .ticketKeys, .challenges, .trust: true
         default: false
         }
     }

@@ -81,6 +81,11 @@ package enum Limits {
     /// Certificates in a chain: leaf, intermediate, root.
     package static let certificateCountMax = 3
 
+    /// Authorities that a node is to believe: the present one and the next, with room for more.
+    ///
+    /// A longer list ends the session.
+    package static let authorityCountMax = 4
+
     /// Counters plus gauges in a metrics report; a sender leaves out the rest.
     package static let metricCountMax = 2_048
 

@@ -92,6 +92,8 @@ package struct NodeSession: ~Copyable {
         case useTicketKeys(WireTicketKeys)
         /// Answer these, and those alone, then call `reportChallenges`.
         case answerChallenges(WireChallenges)
+        /// Believe these authorities from now on, store that, then say so with `report`.
+        case trust(WireTrust)
         /// Send what is to be sent, then close the connection.
         ///
         /// Nothing more will be accepted.
@@ -298,6 +300,11 @@ package struct NodeSession: ~Copyable {
         return [.send(FleetMessage.challengesStatus(message).frame())]
     }
 
+    /// What the node believes, and whose certificate it has, is stored.
+    package mutating func report(_ status: WireTrustStatus) -> [Action] {
+        isSteady ? [.send(FleetMessage.trustStatus(status).frame())] : []
+    }
+
     /// The node ends the session.
     package mutating func leave(_ reason: WireGoodbyeReason, detail: String = "") -> [Action] {
         guard !isClosed else { return [] }
@@ -368,6 +375,7 @@ package struct NodeSession: ~Copyable {
         case .material(let message): return [.keep(message)]
         case .ticketKeys(let message): return [.useTicketKeys(message)]
         case .challenges(let message): return [.answerChallenges(message)]
+        case .trust(let message): return [.trust(message)]
         case nil: return []
         case let other?: throw .outOfOrder(other.type, state: "steady")
         }

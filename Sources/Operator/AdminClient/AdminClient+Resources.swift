@@ -93,6 +93,21 @@ extension AdminClient {
         return try await call(.POST, "certificates", body: request)
     }
 
+    /// The CAs that are trusted.
+    package func authorities() async throws -> AuthoritiesAnswer {
+        try await call(.GET, "ca")
+    }
+
+    /// Makes the next CA.
+    package func rotateAuthority() async throws -> AuthoritiesAnswer {
+        try await call(.POST, "ca/rotate")
+    }
+
+    /// Trusts the next CA alone.
+    package func retireAuthority(force: Bool) async throws -> AuthoritiesAnswer {
+        try await call(.POST, "ca/retire", body: RetireRequest(force: force))
+    }
+
     /// How the fleet is.
     package func status() async throws -> StatusAnswer {
         try await call(.GET, "status")

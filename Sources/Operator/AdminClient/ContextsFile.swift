@@ -179,6 +179,34 @@ package struct ContextsFile: Sendable, Equatable {
         return lines.joined(separator: "\n") + "\n"
     }
 
+    /// Makes these PEM texts the authorities that a context trusts.
+    ///
+    /// A file that a context of another server uses too is left alone: its other authorities are not ours to remove.
+    ///
+    /// - Returns: Whether the file was changed.
+    /// - Throws: `Fault` if it is shared, or cannot be written.
+    package func keepAuthorities(_ texts: [String], of context: AdminContext) throws -> Bool {
+        let path = resolved(context.authority)
+        let text = texts.joined()
+        if FileManager.default.contents(atPath: path) == Data(text.utf8) { return false }
+        let isShared = contexts.contains {
+            $0.server != context.server && resolved($0.authority) == path
+        }
+        guard !isShared else {
+            throw Fault("\(path): contexts of other servers use it too, so it was not changed")
+        }
+        do {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+            try FileManager.default.setAttributes(
+                [.posixPermissions: 0o600],
+                ofItemAtPath: path
+            )
+        } catch {
+            throw Fault("\(path): cannot be written: \(error.localizedDescription)")
+        }
+        return true
+    }
+
     /// Writes the file, readable by its owner alone, in one step that a crash cannot split.
     package func write() throws {
         let url = URL(fileURLWithPath: path)

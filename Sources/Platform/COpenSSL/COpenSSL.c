@@ -218,10 +218,21 @@ int weir_ssl_ctx_set_alpn_selection(SSL_CTX *context, const unsigned char *proto
     return 1;
 }
 
-// Trusts, for this one verification, the certificate of the peer's chain that has the pinned digest;
+struct pin_list {
+    size_t count;
+    unsigned char digests[][32];
+};
+
+static int is_pinned(const struct pin_list *pins, const unsigned char digest[32]) {
+    for (size_t index = 0; index < pins->count; index++)
+        if (CRYPTO_memcmp(digest, pins->digests[index], 32) == 0) return 1;
+    return 0;
+}
+
+// Trusts, for this one verification, those certificates of the peer's chain that have a pinned digest;
 // everything else (signatures, validity, name, purpose, CA bit) is then checked by OpenSSL as always.
 static int verify_pinned(X509_STORE_CTX *verification, void *argument) {
-    const unsigned char *pin = argument;
+    const struct pin_list *pins = argument;
     STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(verification);
     STACK_OF(X509) *trusted = sk_X509_new_null();
     int result = 0, found = 0;
@@ -235,10 +246,7 @@ static int verify_pinned(X509_STORE_CTX *verification, void *argument) {
         unsigned int length = 0;
         if (X509_check_ca(certificate) != 1) continue;
         if (X509_digest(certificate, EVP_sha256(), digest, &length) != 1 || length != 32) continue;
-        if (CRYPTO_memcmp(digest, pin, 32) == 0 && sk_X509_push(trusted, certificate) > 0) {
-            found = 1;
-            break;
-        }
+        if (is_pinned(pins, digest) && sk_X509_push(trusted, certificate) > 0) found = 1;
     }
     if (found) {
         X509_STORE_CTX_set0_trusted_stack(verification, trusted);
@@ -251,16 +259,18 @@ static int verify_pinned(X509_STORE_CTX *verification, void *argument) {
     return result > 0;
 }
 
-int weir_ssl_ctx_set_pinned_authority(SSL_CTX *context, const unsigned char digest[32]) {
-    unsigned char *copy;
+int weir_ssl_ctx_set_pinned_authorities(SSL_CTX *context, const unsigned char *digests, size_t count) {
+    struct pin_list *pins;
     if (!have_indexes()) return 0;
-    copy = OPENSSL_memdup(digest, 32);
-    if (copy == NULL) return 0;
-    if (SSL_CTX_set_ex_data(context, pin_index, copy) != 1) {
-        OPENSSL_free(copy);
+    pins = OPENSSL_malloc(sizeof *pins + 32 * count);
+    if (pins == NULL) return 0;
+    pins->count = count;
+    memcpy(pins->digests, digests, 32 * count);
+    if (SSL_CTX_set_ex_data(context, pin_index, pins) != 1) {
+        OPENSSL_free(pins);
         return 0;
     }
-    SSL_CTX_set_cert_verify_callback(context, verify_pinned, copy);
+    SSL_CTX_set_cert_verify_callback(context, verify_pinned, pins);
     return 1;
 }
 

@@ -17,8 +17,13 @@ package struct TLSIdentity: Sendable {
 package enum TLSTrust: Sendable {
     /// The chain must end in one of these CA certificates (DER).
     case authorities([[UInt8]])
+    /// The chain as sent must end in a CA certificate whose DER has one of these SHA-256 (32 octets each).
+    case pinnedAuthorities([[UInt8]])
+
     /// The chain as sent must end in the CA certificate whose DER has this SHA-256 (32 octets).
-    case pinnedAuthority([UInt8])
+    package static func pinnedAuthority(_ digest: [UInt8]) -> TLSTrust {
+        .pinnedAuthorities([digest])
+    }
 }
 
 /// What a client's sessions have in common.
@@ -107,12 +112,14 @@ package struct TLSServerOptions: Sendable {
         switch options.trust {
         case .authorities(let authorities):
             try trust(authorities, announce: false)
-        case .pinnedAuthority(let digest):
-            guard digest.count == 32 else { throw .configurationInvalid(.pin) }
-            // SAFETY: 32 octets are copied out of the array.
-            guard unsafe weir_ssl_ctx_set_pinned_authority(pointer, digest) == 1 else {
-                throw .libraryFailed
+        case .pinnedAuthorities(let digests):
+            guard !digests.isEmpty, digests.allSatisfy({ $0.count == 32 }) else {
+                throw .configurationInvalid(.pin)
             }
+            let octets = digests.flatMap(\.self)
+            // SAFETY: 32 octets for each of the digests are copied out of the array, which has as many.
+            guard unsafe weir_ssl_ctx_set_pinned_authorities(pointer, octets, digests.count) == 1
+            else { throw .libraryFailed }
         }
         // SAFETY: the context is ours; no callback of ours is set here.
         unsafe SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)

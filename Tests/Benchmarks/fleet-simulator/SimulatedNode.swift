@@ -113,7 +113,7 @@ final class SimulatedNode: ControlLinkOwner {
         if let known = self.context {
             context = known
         } else {
-            let fingerprint = membership.authorityFingerprint
+            let fingerprint = membership.authorityFingerprints[0]
             context = try SimulatedFleet.context(fingerprint, membership.identity)
             self.context = context
         }
@@ -214,7 +214,8 @@ final class SimulatedNode: ControlLinkOwner {
             link.session.standing = standing
             sendHeartbeat()
         case .renewed: break  // A run is over long before a certificate is.
-        case .assign, .keep, .useTicketKeys, .answerChallenges: break  // It terminates no TLS.
+        // It terminates no TLS, and joins anew with each start.
+        case .assign, .keep, .useTicketKeys, .answerChallenges, .trust: break
         case .send, .setPayloadLimit, .setDeadline, .close:
             preconditionFailure("the link's own matter")
         }

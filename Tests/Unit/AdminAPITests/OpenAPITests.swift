@@ -88,6 +88,18 @@ struct OpenAPITests {
         let list = try await scratch.call(.get, "/v1/certificates")
         try document.check(list, to: .get, "/v1/certificates")
         missing.remove("GET /v1/certificates \(list.status)")
+        // A CA is retired after the next one was made; nodes that said nothing need force.
+        let steps: [(HTTPRequest.Method, String, String?, Int)] = [
+            (.post, "/v1/ca/retire", "{}", 409), (.post, "/v1/ca/rotate", nil, 200),
+            (.get, "/v1/ca", nil, 200), (.post, "/v1/ca/retire", "{}", 409),
+            (.post, "/v1/ca/retire", #"{"force":true}"#, 200),
+        ]
+        for (method, path, body, status) in steps {
+            let answer = try await scratch.call(method, path, body)
+            #expect(answer.status == status, "\(method) \(path) \(answer.body)")
+            try document.check(answer, to: method, path)
+            missing.remove("\(method.rawValue) \(path) \(answer.status)")
+        }
         #expect(missing.isEmpty, "no example of: \(missing.sorted())")
     }
 

@@ -59,9 +59,12 @@ struct MasterKeyTests {
         let mode = try FileManager.default.attributesOfItem(atPath: path("master.key"))
         #expect(mode[.posixPermissions] as? Int == 0o600)
         try await verify()
-        let store = try scratch.open()
-        #expect(try await store.audit(before: nil, limit: 1).first?.action == "master_key.replace")
-        try store.close()
+        do {
+            let store = try scratch.open()
+            let last = try await store.audit(before: nil, limit: 1).first
+            #expect(last?.action == "master_key.replace")
+            try store.close()
+        }
         try scratch.writeKey(before)
         #expect(throws: StoreError.masterKeyWrong(path("master.key"))) { try scratch.open() }
     }
@@ -153,11 +156,13 @@ struct MasterKeyTests {
     func damagedSecret() async throws {
         try await makeStore()
         let before = try octets("master.key")
-        let store = try scratch.open()
-        try await store.write { db in
-            try db.execute(sql: "UPDATE vault SET wrapped_key = zeroblob(69)")
+        do {
+            let store = try scratch.open()
+            try await store.write { db in
+                try db.execute(sql: "UPDATE vault SET wrapped_key = zeroblob(69)")
+            }
+            try store.close()
         }
-        try store.close()
         #expect(throws: StoreError.secretDamaged(secret.digest)) {
             try SQLiteConfigStore.rotateMasterKey(of: StoreDirectory(scratch.directory()))
         }

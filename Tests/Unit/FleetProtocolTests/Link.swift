@@ -117,6 +117,7 @@ struct Link: ~Copyable {
             case .keep(let message): told.append(.material(message))
             case .useTicketKeys(let keys): told.append(.ticketKeys(keys))
             case .answerChallenges(let challenges): told.append(.challenges(challenges))
+            case .trust(let message): told.append(.trust(message))
             case .setPayloadLimit, .setDeadline, .joined, .joinRefused, .welcomed,
                 .synchroniseAfter, .renewed:
                 break
@@ -183,7 +184,8 @@ struct Link: ~Copyable {
             case .sendMaterial(let digests):
                 perform(control.tell(digests.map { .material(stock[$0] ?? WireMaterial()) }))
             case .material(let status): statuses.append(status)
-            case .setPayloadLimit, .setDeadline, .decideJoin, .greeted, .metrics, .renew: break
+            case .setPayloadLimit, .setDeadline, .decideJoin, .greeted, .metrics, .renew, .trust:
+                break
             }
         }
     }

@@ -142,6 +142,26 @@ private func materialAnswerSamples(
             )
         ),
         (
+            "trust",
+            .trust(
+                .with {
+                    $0.authorities = [
+                        wireOctets(digest), wireOctets([UInt8](repeating: 3, count: 32)),
+                    ]
+                    $0.issuer = wireOctets([UInt8](repeating: 3, count: 32))
+                }
+            )
+        ),
+        (
+            "trust_status",
+            .trustStatus(
+                .with {
+                    $0.authorities = [wireOctets(digest)]
+                    $0.issuer = wireOctets(digest)
+                }
+            )
+        ),
+        (
             "ticket_keys",
             .ticketKeys(
                 .with {

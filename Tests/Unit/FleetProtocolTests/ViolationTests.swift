@@ -43,7 +43,7 @@ struct ViolationTests {
         let allowed: Set<FrameType> = [
             .notModified, .manifest, .manifestDelta, .blobChunk, .deferred, .heartbeatAnswer,
             .renewed, .command, .goodbye, .materialList, .material, .ticketKeys,
-            .challenges,
+            .challenges, .trust,
         ]
         for (name, message) in try sampleMessages() where !allowed.contains(message.type) {
             var link = steadyLink()
@@ -59,7 +59,7 @@ struct ViolationTests {
     func wrongDirectionToControl() throws {
         let allowed: Set<FrameType> = [
             .hello, .wantBlobs, .applyStatus, .heartbeat, .metricsReport, .renew, .goodbye,
-            .wantMaterial, .materialStatus, .challengesStatus,
+            .wantMaterial, .materialStatus, .challengesStatus, .trustStatus,
         ]
         for (name, message) in try sampleMessages() where !allowed.contains(message.type) {
             var link = steadyLink()

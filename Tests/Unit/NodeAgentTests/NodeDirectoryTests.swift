@@ -76,6 +76,20 @@ struct NodeDirectoryTests {
         let read = try #require(try directory.readMembership())
         #expect(read.pem == membership.pem && read.name == "edge-1")
         #expect(read.identity?.chain == [[1, 2, 3]])
+        // While the cluster changes to another CA, both are believed.
+        let authorities = [[UInt8](repeating: 8, count: 32), [UInt8](repeating: 9, count: 32)]
+        try directory.write(membership.trusting(authorities))
+        let both = try #require(try directory.readMembership())
+        #expect(both.authorityFingerprints == authorities && both.name == "edge-1")
+        #expect(
+            both.renewed(TLSIdentity(chain: [[4]], privateKey: [5])).authorityFingerprints
+                == authorities
+        )
+        #expect(both.issuerFingerprint == sha256([1, 2, 3]))
+        let last = both.trusting([authorities[1]])
+        #expect(last.authorityFingerprints == [authorities[1]])
+        #expect(!last.pem.contains("WEIR AUTHORITIES"))
+        #expect(try Membership(pem: last.pem).authorityFingerprints == [authorities[1]])
         try directory.write(membership.revoked)
         let revoked = try #require(try directory.readMembership())
         #expect(revoked.identity == nil && revoked.name == "edge-1")

@@ -143,6 +143,12 @@ struct TLSSessionTests {
         #expect(good.handshake().isComplete)
         #expect(try good.client.verifiedChain.last == caFixture.der())
 
+        let pins = [sha256(try otherFixture.der()), pin]
+        for pins in [pins, pins.reversed()] {
+            let pair = try Pair(clientContext(trust: .pinnedAuthorities(pins)), serverContext())
+            #expect(pair.handshake().isComplete)
+        }
+
         let withoutAuthority = try Pair(
             clientContext(trust: .pinnedAuthority(pin)),
             serverContext(serverFixture.identity())

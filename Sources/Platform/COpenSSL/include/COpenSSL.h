@@ -86,9 +86,9 @@ int weir_err_library(unsigned long code);
 /// and freed with the context. 1 on success.
 int weir_ssl_ctx_set_alpn_selection(SSL_CTX *context, const unsigned char *protocols, unsigned int length);
 
-/// Makes verification end only in a CA certificate of the peer's own chain whose DER has this SHA-256.
-/// The digest is copied and freed with the context. 1 on success.
-int weir_ssl_ctx_set_pinned_authority(SSL_CTX *context, const unsigned char digest[32]);
+/// Makes verification end only in a CA certificate of the peer's own chain whose DER has one of these SHA-256:
+/// `count` times 32 octets, which are copied and freed with the context. 1 on success.
+int weir_ssl_ctx_set_pinned_authorities(SSL_CTX *context, const unsigned char *digests, size_t count);
 
 // The edge: a BIO on a non-blocking socket that gathers what is written, and what contexts there need.
 
