@@ -141,9 +141,22 @@ struct ServeCommand: AsyncParsableCommand {
                 Self.announce(address, fleetAddress, files, limit, logger, output)
             }
         )
-        var orderSettings = OrderDesk.Settings()
-        orderSettings.retrySeconds = acmeRetry.seconds
-        let orders = OrderDesk(
+        let orders = orderDesk(store, credentials, nodes, logger)
+        try await serve(nodes, server, credentials, orders, logger)
+        try store.close()
+        logger.notice("control.stopped")
+    }
+
+    /// What orders certificates for the nodes.
+    private func orderDesk(
+        _ store: SQLiteConfigStore,
+        _ credentials: CredentialKeeper,
+        _ nodes: FleetServer,
+        _ logger: Logger
+    ) -> OrderDesk {
+        var settings = OrderDesk.Settings()
+        settings.retrySeconds = acmeRetry.seconds
+        return OrderDesk(
             store: store,
             keeper: credentials,
             nodes: .init(
@@ -151,13 +164,10 @@ struct ServeCommand: AsyncParsableCommand {
                 challengesChanged: { nodes.challengesChanged(to: $0) },
                 materialChanged: { nodes.materialChanged(to: $0) }
             ),
-            settings: orderSettings,
+            settings: settings,
             clock: { Int64(realtimeNanoseconds() / 1_000_000) },
             logger: logger
         )
-        try await serve(nodes, server, credentials, orders, logger)
-        try store.close()
-        logger.notice("control.stopped")
     }
 
     private var credentialSettings: CredentialKeeper.Settings {
