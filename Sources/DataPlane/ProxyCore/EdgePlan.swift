@@ -10,23 +10,19 @@ struct EdgePlan: Sendable {
     private var connectors: [String: ConnectorPlan] = [:]
     private let ticketKeys: TicketKeys
 
-    /// An upstream's contexts.
-    private struct ConnectorPlan: Sendable {
-        let options: TLSConnectorOptions
-        let transport: UpstreamProtocol
-    }
-
     /// Looks up what listeners and upstreams name.
     ///
     /// - Parameters:
     ///   - configuration: A valid one.
     ///   - material: What there is.
     ///   - ticketKeys: With what tickets are made and taken.
+    ///   - storeStamp: Tells one state of the system's authorities from another.
     ///   - problems: Gets what is missing or unusable.
     init(
         _ configuration: Configuration,
         _ material: EdgeMaterial,
         ticketKeys: TicketKeys,
+        storeStamp: Int64,
         _ problems: inout [Problem]
     ) {
         self.ticketKeys = ticketKeys
@@ -41,9 +37,11 @@ struct EdgePlan: Sendable {
         for upstream in configuration.upstreams {
             guard let tls = upstream.tls else { continue }
             do throws(EdgeFault) {
+                let options = try material.options(for: tls)
                 connectors[upstream.name] = ConnectorPlan(
-                    options: try material.options(for: tls),
-                    transport: upstream.transport
+                    options: options,
+                    transport: upstream.transport,
+                    storeStamp: options.trust == .system ? storeStamp : 0
                 )
             } catch {
                 problems.append(error.problem(of: .upstream, upstream.name))
@@ -67,7 +65,7 @@ struct EdgePlan: Sendable {
         }
         for (name, plan) in connectors {
             do throws(TLSError) {
-                contexts.connectors[name] = try UpstreamConnectors(plan.options, plan.transport)
+                contexts.connectors[name] = try UpstreamConnectors(plan)
             } catch {
                 let fault = EdgeFault(field: "tls", message: "cannot be used: \(error)")
                 problems.append(fault.problem(of: .upstream, name))

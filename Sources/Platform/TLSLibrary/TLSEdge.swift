@@ -65,6 +65,8 @@ package struct TLSEdgeOptions: Sendable {
     /// The names of each host.
     private var namesOfHosts: [ServerNames] = []
     private let isStrict: Bool
+    /// The options' scope: what is asked of clients is the same wherever it is.
+    package let scope: [UInt8]
 
     /// Makes the contexts.
     ///
@@ -73,7 +75,7 @@ package struct TLSEdgeOptions: Sendable {
     ///   - ticketKeys: With what tickets are made and taken.
     /// - Throws: `configurationInvalid` when a certificate, key or name is unusable.
     package init(_ options: TLSEdgeOptions, ticketKeys: TicketKeys = .none) throws(TLSError) {
-        isStrict = options.isStrict
+        (isStrict, scope) = (options.isStrict, options.scope)
         self.ticketKeys = ticketKeys
         guard !options.hosts.isEmpty else { throw .configurationInvalid(.certificate) }
         // SAFETY: the streams that make OpenSSL call hold this object meanwhile.
