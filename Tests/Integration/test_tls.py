@@ -387,6 +387,25 @@ def test_a_revoked_certificate_is_refused(workspace):
     assert site.get(identity="alice").status == 200
 
 
+def test_who_was_let_in_has_to_come_again_when_something_else_is_asked(workspace):
+    site = mutual(workspace, "require")
+    with (site.connect(identity="alice") as one, site.connect(protocols=("h2",), identity="alice") as peer,
+          http2.Client.over(peer.socket) as two):
+        def get_both():
+            assert two.get("/").status == 200
+            return one.exchange(request()).get("connection")
+
+        assert get_both() is None
+        site.certificates.issue("test", "example.test")
+        site.reload()
+        assert get_both() is None  # the listener's own certificate is no matter
+        site.certificates.revoke("authority", "alice")
+        site.reload()
+        assert get_both() == "close" and one.is_closed()
+        until(lambda: two.goaway is not None, "the other client was told to go")
+    assert "CERTIFICATE_REVOKED" in fails(lambda: site.connect(identity="alice"))
+
+
 @pytest.mark.parametrize("extensions", [
     "issuingDistributionPoint=critical,@point\n[point]\nindirectCRL=TRUE\n",
     "issuingDistributionPoint=critical,@point\n[point]\nonlysomereasons=keyCompromise\n",

@@ -1,6 +1,7 @@
 """TLS to upstreams: whom the node believes, what is spoken, sessions; and TLS that is passed through by its name."""
 
 import contextlib
+import signal
 import socket
 import ssl
 
@@ -109,6 +110,27 @@ def test_a_revoked_endpoint_is_not_believed(workspace, certificates):
     origin = workspace.keep(SecureOrigin(answer_with_request, server(certificates)))
     _, web = serve(workspace, origin)
     assert ask(web).status == 502 and not origin.requests
+
+
+@pytest.mark.parametrize("protocol", ["http1", "h2"])
+def test_a_resting_connection_is_not_used_when_others_are_believed(workspace, certificates, protocol):
+    context = server(certificates, protocols=("h2",) if protocol == "h2" else ("http/1.1",))
+    origin = workspace.keep(SecureHTTP2Origin(http2.echoing, context) if protocol == "h2"
+                            else SecureOrigin(answer_with_request, context))
+    node, web = serve(workspace, origin, protocol=protocol)
+
+    def reload():
+        before = node.program.stderr().count("certificates.reloaded")
+        node.program.signal(signal.SIGHUP)
+        until(lambda: node.program.stderr().count("certificates.reloaded") > before, "the certificates were read")
+
+    assert ask(web).status == 200
+    reload()
+    assert ask(web).status == 200 and origin.connections == 1  # nothing was different
+    certificates.revoke("authority", "origin")
+    reload()
+    head = ask(web)
+    assert head.status == 502 and "error=tls_certificate_error" in head.get("proxy-status")
 
 
 def test_without_verification_anybody_is_spoken_to(workspace, certificates):
@@ -257,7 +279,8 @@ class SecureHTTP2Origin(http2.Origin):
         super().__init__(script)
 
     def serve(self, peer):
-        super().serve(self.context.wrap_socket(peer, server_side=True))
+        with contextlib.suppress(ssl.SSLError):  # the node does not believe it
+            super().serve(self.context.wrap_socket(peer, server_side=True))
 
 
 @pytest.mark.parametrize("protocol", ["h2", "auto"])

@@ -332,9 +332,16 @@ final class Activator: EventHandler {
         _ material: EdgeMaterial,
         _ problems: inout [Problem]
     ) -> [EdgeContexts] {
-        storeStamp = systemStoreStamp()
+        let stamp = systemStoreStamp()
+        storeStamp = stamp
         let keys = material.ticketKeys.isEmpty ? makeOwnKeys() : material.ticketKeys
-        let plan = EdgePlan(configuration, material, ticketKeys: keys, &problems)
+        let plan = EdgePlan(
+            configuration,
+            material,
+            ticketKeys: keys,
+            storeStamp: stamp,
+            &problems
+        )
         guard problems.isEmpty else { return [] }
         var contexts: [EdgeContexts] = []
         for _ in workers where problems.isEmpty { contexts.append(plan.make(&problems)) }
@@ -348,7 +355,7 @@ final class Activator: EventHandler {
         } ?? false
     }
 
-    /// The system's authorities may have changed: connections that are made from now on believe those that are there.
+    /// The system's authorities may have changed: connections go on only with those that are there.
     private func rereadSystemStore() {
         guard usesSystemStore, systemStoreStamp() != storeStamp else { return }
         replace(material: material) { _ in }

@@ -71,6 +71,7 @@ final class ClientConnection: Client {
 
     override var mayPersist: Bool {
         !worker.isDraining && !port.isClosing && requestCount < port.table.requestsMax
+            && security?.suffices(port.table) != false
     }
 
     // MARK: Events
@@ -148,7 +149,7 @@ final class ClientConnection: Client {
         beginLingering()
     }
 
-    /// The worker drains, or the listener goes: what is under way may end.
+    /// The worker drains, the listener goes or asks something else of clients: what is under way may end.
     func drain() {
         session?.drain()
     }

@@ -43,6 +43,13 @@ final class ClientSecurity {
         return true
     }
 
+    /// Whether a listener still asks of clients what it asked when the connection was opened.
+    ///
+    /// - Complexity: O(1), once other certificates have come a comparison of some hundred octets.
+    func suffices(_ listener: ListenerTable) -> Bool {
+        listener.edge === edge || listener.edge?.scope == edge.scope
+    }
+
     private static func normalised(_ name: String) -> String {
         let lowered = name.lowercased()
         return lowered.hasSuffix(".") ? String(lowered.dropLast()) : lowered

@@ -12,23 +12,19 @@ struct EdgePlan: Sendable {
     /// Contents of challenges by their tokens.
     private var files: [(token: [UInt8], content: [UInt8])] = []
 
-    /// An upstream's contexts.
-    private struct ConnectorPlan: Sendable {
-        let options: TLSConnectorOptions
-        let transport: UpstreamProtocol
-    }
-
     /// Looks up what listeners and upstreams name.
     ///
     /// - Parameters:
     ///   - configuration: A valid one.
     ///   - material: What there is.
     ///   - ticketKeys: With what tickets are made and taken.
+    ///   - storeStamp: Tells one state of the system's authorities from another.
     ///   - problems: Gets what is missing or unusable.
     init(
         _ configuration: Configuration,
         _ material: EdgeMaterial,
         ticketKeys: TicketKeys,
+        storeStamp: Int64,
         _ problems: inout [Problem]
     ) {
         self.ticketKeys = ticketKeys
@@ -52,9 +48,11 @@ struct EdgePlan: Sendable {
         for upstream in configuration.upstreams {
             guard let tls = upstream.tls else { continue }
             do throws(EdgeFault) {
+                let options = try material.options(for: tls)
                 connectors[upstream.name] = ConnectorPlan(
-                    options: try material.options(for: tls),
-                    transport: upstream.transport
+                    options: options,
+                    transport: upstream.transport,
+                    storeStamp: options.trust == .system ? storeStamp : 0
                 )
             } catch {
                 problems.append(error.problem(of: .upstream, upstream.name))
@@ -79,7 +77,7 @@ struct EdgePlan: Sendable {
         }
         for (name, plan) in connectors {
             do throws(TLSError) {
-                contexts.connectors[name] = try UpstreamConnectors(plan.options, plan.transport)
+                contexts.connectors[name] = try UpstreamConnectors(plan)
             } catch {
                 let fault = EdgeFault(field: "tls", message: "cannot be used: \(error)")
                 problems.append(fault.problem(of: .upstream, name))

@@ -5,18 +5,21 @@ internal import TLSLibrary
 ///
 /// Confined to its worker's loop.
 final class UpstreamConnectors {
+    /// What it was made of.
+    let plan: ConnectorPlan
     private let http1: TLSConnector
     private let http2: TLSConnector
     private let both: TLSConnector
 
     /// Makes the contexts that the upstream's protocol needs.
-    init(_ options: TLSConnectorOptions, _ transport: UpstreamProtocol) throws(TLSError) {
+    init(_ plan: ConnectorPlan) throws(TLSError) {
+        self.plan = plan
         func connector(_ protocols: [String]) throws(TLSError) -> TLSConnector {
-            var options = options
+            var options = plan.options
             options.protocols = protocols
             return try TLSConnector(options)
         }
-        switch transport {
+        switch plan.transport {
         case .http1, .h2c:
             http1 = try connector(["http/1.1"])
             (http2, both) = (http1, http1)
@@ -38,6 +41,14 @@ final class UpstreamConnectors {
         case .either: both
         }
     }
+}
+
+/// What an upstream's side of TLS is made of: connections that were made with an equal one are as good.
+struct ConnectorPlan: Hashable, Sendable {
+    let options: TLSConnectorOptions
+    let transport: UpstreamProtocol
+    /// Tells one state of the system's authorities from another; 0 where they are not asked.
+    let storeStamp: Int64
 }
 
 /// Which protocols an endpoint may choose from.

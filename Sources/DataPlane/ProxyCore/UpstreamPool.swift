@@ -123,7 +123,7 @@ final class UpstreamPool {
     /// The worker's numbers of it.
     var row: MetricsRow?
     /// The worker's side of TLS to its endpoints; `nil` is none.
-    var connectors: UpstreamConnectors?
+    private(set) var connectors: UpstreamConnectors?
     /// What an endpoint has chosen last, where it has the choice.
     var spoken: ProtocolOffer?
     private(set) var endpoints: [EndpointPool] = []
@@ -135,13 +135,14 @@ final class UpstreamPool {
     ///
     /// - Parameters:
     ///   - shared: What the workers share of the upstream.
+    ///   - connectors: The worker's side of TLS.
     ///   - worker: The worker's index, which sets where its turn begins.
-    init(shared: SharedUpstream, worker: Int) {
+    init(shared: SharedUpstream, _ connectors: UpstreamConnectors?, worker: Int) {
         upstream = shared.upstream
         label = Array(shared.upstream.name.utf8)
         count = shared.count
         limits = UpstreamLimits(shared.upstream)
-        update(to: shared, worker: worker)
+        update(to: shared, connectors, worker: worker)
     }
 
     /// Counts an exchange that it has served.
@@ -179,8 +180,9 @@ final class UpstreamPool {
     ///
     /// - Parameters:
     ///   - shared: What the workers share of the upstream.
+    ///   - connectors: The worker's side of TLS.
     ///   - worker: The worker's index.
-    func update(to shared: SharedUpstream, worker: Int) {
+    func update(to shared: SharedUpstream, _ connectors: UpstreamConnectors?, worker: Int) {
         let sameWeights =
             endpoints.map(\.endpoint) == shared.upstream.endpoints && !sequence.isEmpty
         // Connections that speak another protocol, or have begun otherwise, are of no use.
@@ -188,6 +190,8 @@ final class UpstreamPool {
             upstream.transport == shared.upstream.transport
             && upstream.proxyProtocol == shared.upstream.proxyProtocol
             && upstream.tls == shared.upstream.tls
+            && self.connectors?.plan == connectors?.plan
+        self.connectors = connectors
         if !speaksTheSame { spoken = nil }
         upstream = shared.upstream
         limits = UpstreamLimits(shared.upstream)
@@ -212,6 +216,24 @@ final class UpstreamPool {
                 startingAt: worker
             )
         }
+    }
+
+    /// Goes over to other certificates: connections that were verified otherwise end, those in use when they come back.
+    ///
+    /// - Parameter connectors: The worker's side of TLS.
+    func update(to connectors: UpstreamConnectors) {
+        let isSame = self.connectors?.plan == connectors.plan
+        self.connectors = connectors
+        guard !isSame else { return }
+        let old = endpoints
+        endpoints = old.map { endpoint in
+            EndpointPool(
+                endpoint: endpoint.endpoint,
+                addresses: endpoint.addresses,
+                count: endpoint.count
+            )
+        }
+        for endpoint in old { endpoint.retire() }
     }
 
     /// Closes everything that rests; connections in use are closed when they come back.

@@ -145,14 +145,13 @@ final class Worker: EventHandler {
         for (shared, row) in zip(next.upstreams, next.upstreamRows) {
             let name = shared.upstream.name
             if let kept = self.pools.removeValue(forKey: name) {
-                kept.update(to: shared, worker: index)
+                kept.update(to: shared, next.connectors[name], worker: index)
                 pools[name] = kept
             } else {
-                pools[name] = UpstreamPool(shared: shared, worker: index)
+                pools[name] = UpstreamPool(shared: shared, next.connectors[name], worker: index)
             }
             if let pool = pools[name] {
                 pool.row = row
-                pool.connectors = next.connectors[name]
                 next.pools.append(pool)
             }
         }
@@ -165,21 +164,25 @@ final class Worker: EventHandler {
             if port.table.hasRequests, !table.hasRequests {
                 relay(port, next, table)
             } else {
-                port.serve(next, table)
+                serve(port, next, table)
             }
         }
         for new in newPorts { open(new, next) }
         if let previous { retire(previous) }
     }
 
-    /// Goes over to other certificates and keys; connections stay as they are.
+    /// Goes over to other certificates and keys; connections for which others were believed end.
     func take(_ contexts: EdgeContexts) {
         tables?.challengeFiles = contexts.challengeFiles
+        var changed: Set<String> = []
         for (name, table) in tables?.listeners ?? [:] {
-            if let edge = contexts.edges[name] { table.edge = edge }
+            guard let edge = contexts.edges[name] else { continue }
+            if let old = table.edge, old.scope != edge.scope { changed.insert(name) }
+            table.edge = edge
         }
+        for port in ports where changed.contains(port.name) { drainClients(of: port) }
         for (name, pool) in pools {
-            if let connectors = contexts.connectors[name] { pool.connectors = connectors }
+            if let connectors = contexts.connectors[name] { pool.update(to: connectors) }
         }
     }
 
@@ -187,6 +190,13 @@ final class Worker: EventHandler {
     func take(_ keys: TicketKeys) {
         guard let tables else { return }
         for table in tables.listeners.values { table.edge?.ticketKeys = keys }
+    }
+
+    /// A listener goes on; who was let in when it asked something else of clients has to come again.
+    private func serve(_ port: ListeningPort, _ next: WorkerTables, _ table: ListenerTable) {
+        let scope = port.table.edge?.scope
+        port.serve(next, table)
+        if let scope, scope != table.edge?.scope { drainClients(of: port) }
     }
 
     /// A listener relays from now on: connections of HTTP end as those of one that went, and find their routes until then.

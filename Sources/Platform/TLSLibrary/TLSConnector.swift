@@ -1,9 +1,9 @@
 internal import COpenSSL
 
 /// What connections to servers of one kind have in common.
-package struct TLSConnectorOptions: Sendable {
+package struct TLSConnectorOptions: Hashable, Sendable {
     /// Whom to believe.
-    package enum Trust: Sendable {
+    package enum Trust: Hashable, Sendable {
         /// Nothing is verified.
         case nobody
         /// The system's authorities, as they are when the connector is made.

@@ -1,7 +1,7 @@
 internal import COpenSSL
 
 /// A certificate chain and its private key.
-package struct TLSIdentity: Sendable {
+package struct TLSIdentity: Hashable, Sendable {
     /// The chain in DER, the leaf first.
     package let chain: [[UInt8]]
     /// The leaf's private key in DER (PKCS#8); secret.

@@ -73,6 +73,8 @@ package let acmeProtocol = "acme-tls/1"
     private let isStrict: Bool
     /// Contexts that prove hosts, by name.
     private var challenges: [String: TLSContext] = [:]
+    /// The options' scope: what is asked of clients is the same wherever it is.
+    package let scope: [UInt8]
 
     /// Makes the contexts.
     ///
@@ -81,7 +83,7 @@ package let acmeProtocol = "acme-tls/1"
     ///   - ticketKeys: With what tickets are made and taken.
     /// - Throws: `configurationInvalid` when a certificate, key or name is unusable.
     package init(_ options: TLSEdgeOptions, ticketKeys: TicketKeys = .none) throws(TLSError) {
-        isStrict = options.isStrict
+        (isStrict, scope) = (options.isStrict, options.scope)
         self.ticketKeys = ticketKeys
         guard !options.hosts.isEmpty else { throw .configurationInvalid(.certificate) }
         // SAFETY: the streams that make OpenSSL call hold this object meanwhile.
