@@ -82,7 +82,8 @@ package struct TLSEdgeOptions: Sendable {
         let edge = unsafe weir_edge(
             argument: Unmanaged.passUnretained(self).toOpaque(),
             see_hello: seeHello,
-            find_ticket_keys: findTicketKeys
+            find_ticket_keys: findTicketKeys,
+            client_seconds_max: Limits.clientSessionSecondsMax
         )
         for (index, host) in options.hosts.enumerated() {
             contexts.append(try unsafe TLSContext(host: host, options, edge))
