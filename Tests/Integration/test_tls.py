@@ -387,6 +387,30 @@ def test_a_revoked_certificate_is_refused(workspace):
     assert site.get(identity="alice").status == 200
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_session_does_not_outlive_the_clients_certificate(workspace, version):
+    """Each session that goes on gives a ticket for the next, without end."""
+    site = mutual(workspace, "require")
+    site.certificates.shorten("alice", 4)
+    context = site.certificates.client(identity="alice")
+    context.maximum_version = version
+    sessions, reused = [None], []
+
+    def is_refused():
+        try:
+            with context.wrap_socket(socket.create_connection(site.web, 15), server_hostname="example.test",
+                                     session=sessions[-1]) as connection:
+                assert Peer(connection).exchange(request()).status == 200
+                reused.append(connection.session_reused)
+                sessions.append(connection.session)
+        except ssl.SSLError as error:
+            return "EXPIRED" in str(error).upper()
+        return False
+
+    until(is_refused, "the certificate has ended")
+    assert not reused[0] and all(reused[1:]) and len(reused) > 1
+
+
 def test_who_was_let_in_has_to_come_again_when_something_else_is_asked(workspace):
     site = mutual(workspace, "require")
     with (site.connect(identity="alice") as one, site.connect(protocols=("h2",), identity="alice") as peer,

@@ -305,6 +305,20 @@ class Certificates:
         bundle = self.folder / f"{authority}.pem"
         bundle.write_bytes(bundle.read_bytes() + self.openssl(*options, "-gencrl", *chosen))
 
+    def shorten(self, name, seconds, authority="authority"):
+        """Issues a client's certificate anew, for so many seconds from now on."""
+        configuration = self.folder / "short.cnf"
+        (self.folder / "short").write_text("")
+        configuration.write_text(f"[ca]\ndefault_ca=a\n[a]\ndatabase={self.folder}/short\nnew_certs_dir={self.folder}\n"
+                                 "rand_serial=yes\ndefault_md=sha256\npolicy=p\nunique_subject=no\n[p]\ncommonName=supplied\n"
+                                 "[x]\nextendedKeyUsage=clientAuth\n")
+        request = self.folder / "short.csr"
+        self.openssl("req", "-new", "-key", self.folder / f"{name}.key", "-subj", f"/CN={name}", "-out", request)
+        end = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + seconds))
+        self.openssl("ca", "-batch", "-notext", "-config", configuration, "-cert", self.folder / f"{authority}.pem",
+                     "-keyfile", self.folder / f"{authority}.key", "-in", request, "-out", self.folder / f"{name}.crt",
+                     "-startdate", "20200101000000Z", "-enddate", end, "-extensions", "x")
+
     def client(self, protocols=("http/1.1",), identity=None, verify=True):
         """What a client needs that believes the authority, and may show a certificate."""
         context = ssl.create_default_context(cafile=self.bundle) if verify else ssl._create_unverified_context()

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 
 void weir_tls_port_attend(struct weir_tls_port *port, int descriptor, size_t input_max) {
     port->descriptor = descriptor;
@@ -163,6 +164,47 @@ static int use_ticket_keys(SSL *ssl, unsigned char *name, unsigned char *vector,
     return status ? found : -1;
 }
 
+// A session that goes on from another is not verified: its first ticket says when that was done, and the others hand it on.
+static int date_session(SSL *ssl, void *argument) {
+    SSL_SESSION *session = SSL_get_session(ssl);
+    unsigned char octets[8];
+    void *known = NULL;
+    size_t length = 0;
+    uint64_t now = (uint64_t)time(NULL);
+    (void)argument;
+    if (session == NULL || SSL_SESSION_get0_peer(session) == NULL) return 1;
+    if (SSL_SESSION_get0_ticket_appdata(session, &known, &length) == 1 && length != 0) return 1;
+    for (int index = 0; index < 8; index++) octets[index] = (unsigned char)(now >> (56 - 8 * index));
+    return SSL_SESSION_set1_ticket_appdata(session, octets, sizeof octets);
+}
+
+static int holds(SSL *ssl, SSL_SESSION *session) {
+    const struct weir_edge *edge = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), edge_index);
+    const X509 *peer = SSL_SESSION_get0_peer(session);
+    void *known = NULL;
+    size_t length = 0;
+    uint64_t verified = 0;
+    if (peer == NULL) return 1;
+    if (edge == NULL || SSL_SESSION_get0_ticket_appdata(session, &known, &length) != 1 || length != 8) return 0;
+    for (int index = 0; index < 8; index++) verified = verified << 8 | ((const unsigned char *)known)[index];
+    // The same moment at which OpenSSL ends it; 0 is a time that cannot be read.
+    return (int64_t)time(NULL) - (int64_t)verified <= edge->client_seconds_max
+        && X509_cmp_current_time(X509_get0_notAfter(peer)) > 0;
+}
+
+static SSL_TICKET_RETURN judge_session(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t length,
+                                       SSL_TICKET_STATUS status, void *argument) {
+    (void)name, (void)length, (void)argument;
+    switch (status) {
+    case SSL_TICKET_SUCCESS: return holds(ssl, session) ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_IGNORE_RENEW;
+    case SSL_TICKET_SUCCESS_RENEW:
+        return holds(ssl, session) ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_IGNORE_RENEW;
+    case SSL_TICKET_EMPTY:
+    case SSL_TICKET_NO_DECRYPT: return SSL_TICKET_RETURN_IGNORE_RENEW;
+    default: return SSL_TICKET_RETURN_ABORT;
+    }
+}
+
 int weir_ssl_ctx_set_edge(SSL_CTX *context, const struct weir_edge *edge) {
     struct weir_edge *copy;
     if (CRYPTO_THREAD_run_once(&edge_once, make_edge_index) != 1 || edge_index < 0) return 0;
@@ -173,7 +215,8 @@ int weir_ssl_ctx_set_edge(SSL_CTX *context, const struct weir_edge *edge) {
         return 0;
     }
     SSL_CTX_set_client_hello_cb(context, see_hello, copy);
-    return (int)SSL_CTX_set_tlsext_ticket_key_evp_cb(context, use_ticket_keys);
+    return SSL_CTX_set_session_ticket_cb(context, date_session, judge_session, NULL) == 1
+        && SSL_CTX_set_tlsext_ticket_key_evp_cb(context, use_ticket_keys) == 1;
 }
 
 // What a peer's certificate says, and whether it holds.

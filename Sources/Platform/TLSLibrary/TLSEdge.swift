@@ -90,7 +90,8 @@ package let acmeProtocol = "acme-tls/1"
         let edge = unsafe weir_edge(
             argument: Unmanaged.passUnretained(self).toOpaque(),
             see_hello: seeHello,
-            find_ticket_keys: findTicketKeys
+            find_ticket_keys: findTicketKeys,
+            client_seconds_max: Limits.clientSessionSecondsMax
         )
         for (index, host) in options.hosts.enumerated() {
             contexts.append(try unsafe TLSContext(host: host, options, edge))

@@ -140,6 +140,8 @@ struct weir_edge {
     /// ticket it fills in both; else it finds the keys that `name` stands for. Returns 0 without such keys, 1 with
     /// them, 2 when the ticket is to be replaced, -1 on failure.
     int (*find_ticket_keys)(void *argument, unsigned char *name, unsigned char *keys, int is_new);
+    /// For how long sessions go on, one from the other, before a client's certificate is verified anew.
+    int64_t client_seconds_max;
 };
 
 /// Has a context ask `edge`, which is copied. 1 on success.
