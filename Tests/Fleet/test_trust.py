@@ -7,7 +7,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import time
 
 import pytest
 
@@ -263,10 +262,13 @@ def test_a_killed_rotation_of_the_master_key_leaves_a_store_that_opens(workspace
     fleet.add("n1")
     command = [BIN / "proxy-control", "master-key", "rotate", "--data", fleet.folder]
     fleet.control.stop()
-    for round_number in range(12):
+    # What is on the disk when it is killed: nothing new, the next key, the one before, and all that there will be.
+    moments = (lambda _: True, lambda _: (fleet.folder / "master.key.next").exists(),
+               lambda _: (fleet.folder / "master.key.old").exists(), lambda process: process.poll() is not None)
+    for moment in moments * 3:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        # Not synchronisation: the moment is what differs from round to round.
-        time.sleep(0.01 * round_number)
+        while not moment(process) and process.poll() is None:
+            pass
         process.kill()
         process.wait(PEER_SECONDS)
         fleet.start_control()

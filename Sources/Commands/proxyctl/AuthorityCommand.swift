@@ -30,9 +30,7 @@ struct AuthorityCommand: ParsableCommand {
             let session = Session(options)
             try await session.withClient { client in
                 let answer = try await client.authorities()
-                session.print(AuthorityCommand.value(answer)) { _ in AuthorityCommand.lines(answer)
-                }
-                session.keepAuthorities(answer)
+                session.show(answer)
             }
         }
     }
@@ -51,9 +49,7 @@ struct AuthorityCommand: ParsableCommand {
             let session = Session(options)
             try await session.withClient { client in
                 let answer = try await client.rotateAuthority()
-                session.print(AuthorityCommand.value(answer)) { _ in AuthorityCommand.lines(answer)
-                }
-                session.keepAuthorities(answer)
+                session.show(answer)
             }
         }
     }
@@ -82,14 +78,12 @@ struct AuthorityCommand: ParsableCommand {
                 // Before it is gone: without the next CA this context could not come back.
                 session.keepAuthorities(try await client.authorities())
                 let answer = try await client.retireAuthority(force: force)
-                session.print(AuthorityCommand.value(answer)) { _ in AuthorityCommand.lines(answer)
-                }
-                session.keepAuthorities(answer)
+                session.show(answer)
             }
         }
     }
 
-    private static func lines(_ answer: AuthoritiesAnswer) -> [String] {
+    fileprivate static func lines(_ answer: AuthoritiesAnswer) -> [String] {
         var lines = answer.authorities.map { authority in
             "\(authority.role)  \(authority.fingerprint)  until \(visible(authority.notAfter))"
         }
@@ -103,7 +97,7 @@ struct AuthorityCommand: ParsableCommand {
         return lines
     }
 
-    private static func value(_ answer: AuthoritiesAnswer) -> OutputValue {
+    fileprivate static func value(_ answer: AuthoritiesAnswer) -> OutputValue {
         var value: [String: OutputValue] = [
             "rotating": .bool(answer.rotating),
             "authorities": .array(
@@ -130,6 +124,12 @@ struct AuthorityCommand: ParsableCommand {
 }
 
 extension Session {
+    /// Prints the CAs that are trusted, and keeps them for this context.
+    fileprivate func show(_ answer: AuthoritiesAnswer) {
+        print(AuthorityCommand.value(answer)) { _ in AuthorityCommand.lines(answer) }
+        keepAuthorities(answer)
+    }
+
     /// Writes the CAs that are trusted to the context's file; what fails is said, with what to do.
     fileprivate func keepAuthorities(_ answer: AuthoritiesAnswer) {
         do {

@@ -133,7 +133,7 @@ final class ListeningPort: EventHandler {
         let isRequired = table.requiresProxyHeader
         let reader = ProxyHeaderReader(self, descriptor, peer, isRequired: isRequired)
         do throws(SystemCallError) {
-            try reader.open()
+            try reader.open(for: table.headerNanoseconds)
         } catch {
             refuse(.none)
         }
@@ -155,7 +155,8 @@ final class ListeningPort: EventHandler {
             return relay(descriptor, share, addresses, to: index, serverName: [])
         }
         do throws(SystemCallError) {
-            try ServerNameReader(self, share, descriptor, addresses).open()
+            let reader = ServerNameReader(self, share, descriptor, addresses)
+            try reader.open(for: table.handshakeNanoseconds)
         } catch {
             refuse(share)
         }

@@ -9,14 +9,11 @@ internal import Telemetry
 ///        │ └──none, and none has to be──────────────▶
 ///        └──broken, missing, late──▶ closed
 ///
-/// Octets are looked at and left in the kernel until the header is whole, so that the connection is handed on as if it
-/// had begun behind it. Confined to its worker's loop.
-final class ProxyHeaderReader: PortConnection {
-    private var descriptor: FileDescriptor?
-    private let number: Int32
+/// The connection is handed on as if it had begun behind the header. Its client is not known and not counted before.
+/// Confined to its worker's loop.
+final class ProxyHeaderReader: PeekedConnection {
     private let peer: SocketAddress
     private let isRequired: Bool
-    private let started: LoopInstant
 
     init(
         _ port: ListeningPort,
@@ -24,36 +21,23 @@ final class ProxyHeaderReader: PortConnection {
         _ peer: SocketAddress,
         isRequired: Bool
     ) {
-        number = descriptor.number
-        self.descriptor = consume descriptor
         (self.peer, self.isRequired) = (peer, isRequired)
-        started = port.worker.loop.now
-        super.init(port)
+        super.init(port, .none, descriptor)
     }
 
-    /// Joins the loop.
-    func open() throws(SystemCallError) {
-        registration = try worker.loop.register(self, descriptor: number)
-        setDeadline(after: port.table.headerNanoseconds)
-    }
+    override var octetsMax: Int { ProxyProtocolLimits.headerBytesMax }
 
-    override func ready(_ readiness: Readiness) {
-        guard readiness.promisesReading else { return }
-        var octets = [UInt8](repeating: 0, count: ProxyProtocolLimits.headerBytesMax)
-        var span = octets.mutableSpan
-        guard case .count(let count) = peek(number, into: &span), count > 0 else {
-            // An end that is not there yet comes with another event.
-            return readiness.endIsNear ? refuse() : ()
-        }
+    override func read(_ octets: Span<UInt8>) -> Bool {
         do throws(ProxyProtocolError) {
-            switch try ProxyHeader.decode(octets.span.extracting(first: count)) {
-            case .incomplete: if readiness.endIsNear { refuse() }
+            switch try ProxyHeader.decode(octets) {
+            case .incomplete: return false
             case .absent: if isRequired { refuse() } else { handOn(nil) }
             case .complete(let header, let byteCount): take(header, byteCount: byteCount)
             }
         } catch {
             refuse()
         }
+        return true
     }
 
     /// A client that says nothing has no header; one that has begun a header is too late.
@@ -62,12 +46,6 @@ final class ProxyHeaderReader: PortConnection {
         var span = octet.mutableSpan
         if !isRequired, case .wouldBlock = peek(number, into: &span) { return handOn(nil) }
         refuse()
-    }
-
-    override var emptySince: LoopInstant? { started }
-
-    override func cutOff() {
-        close()
     }
 
     /// Takes the header's octets off the connection.
@@ -81,9 +59,7 @@ final class ProxyHeaderReader: PortConnection {
     }
 
     private func handOn(_ header: ProxyHeader?) {
-        guard let descriptor = descriptor.take() else { return }
-        worker.loop.unregister(registration, descriptor: number)
-        registration = .none
+        guard let descriptor = leave() else { return }
         guard case .addresses(let source, let destination)? = header else {
             return port.admit(descriptor, ClientAddresses(source: peer, toldDestination: nil))
         }
@@ -94,20 +70,6 @@ final class ProxyHeaderReader: PortConnection {
                 toldDestination: SocketAddress(destination)
             )
         )
-    }
-
-    private func refuse() {
-        worker.metrics.add(.connectionsRefused)
-        close()
-    }
-
-    private func close() {
-        guard registration != .none else { return }
-        worker.loop.unregister(registration)
-        registration = .none
-        descriptor = nil
-        port.connectionClosed(.none)
-        worker.clientClosed()
     }
 }
 

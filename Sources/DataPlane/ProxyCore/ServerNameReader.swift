@@ -1,7 +1,6 @@
 internal import EventLoop
 internal import SystemCalls
 internal import TLSHello
-internal import Telemetry
 internal import Upstreams
 
 /// A connection of a tls-passthrough listener whose ClientHello is still to come.
@@ -10,13 +9,9 @@ internal import Upstreams
 ///        │ └──another name, or none──▶ unrecognized_name ──▶ closed
 ///        └──no ClientHello, late──▶ closed
 ///
-/// Octets are looked at and left in the kernel. Confined to its worker's loop.
-final class ServerNameReader: PortConnection {
-    private var descriptor: FileDescriptor?
-    private let number: Int32
-    private let share: ListeningPort.ClientShare
+/// Confined to its worker's loop.
+final class ServerNameReader: PeekedConnection {
     private let addresses: ClientAddresses
-    private let started: LoopInstant
 
     /// A fatal alert unrecognized_name in a record (RFC 8446 §6, RFC 6066 §3).
     private static let unrecognizedName: [UInt8] = [21, 3, 3, 0, 2, 2, 112]
@@ -27,54 +22,28 @@ final class ServerNameReader: PortConnection {
         _ descriptor: consuming FileDescriptor,
         _ addresses: ClientAddresses
     ) {
-        number = descriptor.number
-        self.descriptor = consume descriptor
-        (self.share, self.addresses) = (share, addresses)
-        started = port.worker.loop.now
-        super.init(port)
+        self.addresses = addresses
+        super.init(port, share, descriptor)
     }
 
-    /// Joins the loop.
-    func open() throws(SystemCallError) {
-        registration = try worker.loop.register(self, descriptor: number)
-        setDeadline(after: port.table.handshakeNanoseconds)
-    }
+    override var octetsMax: Int { ClientHelloLimits.bytesMax }
 
-    override func ready(_ readiness: Readiness) {
-        guard readiness.promisesReading else { return }
-        var octets = [UInt8](repeating: 0, count: ClientHelloLimits.bytesMax)
-        var span = octets.mutableSpan
-        guard case .count(let count) = peek(number, into: &span), count > 0 else {
-            // An end that is not there yet comes with another event.
-            return readiness.endIsNear ? refuse() : ()
-        }
+    override func read(_ octets: Span<UInt8>) -> Bool {
         do throws(ClientHelloError) {
-            guard let hello = try ClientHello.read(octets.span.extracting(first: count)) else {
-                return readiness.endIsNear ? refuse() : ()
+            guard let hello = try ClientHello.read(octets) else { return false }
+            if let name = hello.serverName, let index = port.table.upstream(for: name) {
+                handOn(name, to: index)
+            } else {
+                refuseName(octetCount: octets.count)
             }
-            guard let name = hello.serverName, let index = port.table.upstream(for: name) else {
-                return refuseName(octetCount: count)
-            }
-            handOn(name, to: index)
         } catch {
             refuse()
         }
-    }
-
-    override func deadlinePassed() {
-        refuse()
-    }
-
-    override var emptySince: LoopInstant? { started }
-
-    override func cutOff() {
-        close()
+        return true
     }
 
     private func handOn(_ name: String, to index: Int) {
-        guard let descriptor = descriptor.take() else { return }
-        worker.loop.unregister(registration, descriptor: number)
-        registration = .none
+        guard let descriptor = leave() else { return }
         port.relay(descriptor, share, addresses, to: index, serverName: Array(name.utf8))
     }
 
@@ -88,19 +57,5 @@ final class ServerNameReader: PortConnection {
         _ = send(number, alert.span)
         shutdownWrite(number)
         refuse()
-    }
-
-    private func refuse() {
-        worker.metrics.add(.connectionsRefused)
-        close()
-    }
-
-    private func close() {
-        guard registration != .none else { return }
-        worker.loop.unregister(registration)
-        registration = .none
-        descriptor = nil
-        port.connectionClosed(share)
-        worker.clientClosed()
     }
 }

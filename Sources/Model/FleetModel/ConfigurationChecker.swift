@@ -226,13 +226,9 @@ struct ConfigurationChecker {
                 let candidates = sorted[reference.kind] ?? known.sorted()
                 sorted[reference.kind] = candidates
                 let hint = suggester.hint(for: reference.name, among: candidates)
-                complain(
-                    "there is no \(reference.kind.rawValue) \(quoted(reference.name))\(hint)",
-                    reference.place,
-                    kind: draft.kind,
-                    name: draft.name,
-                    field: reference.field
-                )
+                let message =
+                    "there is no \(reference.kind.rawValue) \(quoted(reference.name))\(hint)"
+                complain(message, of: reference, in: draft)
             }
         }
     }
@@ -258,10 +254,8 @@ struct ConfigurationChecker {
                     certificate.isAuthority
                         ? "\(quoted(reference.name)) holds authorities to trust, and no key"
                         : "\(quoted(reference.name)) is a certificate to show, not authorities to trust",
-                    reference.place,
-                    kind: draft.kind,
-                    name: draft.name,
-                    field: reference.field
+                    of: reference,
+                    in: draft
                 )
             }
         }
@@ -305,10 +299,8 @@ struct ConfigurationChecker {
                 guard let transport = relaying[reference.name] else { continue }
                 complain(
                     "\(quoted(reference.name)) is a \(transport.rawValue) listener, which has no routes",
-                    reference.place,
-                    kind: draft.kind,
-                    name: draft.name,
-                    field: reference.field
+                    of: reference,
+                    in: draft
                 )
             }
         }
@@ -324,13 +316,8 @@ struct ConfigurationChecker {
         for draft in drafts where draft.kind == .listener {
             for reference in draft.references
             where reference.kind == .upstream && secured.contains(reference.name) {
-                complain(
-                    "\(quoted(reference.name)) has tls, which a relay does not speak",
-                    reference.place,
-                    kind: draft.kind,
-                    name: draft.name,
-                    field: reference.field
-                )
+                let message = "\(quoted(reference.name)) has tls, which a relay does not speak"
+                complain(message, of: reference, in: draft)
             }
         }
     }
@@ -375,6 +362,17 @@ struct ConfigurationChecker {
     ) {
         problems.append(
             Problem(kind: kind, name: name, field: field, message: message, place: place)
+        )
+    }
+
+    /// Complains of what a draft names.
+    private mutating func complain(_ message: String, of reference: Reference, in draft: Draft) {
+        complain(
+            message,
+            reference.place,
+            kind: draft.kind,
+            name: draft.name,
+            field: reference.field
         )
     }
 

@@ -201,7 +201,7 @@ internal import COpenSSL
     package var peerCertificate: [UInt8]? {
         // SAFETY: the certificate is borrowed from the session and encoded at once.
         guard let certificate = unsafe SSL_get0_peer_certificate(ssl) else { return nil }
-        return unsafe encode(certificate)
+        return unsafe encodeCertificate(certificate)
     }
 
     /// The verified chain in DER, from the peer's own certificate to the authority.
@@ -211,25 +211,12 @@ internal import COpenSSL
         var octets: [[UInt8]] = []
         for index in 0..<(unsafe weir_x509_chain_count(chain)) {
             if let certificate = unsafe weir_x509_chain_at(chain, index),
-                let der = unsafe encode(certificate)
+                let der = unsafe encodeCertificate(certificate)
             {
                 octets.append(der)
             }
         }
         return octets
-    }
-
-    private func encode(_ certificate: OpaquePointer) -> [UInt8]? {
-        // SAFETY: the first call asks for the length; the second writes that many octets and moves
-        // its own cursor only.
-        let length = unsafe i2d_X509(certificate, nil)
-        guard length > 0 else { return nil }
-        var octets = [UInt8](repeating: 0, count: Int(length))
-        let written = unsafe octets.withUnsafeMutableBufferPointer { buffer in
-            var cursor = buffer.baseAddress
-            return unsafe i2d_X509(certificate, &cursor)
-        }
-        return written == length ? octets : nil
     }
 
     // MARK: Errors
@@ -251,4 +238,19 @@ internal import COpenSSL
             throw fail(unsafe describeTLSError(takeTLSError(), ssl))
         }
     }
+}
+
+/// A certificate in DER; nil when OpenSSL cannot write it.
+@unsafe
+func encodeCertificate(_ certificate: OpaquePointer) -> [UInt8]? {
+    // SAFETY: the first call asks for the length; the second writes that many octets and moves
+    // its own cursor only.
+    let length = unsafe i2d_X509(certificate, nil)
+    guard length > 0 else { return nil }
+    var octets = [UInt8](repeating: 0, count: Int(length))
+    let written = unsafe octets.withUnsafeMutableBufferPointer { buffer in
+        var cursor = buffer.baseAddress
+        return unsafe i2d_X509(certificate, &cursor)
+    }
+    return written == length ? octets : nil
 }

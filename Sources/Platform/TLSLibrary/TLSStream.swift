@@ -330,17 +330,9 @@ package enum TLSVersion: Sendable {
 
     /// The peer's certificate in DER, or nil when it showed none; a server has verified a client's.
     package var peerCertificate: [UInt8]? {
-        // SAFETY: the certificate is borrowed from the session; the first call asks for the length, and the second
-        // writes that many octets and moves its own cursor only.
+        // SAFETY: the certificate is borrowed from the session and copied at once.
         guard let certificate = unsafe SSL_get0_peer_certificate(ssl) else { return nil }
-        let length = unsafe i2d_X509(certificate, nil)
-        guard length > 0 else { return nil }
-        var octets = [UInt8](repeating: 0, count: Int(length))
-        let written = unsafe octets.withUnsafeMutableBufferPointer { buffer in
-            var cursor = buffer.baseAddress
-            return unsafe i2d_X509(certificate, &cursor)
-        }
-        return written == length ? octets : nil
+        return unsafe encodeCertificate(certificate)
     }
 
     /// The subject of the peer's certificate as RFC 4514 writes it, in ASCII; nil without one, and above 4 KiB.
