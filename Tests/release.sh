@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the node as it is installed, and has it pass the conformance tests, the attacks and the floods: ./Tests/release.sh
+# Builds the node as it is installed, and has it pass the conformance tests, in clear text and over TLS, the attacks and
+# the floods: ./Tests/release.sh
 #
 # The optimiser refuses code that the debug build takes, and leaves out checks that the debug build makes. The other two
 # programs are those of WEIR_BIN, or of the debug build.
@@ -14,6 +15,10 @@ rm -rf "$bin"
 mkdir -p "$bin"
 ln -s "$(WEIR_SCOPE=proxy-node "${build[@]}" --show-bin-path)/proxy-node" "$bin/proxy-node"
 ln -s "$others/proxy-control" "$others/proxyctl" "$bin/"
-WEIR_BIN=$bin PYTHONPATH=Tests/Support PYTHONDONTWRITEBYTECODE=1 \
-    /usr/bin/python3 -m pytest -q -p no:cacheprovider \
-    Tests/Conformance Tests/Integration/test_http2_attacks.py Tests/Integration/test_floods.py
+export WEIR_BIN=$bin PYTHONPATH=Tests/Support PYTHONDONTWRITEBYTECODE=1
+status=0
+/usr/bin/python3 -m pytest -q -p no:cacheprovider \
+    Tests/Conformance Tests/Integration/test_http2_attacks.py Tests/Integration/test_floods.py || status=1
+echo "== over TLS"
+WEIR_TEST_TLS=1 /usr/bin/python3 -m pytest -q -p no:cacheprovider Tests/Conformance || status=1
+exit $status
