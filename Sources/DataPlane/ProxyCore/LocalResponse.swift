@@ -14,6 +14,8 @@ struct LocalResponse {
     enum Piece {
         case literal([UInt8])
         case variable(Template.Variable)
+        /// A group of the route's regular expression.
+        case capture(String)
     }
 
     init(_ response: FixedResponse) {
@@ -35,6 +37,7 @@ struct LocalResponse {
             switch segment {
             case .literal(let text): .literal(Array(text.utf8))
             case .variable(let variable): .variable(variable)
+            case .capture(let group): .capture(group)
             }
         }
     }
@@ -53,6 +56,7 @@ extension Exchange {
             switch piece {
             case .literal(let text): result += text
             case .variable(let variable): append(variable, octets, to: &result)
+            case .capture: continue
             }
         }
         return result
@@ -81,6 +85,7 @@ extension Exchange {
             }
         case .query: append(octets, request.query.indices, to: &result)
         case .route: result += routeLabel
+        case .requestID, .upstream, .subject, .fingerprint, .tlsVersion: break
         }
     }
 

@@ -380,6 +380,8 @@ struct RouteEntry {
             if total == 0, upstreams.indices.contains(index) {
                 total = upstreams[index].upstream.timeouts.total?.nanoseconds ?? 0
             }
+        case .split(let sides):
+            action = .upstream(sides.first.flatMap { upstreamIndices[$0.upstream] } ?? -1)
         case .respond(let response): action = .respond(LocalResponse(response))
         case .redirect(let redirect): action = .redirect(LocalResponse(redirect))
         }
@@ -399,7 +401,7 @@ final class HiddenFields {
     /// The first letters of all patterns, one bit each from `a` on: most names are passed by one look.
     private let firstLetters: UInt32
 
-    init(_ patterns: [FieldNamePattern]) {
+    init(_ patterns: [NamePattern]) {
         self.patterns = patterns.map { Pattern(name: Array($0.name.utf8), isPrefix: $0.isPrefix) }
         var letters: UInt32 = 0
         for pattern in self.patterns {

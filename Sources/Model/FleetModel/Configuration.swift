@@ -11,8 +11,18 @@ package struct Configuration: Sendable {
     package let routes: [Route]
     /// What TLS serves and trusts, by name.
     package let certificates: [ConfiguredCertificate]
+    /// The steps that routes name, by name.
+    package let policies: [String: Policy]
+    /// What the routes must do with some requests, in file order.
+    package let tests: [RouteTest]
     /// What back ends may reveal.
     package let hiding: Hiding
+    /// How requests are identified.
+    package let requestID: RequestIDSettings
+    /// What paths mean.
+    package let paths: PathSettings
+    /// What becomes of trace context.
+    package let tracing: Tracing
     /// What is logged.
     package let logging: Logging
     /// The list of the resources; its digest is the version's.
@@ -91,8 +101,13 @@ package struct Configuration: Sendable {
         var upstreams: [Upstream] = []
         var routes: [Route] = []
         var certificates: [ConfiguredCertificate] = []
-        var hiding: Hiding?
-        var logging: Logging?
+        var policies: [String: Policy] = [:]
+        var tests: [RouteTest] = []
+        var hiding = Self.defaultHiding
+        var logging = Self.defaultLogging
+        var requestID = Self.defaultRequestID
+        var paths = Self.defaultPaths
+        var tracing = Self.defaultTracing
         for item in checked {
             switch item.typed {
             case .listener(let listener): listeners.append(listener)
@@ -101,13 +116,19 @@ package struct Configuration: Sendable {
             case .hiding(let found): hiding = found
             case .logging(let found): logging = found
             case .certificate(let certificate): certificates.append(certificate)
+            case .policy(let policy): policies[policy.name] = policy
+            case .test(let test): tests.append(test)
+            case .requestID(let found): requestID = found
+            case .paths(let found): paths = found
+            case .tracing(let found): tracing = found
             case .inert: break
             }
         }
         (self.listeners, self.upstreams, self.routes) = (listeners, upstreams, routes)
         self.certificates = certificates
-        self.hiding = hiding ?? Self.defaultHiding
-        self.logging = logging ?? Self.defaultLogging
+        (self.policies, self.tests) = (policies, tests)
+        (self.hiding, self.logging, self.requestID) = (hiding, logging, requestID)
+        (self.paths, self.tracing) = (paths, tracing)
         self.checked = checked
         manifest = Manifest(checked: checked.map(\.resource.entry))
     }
@@ -145,6 +166,27 @@ package struct Configuration: Sendable {
             preconditionFailure("logging reads as logging")
         }
         return logging
+    }()
+
+    private static let defaultRequestID: RequestIDSettings = {
+        guard case .requestID(let requestID) = TypedResource(kind: .requestID, nil) else {
+            preconditionFailure("requestID reads as requestID")
+        }
+        return requestID
+    }()
+
+    private static let defaultPaths: PathSettings = {
+        guard case .paths(let paths) = TypedResource(kind: .paths, nil) else {
+            preconditionFailure("paths reads as paths")
+        }
+        return paths
+    }()
+
+    private static let defaultTracing: Tracing = {
+        guard case .tracing(let tracing) = TypedResource(kind: .tracing, nil) else {
+            preconditionFailure("tracing reads as tracing")
+        }
+        return tracing
     }()
 }
 

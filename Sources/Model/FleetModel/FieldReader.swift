@@ -95,6 +95,31 @@ struct FieldReader {
         return list(name).map { FieldReader($0, inner) }
     }
 
+    /// The entries of a map of templates, sorted by key.
+    func lines(_ name: String) -> [FieldLine] {
+        map(name).compactMap { field in
+            guard case .template(let value, _) = field.value else { return nil }
+            return FieldLine(name: field.name, value: value)
+        }
+    }
+
+    /// The entries of a map of records, sorted by key.
+    func recordMap(_ name: String) -> [(key: String, fields: FieldReader)] {
+        guard case .map(_, .record(let inner)) = setting(name).type else { mismatch(name) }
+        return map(name).map { ($0.name, FieldReader($0.value, inner)) }
+    }
+
+    /// The items of a list of names that may end in `*`.
+    func namePatterns(_ name: String) -> [NamePattern] {
+        list(name).compactMap(\.scalarText).map(NamePattern.init)
+    }
+
+    /// A share in thousandths of a percent.
+    func percentage(_ name: String) -> Int {
+        guard case .percentage(let share)? = found(name) else { mismatch(name) }
+        return share
+    }
+
     /// The entries of a map, sorted by key.
     func map(_ name: String) -> [SettingValue.Field] {
         guard case .record(let fields)? = found(name) else { mismatch(name) }

@@ -3,7 +3,7 @@ package struct Hiding: Hashable, Sendable {
     /// What becomes of the Server field.
     package let server: ServerField
     /// Response fields that are removed.
-    package let responseHeaders: [FieldNamePattern]
+    package let responseHeaders: [NamePattern]
     /// Whether Location, Content-Location and Refresh that name an endpoint become public URLs.
     package let rewriteLocation: Bool
     /// Whether a Domain of Set-Cookie that names an endpoint is dropped.
@@ -24,14 +24,6 @@ package enum ServerField: Hashable, Sendable {
     case keep
     /// It is replaced by this value.
     case replace(String)
-}
-
-/// A field name, or all names with a prefix.
-package struct FieldNamePattern: Hashable, Sendable {
-    /// The name, or its beginning, in lower case.
-    package let name: String
-    /// Whether the pattern ended in `*`.
-    package let isPrefix: Bool
 }
 
 /// Which responses carry Proxy-Status.

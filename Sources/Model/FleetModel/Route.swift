@@ -1,4 +1,4 @@
-/// A host match and a path match with an action.
+/// Which requests, and what becomes of them.
 package struct Route: Hashable, Sendable {
     /// Unique among routes.
     package let name: String
@@ -6,12 +6,71 @@ package struct Route: Hashable, Sendable {
     package let listeners: [String]?
     /// The hosts that it serves, never empty; `nil` is any.
     package let hosts: [HostPattern]?
-    /// The paths that it serves; `nil` is any.
-    package let path: PathPattern?
+    /// What must hold of a request besides.
+    package let conditions: RouteConditions
+    /// Of these, nothing may hold.
+    package let exceptions: RouteConditions
     /// What happens to a request that it matches.
     package let action: RouteAction
+    /// How the request is changed for the upstream; `nil` leaves it as it is.
+    package let rewrite: Rewrite?
+    /// Names of policies, in the order in which they run.
+    package let policies: [String]
+    /// What keeps a client on its side of a split; `nil` chooses anew for each request.
+    package let cohort: Cohort?
+    /// Where a copy of requests goes.
+    package let mirror: Mirroring?
+    /// What is answered in place of the action for a while.
+    package let maintenance: Maintenance?
     /// Limit of the whole exchange; `nil` leaves it to the upstream.
     package let totalTimeout: Duration?
+}
+
+/// What must hold of a request, or must not.
+package struct RouteConditions: Hashable, Sendable {
+    /// The paths; `nil` is any.
+    package let path: PathPattern?
+    /// The methods; empty is any.
+    package let methods: [String]
+    /// Fields, by names in lower case.
+    package let headers: [ValueCondition]
+    /// Parameters of the query.
+    package let query: [ValueCondition]
+    /// Cookies.
+    package let cookies: [ValueCondition]
+    /// Addresses of clients; empty is any.
+    package let clients: [AddressBlock]
+
+    /// How many conditions there are besides the path: more of them win among routes of one path.
+    package var count: Int {
+        headers.count + query.count + cookies.count + (methods.isEmpty ? 0 : 1)
+            + (clients.isEmpty ? 0 : 1)
+    }
+
+    /// Whether there is none, the path included.
+    package var isEmpty: Bool { count == 0 && path == nil }
+}
+
+/// What must hold of the values that have a name.
+///
+/// A name may stand several times in a request: one value that fits is enough.
+package struct ValueCondition: Hashable, Sendable {
+    /// The name.
+    package let name: String
+    /// What a value must be.
+    package let test: Test
+
+    /// What a value must be.
+    package enum Test: Hashable, Sendable {
+        /// This text.
+        case exact(String)
+        /// Text that begins with this.
+        case prefix(String)
+        /// Text that this regular expression matches as a whole.
+        case regex(String)
+        /// Anything if true; if false, the name must not be there.
+        case present(Bool)
+    }
 }
 
 /// A host that a route serves, in lower case and without a port.
@@ -38,47 +97,13 @@ package enum PathPattern: Hashable, Sendable, CustomStringConvertible {
     case exact(String)
     /// This path and all below it, by segment. Without a trailing slash, but for `/` itself.
     case prefix(String)
+    /// Paths that this regular expression matches as a whole.
+    case regex(String)
 
     /// The path's text.
     package var description: String {
         switch self {
-        case .exact(let path), .prefix(let path): path
+        case .exact(let path), .prefix(let path), .regex(let path): path
         }
     }
-}
-
-/// What a route does.
-package enum RouteAction: Hashable, Sendable {
-    /// Forward to the upstream of that name.
-    case upstream(String)
-    /// Answer from the configuration.
-    case respond(FixedResponse)
-    /// Answer with a redirect.
-    case redirect(Redirect)
-}
-
-/// A response out of the configuration.
-package struct FixedResponse: Hashable, Sendable {
-    /// A final status code, 200 to 599.
-    package let status: Int
-    /// Field lines in the order of their names, which are in lower case and never connection-specific.
-    package let headers: [FieldLine]
-    /// The content, which may be empty.
-    package let body: Template
-}
-
-/// A field line of a fixed response.
-package struct FieldLine: Hashable, Sendable {
-    /// The field's name, in lower case.
-    package let name: String
-    /// The field's value.
-    package let value: Template
-}
-
-/// A redirect out of the configuration.
-package struct Redirect: Hashable, Sendable {
-    /// 301, 302, 303, 307 or 308.
-    package let status: Int
-    /// The value of Location.
-    package let location: Template
 }

@@ -6,28 +6,29 @@ extension Settings {
         RecordType(
             [Setting("name", .text(.name), .required, "Unique among policies")] + policyTypes,
             exactlyOneOf: [policyTypes.map(\.name)]
-        ),
-        isBuilt: false
+        )
     )
 
     private static let policyTypes: [Setting] = [
-        Setting("cache", cache, .optional, "Store and reuse responses"),
-        Setting("compress", compress, .optional, "Compress responses"),
-        Setting("rateLimit", rateLimit, .optional, "Limit the rate of requests"),
-        Setting("jwt", jwt, .optional, "Ask for a JSON Web Token"),
+        Setting("cache", cache, .optional, "Store and reuse responses", .unbuilt),
+        Setting("compress", compress, .optional, "Compress responses", .unbuilt),
+        Setting("rateLimit", rateLimit, .optional, "Limit the rate of requests", .unbuilt),
+        Setting("jwt", jwt, .optional, "Ask for a JSON Web Token", .unbuilt),
         Setting(
             "apiKey",
             .fields([Setting("header", .text(.fieldName), .required, "Field with the key")]),
             .optional,
-            "Ask for an API key"
+            "Ask for an API key",
+            .unbuilt
         ),
         Setting(
             "basic",
             .fields([Setting("realm", .text(.line), .required, "Realm")]),
             .optional,
-            "Ask for a password"
+            "Ask for a password",
+            .unbuilt
         ),
-        Setting("forwardAuth", forwardAuth, .optional, "Ask another service"),
+        Setting("forwardAuth", forwardAuth, .optional, "Ask another service", .unbuilt),
         Setting(
             "acl",
             .fields([
@@ -35,7 +36,8 @@ extension Settings {
                 Setting("groups", .list(.text(.line)), .defaultsTo("[]"), "Their groups"),
             ]),
             .optional,
-            "Admit some consumers"
+            "Admit some consumers",
+            .unbuilt
         ),
         Setting(
             "addresses",
@@ -44,7 +46,8 @@ extension Settings {
                 Setting("deny", .list(.text(.addressBlock)), .defaultsTo("[]"), "Refused"),
             ]),
             .optional,
-            "Admit some addresses"
+            "Admit some addresses",
+            .unbuilt
         ),
         Setting(
             "firewall",
@@ -56,17 +59,19 @@ extension Settings {
                 ])
             ),
             .optional,
-            "Refuse or log by rules"
+            "Refuse or log by rules",
+            .unbuilt
         ),
-        Setting("cors", cors, .optional, "Answer cross-origin requests"),
+        Setting("cors", cors, .optional, "Answer cross-origin requests", .unbuilt),
         Setting(
             "headers",
             .fields([
-                Setting("request", editing, .optional, "Of the request"),
-                Setting("response", editing, .optional, "Of the response"),
+                Setting("request", fieldEditing, .optional, "Of the request"),
+                Setting("response", fieldEditing, .optional, "Of the response"),
             ]),
             .optional,
-            "Change fields"
+            "Change fields",
+            .unbuilt
         ),
         Setting(
             "transform",
@@ -75,19 +80,32 @@ extension Settings {
                 Setting("response", transformSide, .optional, "Of the response"),
             ]),
             .optional,
-            "Change JSON content"
+            "Change JSON content",
+            .unbuilt
         ),
         Setting(
             "errorPages",
             .map(
-                .line,
+                .statusRange,
                 .fields([
-                    Setting("file", .text(.line), .required, "Read by proxyctl at apply"),
-                    Setting("contentType", .text(.line), .optional, "Value of Content-Type"),
+                    Setting("file", .text(.line), .optional, "Read by proxyctl at apply"),
+                    Setting(
+                        "contentType",
+                        .text(.fieldValue),
+                        .defaultsTo("text/html; charset=utf-8"),
+                        "Value of Content-Type"
+                    ),
+                    Setting(
+                        "body",
+                        .text(.textTemplate),
+                        .defaultsTo(""),
+                        "Content, in place of a file; may hold variables"
+                    ),
                 ])
             ),
             .optional,
-            "Pages by status code"
+            "Pages by status code, 400 to 599",
+            .unbuilt
         ),
     ]
 

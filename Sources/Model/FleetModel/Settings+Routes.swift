@@ -29,8 +29,7 @@ extension Settings {
                     "policies",
                     .list(.reference(.policy)),
                     .defaultsTo("[]"),
-                    "Policies, in the order in which they run",
-                    .unbuilt(accepting: ["[]"])
+                    "Policies, in the order in which they run"
                 ),
                 Setting(
                     "timeouts",
@@ -150,8 +149,8 @@ extension Settings {
     ])
 
     private static let rewrite = SettingType.fields([
-        Setting("prefix", .text(.line), .optional, "Replaces the matched prefix"),
-        Setting("path", .text(.line), .optional, "Replaces the path"),
+        Setting("prefix", .text(.pathPrefix), .optional, "Replaces the matched prefix"),
+        Setting("path", .text(.path), .optional, "Replaces the path"),
         Setting(
             "regex",
             .fields([
@@ -162,15 +161,33 @@ extension Settings {
             "Replaces what matches"
         ),
         Setting("host", .text(.host), .optional, "Replaces Host"),
-        Setting("query", editing, .optional, "Changes the query"),
+        Setting(
+            "query",
+            editing(.line, .lineTemplate, .namePattern),
+            .optional,
+            "Changes the query"
+        ),
     ])
 
-    /// Fields or parameters to set, add and remove.
-    static let editing = SettingType.fields([
-        Setting("set", .map(.line, .text(.line)), .defaultsTo("{}"), "Replaces or adds"),
-        Setting("add", .map(.line, .text(.line)), .defaultsTo("{}"), "Adds"),
-        Setting("remove", .list(.text(.line)), .defaultsTo("[]"), "Removes"),
-    ])
+    /// Fields of messages to set, add and remove.
+    static let fieldEditing = editing(.fieldName, .fieldTemplate, .fieldNamePattern)
+
+    private static func editing(
+        _ name: TextFormat,
+        _ value: TextFormat,
+        _ pattern: TextFormat
+    ) -> SettingType {
+        .fields([
+            Setting("set", .map(name, .text(value)), .defaultsTo("{}"), "Replaces or adds"),
+            Setting("add", .map(name, .text(value)), .defaultsTo("{}"), "Adds"),
+            Setting(
+                "remove",
+                .list(.text(pattern)),
+                .defaultsTo("[]"),
+                "Removes, first of all; `x-*` removes all that begin so"
+            ),
+        ])
+    }
 
     private static let split = SettingType.list(
         .fields([
@@ -195,7 +212,12 @@ extension Settings {
         Setting("enabled", .boolean, .required, "Whether it holds"),
         Setting("status", .integer(200...599), .defaultsTo("503"), "Status code"),
         Setting("retryAfter", .span, .optional, "Value of Retry-After"),
-        Setting("body", .text(.text), .optional, "Content"),
+        Setting(
+            "body",
+            .text(.textTemplate),
+            .defaultsTo(""),
+            "Content; may hold variables; empty: a short text"
+        ),
     ])
 
     private static let aggregate = SettingType.fields([

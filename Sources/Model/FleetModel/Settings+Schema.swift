@@ -132,8 +132,14 @@ extension Settings {
                 ("pattern", text("^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")),
             ]
         case .path, .pathPrefix: [("type", text("string")), ("pattern", text("^/"))]
-        case .text, .line, .textTemplate, .fieldTemplate, .fieldValue, .token:
+        case .text, .line, .textTemplate, .lineTemplate, .fieldTemplate, .fieldValue, .token,
+            .namePattern:
             [("type", texts("string", "number", "boolean"))]
+        case .statusRange:
+            [
+                ("type", texts("string", "integer")),
+                ("pattern", text("^[45][0-9]{2}(-[45][0-9]{2})?$")),
+            ]
         case .fieldName, .fieldNamePattern, .location, .host, .hostPattern, .listenAddress,
             .endpointAddress, .addressBlock, .logTarget:
             [("type", text("string"))]

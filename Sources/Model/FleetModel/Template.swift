@@ -9,6 +9,8 @@ package struct Template: Hashable, Sendable {
         case literal(String)
         /// The value of a variable in the exchange at hand.
         case variable(Variable)
+        /// What a group of the route's regular expression matched, by its number or name.
+        case capture(String)
     }
 
     /// The variables that this build knows.
@@ -27,11 +29,28 @@ package struct Template: Hashable, Sendable {
         case query
         /// The route's name.
         case route
+        /// The request's identifier.
+        case requestID
+        /// The upstream's name; empty without one.
+        case upstream
+        /// The subject of the client's certificate; empty without one that was verified.
+        case subject = "tls.subject"
+        /// The SHA-256 of the client's certificate in hexadecimal; empty without one that was verified.
+        case fingerprint = "tls.fingerprint"
+        /// The version of TLS, such as `TLSv1.3`; empty without TLS.
+        case tlsVersion = "tls.version"
     }
 
     /// Joins segments.
     package init(segments: [Segment]) {
         self.segments = segments
+    }
+
+    /// The groups of the route's regular expression that it names.
+    package var captures: [String] {
+        segments.compactMap { segment in
+            if case .capture(let group) = segment { group } else { nil }
+        }
     }
 
     /// The whole text, if no variable is in it.

@@ -18,6 +18,8 @@ package enum TextFormat: Hashable, Sendable {
     case fieldTemplate
     /// Text with variables.
     case textTemplate
+    /// Text on one line with variables.
+    case lineTemplate
     /// A URI reference with variables, for Location.
     case location
     /// A host name or address without a port.
@@ -28,6 +30,10 @@ package enum TextFormat: Hashable, Sendable {
     case path
     /// A path of which the trailing slash has no meaning.
     case pathPrefix
+    /// A name that may end in `*`.
+    case namePattern
+    /// A status code, or two with a dash between them.
+    case statusRange
     /// Where a listener binds: an IP address and a port.
     case listenAddress
     /// Where an endpoint is: a host and a port, or `unix:` and a path.
@@ -49,10 +55,13 @@ package enum TextFormat: Hashable, Sendable {
         case .fieldValue: "field value"
         case .fieldTemplate: "field value with variables"
         case .textTemplate: "text with variables"
+        case .lineTemplate: "text on one line with variables"
         case .location: "URI or path with variables"
         case .host: "host"
         case .hostPattern: "host or `*.`domain"
         case .path, .pathPrefix: "path"
+        case .namePattern: "name, or its beginning and `*`"
+        case .statusRange: "status code or range, as 502-504"
         case .listenAddress: "IP address and port"
         case .endpointAddress: "host and port, or `unix:` and a path"
         case .addressBlock: "address or block"
@@ -74,11 +83,15 @@ package enum TextFormat: Hashable, Sendable {
             .template(try Template(parsing: try Texts.fieldValue(text)), text)
         case .textTemplate:
             .template(try Template(parsing: try Texts.text(text, allowsLines: true)), text)
+        case .lineTemplate:
+            .template(try Template(parsing: try Texts.text(text, allowsLines: false)), text)
         case .location: .template(try Texts.location(text), text)
         case .host: .text(try Hosts.host(text))
         case .hostPattern: .host(try Hosts.pattern(text))
         case .path: .text(try Paths.normalised(text))
         case .pathPrefix: .text(try Paths.prefix(text))
+        case .namePattern: .text(try Texts.namePattern(text))
+        case .statusRange: .text(try StatusRange.text(text))
         case .listenAddress: .address(try Hosts.listenAddress(text))
         case .endpointAddress: .address(try Hosts.endpointAddress(text))
         case .addressBlock: .block(try Hosts.block(text))

@@ -48,6 +48,14 @@ enum Texts {
         return try token(name, noun: "field name").lowercased() + (isPrefix ? "*" : "")
     }
 
+    static func namePattern(_ text: String) throws(Complaint) -> String {
+        let name = text.utf8.last == UInt8(ascii: "*") ? text.dropLast() : text[...]
+        if name.utf8.contains(UInt8(ascii: "*")) || name.isEmpty {
+            throw Complaint("\(quoted(text)): * may only stand at the end of a name")
+        }
+        return try Self.text(text, allowsLines: false)
+    }
+
     /// RFC 9110 §5.5, without obs-text.
     static func fieldValue(_ text: String) throws(Complaint) -> String {
         if text.utf8.count > 8192 { throw Complaint("longer than 8192 octets") }
@@ -88,6 +96,7 @@ enum Texts {
             isAbsolute = hasScheme || isPath
         case .variable(let variable):
             isAbsolute = variable == .scheme
+        case .capture: isAbsolute = false
         }
         guard isAbsolute else {
             throw Complaint(
@@ -121,11 +130,6 @@ enum Texts {
 }
 
 extension Template {
-    /// Names that the contract knows and this build does not.
-    private static let unbuilt: Set<String> = [
-        "requestID", "upstream", "tls.subject", "tls.fingerprint", "tls.version",
-    ]
-
     /// Splits text at its `${...}`; `$${` stands for `${` itself.
     init(parsing text: String) throws(Complaint) {
         var segments: [Segment] = []
@@ -144,7 +148,7 @@ extension Template {
                 let name = String(rest[rest.index(rest.startIndex, offsetBy: 2)..<end])
                 if !literal.isEmpty { segments.append(.literal(literal)) }
                 literal = ""
-                segments.append(.variable(try Self.variable(name)))
+                segments.append(try Self.segment(name))
                 rest = rest[rest.index(after: end)...]
             } else {
                 literal += "$"
@@ -156,10 +160,10 @@ extension Template {
         self.init(segments: segments)
     }
 
-    private static func variable(_ name: String) throws(Complaint) -> Variable {
-        if let variable = Variable(rawValue: name) { return variable }
-        if unbuilt.contains(name) || name.hasPrefix("capture.") {
-            throw Complaint("${\(name)} is not supported by this build")
+    private static func segment(_ name: String) throws(Complaint) -> Segment {
+        if let variable = Variable(rawValue: name) { return .variable(variable) }
+        if name.hasPrefix("capture."), name != "capture." {
+            return .capture(String(name.dropFirst("capture.".count)))
         }
         var suggester = Suggester()
         let known = Variable.allCases.map(\.rawValue)

@@ -6,6 +6,11 @@ enum TypedResource: Sendable {
     case hiding(Hiding)
     case logging(Logging)
     case certificate(ConfiguredCertificate)
+    case policy(Policy)
+    case test(RouteTest)
+    case requestID(RequestIDSettings)
+    case paths(PathSettings)
+    case tracing(Tracing)
     /// Its kind has nothing for the build to do.
     case inert
 
@@ -19,9 +24,12 @@ enum TypedResource: Sendable {
         case .hiding: self = .hiding(Hiding(fields))
         case .logging: self = .logging(Logging(fields))
         case .certificate: self = .certificate(ConfiguredCertificate(fields))
-        case .policy, .consumer, .api, .test, .group, .requestID, .overload, .paths,
-            .tracing, .metrics:
-            self = .inert
+        case .policy: self = .policy(Policy(fields))
+        case .test: self = .test(RouteTest(fields))
+        case .requestID: self = .requestID(RequestIDSettings(fields))
+        case .paths: self = .paths(PathSettings(fields))
+        case .tracing: self = .tracing(Tracing(propagates: fields.flag("propagate")))
+        case .consumer, .api, .group, .overload, .metrics: self = .inert
         }
     }
 }
@@ -175,55 +183,6 @@ extension Upstream {
     }
 }
 
-extension Route {
-    fileprivate init(_ fields: FieldReader) {
-        let path = fields.record("match").record("path")
-        let pattern: PathPattern?
-        if let exact = path.optionalText("exact") {
-            pattern = .exact(exact)
-        } else {
-            pattern = path.optionalText("prefix").map { .prefix($0) }
-        }
-        self.init(
-            name: fields.text("name"),
-            listeners: fields.has("listeners")
-                ? fields.list("listeners").compactMap(\.scalarText) : nil,
-            hosts: fields.has("hosts")
-                ? fields.list("hosts").compactMap { value in
-                    guard case .host(let host) = value else { return nil }
-                    return host
-                } : nil,
-            path: pattern,
-            action: Self.action(fields),
-            totalTimeout: fields.record("timeouts").durationLimit("total")
-        )
-    }
-
-    private static func action(_ fields: FieldReader) -> RouteAction {
-        if fields.has("upstream") { return .upstream(fields.text("upstream")) }
-        if fields.has("redirect") {
-            let redirect = fields.record("redirect")
-            return .redirect(
-                Redirect(
-                    status: redirect.integer("status"),
-                    location: redirect.template("location")
-                )
-            )
-        }
-        let response = fields.record("respond")
-        return .respond(
-            FixedResponse(
-                status: response.integer("status"),
-                headers: response.map("headers").compactMap { field in
-                    guard case .template(let value, _) = field.value else { return nil }
-                    return FieldLine(name: field.name, value: value)
-                },
-                body: response.template("body")
-            )
-        )
-    }
-}
-
 extension Hiding {
     fileprivate init(_ fields: FieldReader) {
         let server: ServerField
@@ -235,13 +194,7 @@ extension Hiding {
         let via = fields.text("via")
         self.init(
             server: server,
-            responseHeaders: fields.list("responseHeaders").compactMap(\.scalarText).map { text in
-                let isPrefix = text.hasSuffix("*")
-                return FieldNamePattern(
-                    name: isPrefix ? String(text.dropLast()) : text,
-                    isPrefix: isPrefix
-                )
-            },
+            responseHeaders: fields.namePatterns("responseHeaders"),
             rewriteLocation: fields.flag("rewriteLocation"),
             rewriteCookies: fields.flag("rewriteCookies"),
             via: via.isEmpty ? nil : via,
@@ -264,6 +217,24 @@ extension Logging {
                 format: format,
                 target: target == "stdout" ? .stdout : .file(target)
             )
+        )
+    }
+}
+
+extension RequestIDSettings {
+    fileprivate init(_ fields: FieldReader) {
+        self.init(
+            header: fields.text("header"),
+            acceptance: fields.word("accept", as: Acceptance.self)
+        )
+    }
+}
+
+extension PathSettings {
+    fileprivate init(_ fields: FieldReader) {
+        self.init(
+            mergesSlashes: fields.flag("mergeSlashes"),
+            encodedSlash: fields.word("encodedSlash", as: EncodedSlash.self)
         )
     }
 }

@@ -40,13 +40,13 @@ package final class RouteTable: Sendable {
         for (number, route) in routes {
             for host in route.hosts.map({ $0.map(Optional.some) }) ?? [nil] {
                 let node = hosts.insert(host)
-                switch route.path {
+                switch route.conditions.path {
                 case .exact(let path):
                     paths.insert(path, isExact: true, host: node, route: number)
                 case .prefix(let path):
                     let depth = paths.insert(path, isExact: false, host: node, route: number)
                     hosts.noteDepth(depth, of: node)
-                case nil:
+                case .regex, nil:
                     hosts.noteAnyPath(number, of: node)
                 }
             }
@@ -123,6 +123,7 @@ package struct RouteMatch: Equatable, Sendable {
             switch path {
             case .exact(let path): "path is \(path)"
             case .prefix(let path): "longest prefix is \(path)"
+            case .regex(let pattern): "path matches \(pattern)"
             case nil: "any path"
             }
         return hostReason + ", " + pathReason

@@ -136,6 +136,7 @@ package struct Explanation: Sendable, Equatable {
             endpoint = first?.address.description
             why = reason
             why += usable.count > 1 ? "; round robin over \(usable.count) endpoints" : ""
+        case .split: break
         case .respond(let response): why = "\(reason); answers \(response.status)"
         case .redirect(let redirect): why = "\(reason); redirects with \(redirect.status)"
         }

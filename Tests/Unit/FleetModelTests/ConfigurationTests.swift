@@ -144,10 +144,10 @@ struct ConfigurationTests {
         let routes = try Configuration(json: Self.full).routes
         #expect(routes.map(\.name) == ["z", "a", "t"])
         #expect(routes[0].hosts == [.exact("shop.example.com"), .wildcard("example.org")])
-        #expect(routes[0].path == .prefix("/products") && routes[0].listeners == ["web"])
+        #expect(routes[0].conditions.path == .prefix("/products") && routes[0].listeners == ["web"])
         #expect(routes[0].totalTimeout == .seconds(15))
         #expect(routes[0].action == .upstream("products"))
-        #expect(routes[1].path == .exact("/~a/%C3%A9"))
+        #expect(routes[1].conditions.path == .exact("/~a/%C3%A9"))
         #expect(routes[1].hosts == nil && routes[1].listeners == nil)
         let location = Template(segments: [
             .literal("https://blog.example.com"), .variable(.path),

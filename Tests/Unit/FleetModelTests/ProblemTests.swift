@@ -41,7 +41,7 @@ struct ProblemTests {
                         + "off, accept, require",
                     "fleet.json:2:39: routes[r].upstream: there is no upstream \"prodcts\"; "
                         + "did you mean products?",
-                    "fleet.json:2:50: routes[r].policies: not supported by this build",
+                    "fleet.json:2:63: routes[r].policies[0]: there is no policy \"x\"",
                     "fleet.json:3:22: routes[r].name: the name is already taken at "
                         + "fleet.json:2:22",
                     "fleet.json:4:50: upstreams[products].endpoints: must not be empty",
@@ -71,10 +71,10 @@ struct ProblemTests {
     @Test("a section without a built kind is refused once, and taken when it is empty")
     func refusesSections() {
         #expect(
-            problems(#"{"policies":[{"name":"a"},{"nonsense":1}]}"#)
-                == ["policies: not supported by this build"]
+            problems(#"{"consumers":[{"name":"a"},{"nonsense":1}]}"#)
+                == ["consumers: not supported by this build"]
         )
-        #expect(problems(#"{"policies":[],"certificates":[]}"#) == [])
+        #expect(problems(#"{"consumers":[],"certificates":[]}"#) == [])
         #expect(
             problems(#"{"paths":{"mergeSlashes":true}}"#)
                 == ["paths.mergeSlashes: not supported by this build; only false is"]
@@ -194,7 +194,6 @@ struct ProblemTests {
             (#""respond":{"headers":{"a":"x\r\ny: z"}}"#, "not a field value"),
             (#""respond":{"headers":{"a":"1","A":"2"}}"#, "listed twice"),
             (#""respond":{"body":"${pth}"}"#, "did you mean ${path}?"),
-            (#""respond":{"body":"${capture.1}"}"#, "not supported by this build"),
             (#""respond":{"body":"${path"}"#, "without its }"),
             (#""redirect":{"status":304,"location":"/"}"#, "must be 301"),
             (#""redirect":{}"#, "location is missing"), (#""redirect":{"location":""}"#, "empty"),
