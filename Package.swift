@@ -161,9 +161,11 @@ struct Part {
 let platform = [
     Part("Sources/Platform", "CLinux", kind: .c),
     Part("Sources/Platform", "COpenSSL", kind: .c, linked: ["ssl", "crypto"]),
+    Part("Sources/Platform", "CRE2", kind: .c, linked: ["re2"]),
     Part("Sources/Platform", "SystemCalls", ["CLinux"]),
     Part("Sources/Platform", "Cryptography", ["COpenSSL"]),
     Part("Sources/Platform", "TLSLibrary", ["COpenSSL"]),
+    Part("Sources/Platform", "RegularExpressions", ["CRE2"]),
 ]
 let base = [
     Part("Sources/Base", "Bytes"),
@@ -359,6 +361,7 @@ let tests = [
     test("SystemCallsTests", ["SystemCalls"]),
     test("CryptographyTests", ["Cryptography"]),
     test("TLSLibraryTests", ["TLSLibrary", "Cryptography"]),
+    test("RegularExpressionsTests", ["RegularExpressions"]),
     test("BytesTests", ["Bytes"]),
     test("StructuresTests", ["Structures", "SystemCalls"]),
     test("TelemetryTests", ["Telemetry", "SystemCalls", "Bytes", "Structures"]),
@@ -453,6 +456,7 @@ let fuzzers = [
         [
             "CFuzz", "SystemCalls", "Bytes", "HTTPSemantics", "HTTP1", "HTTP2", "ProxyProtocol",
             "TLSHello", "FleetModel", "SnapshotCompiler", "FleetProtocol", "Certificates",
+            "RegularExpressions",
         ],
         kind: .fuzzer
     ),
@@ -479,5 +483,6 @@ let usedPackages = Set(parts.flatMap { $0.products.map { $0.0.rawValue } })
 let package = Package(
     name: "weir",
     dependencies: External.allCases.filter { usedPackages.contains($0.rawValue) }.map(\.dependency),
-    targets: parts.map(\.target)
+    targets: parts.map(\.target),
+    cxxLanguageStandard: .cxx17
 )
