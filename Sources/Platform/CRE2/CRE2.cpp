@@ -35,7 +35,8 @@ struct weir_re2 {
         : expression(piece(pattern, length), options(memory)) {
         if (!expression.ok()) return;
         // RE2 compiles the program for the other direction and collects the names when they are first asked for: now.
-        program_size = std::max(expression.ProgramSize(), expression.ReverseProgramSize());
+        int forward = expression.ProgramSize(), reverse = expression.ReverseProgramSize();
+        program_size = reverse < 0 ? -1 : std::max(forward, reverse);
         expression.CapturingGroupNames();
     }
 

@@ -5,7 +5,7 @@ extension RegularExpression {
     /// none: `x*` in `axb` is found before `a`, as `x`, and behind `b`.
     ///
     /// - Parameters:
-    ///   - text: Up to 64 KiB.
+    ///   - text: Up to 96 KiB.
     ///   - substitution: Read for this expression.
     ///   - captures: Room to work in.
     ///   - output: Is as it was if this throws.

@@ -80,7 +80,7 @@ internal import CRE2
 
     /// Whether the whole of a text is what the pattern says.
     ///
-    /// - Parameter text: Up to 64 KiB.
+    /// - Parameter text: Up to 96 KiB.
     /// - Returns: Whether it is.
     /// - Throws: That nothing is known of the text; never taken for a text that does not match.
     /// - Complexity: O(`text.count`), 1 to 2 ns an octet; allocates only while the text leads to new states.
@@ -92,7 +92,7 @@ internal import CRE2
     /// Whether the whole of a text is what the pattern says, and where its groups are.
     ///
     /// - Parameters:
-    ///   - text: Up to 64 KiB.
+    ///   - text: Up to 96 KiB.
     ///   - captures: Gets all groups; empty if there is no match.
     /// - Returns: Whether it is.
     /// - Throws: That nothing is known of the text.
@@ -107,7 +107,7 @@ internal import CRE2
     /// The first match in a text, and where its groups are.
     ///
     /// - Parameters:
-    ///   - text: Up to 64 KiB. `^` and `\b` look at all of it.
+    ///   - text: Up to 96 KiB. `^` and `\b` look at all of it.
     ///   - start: Where the match may begin at the earliest, up to the number of octets.
     ///   - captures: Gets all groups, as indices of `text`; empty if there is no match.
     /// - Returns: Whether there is one.

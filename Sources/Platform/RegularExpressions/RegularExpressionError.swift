@@ -59,7 +59,7 @@ extension RegularExpressionError: CustomStringConvertible {
 
 /// Why nothing is known of a text: neither that it matches nor that it does not.
 package enum MatchError: Error, Hashable, Sendable {
-    /// The text has more than 64 KiB.
+    /// The text has more than 96 KiB.
     case textTooLong
     /// What is made of it would be longer than the caller takes.
     case resultTooLong

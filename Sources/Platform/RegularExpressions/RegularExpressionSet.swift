@@ -26,7 +26,17 @@ internal import CRE2
     ///
     /// - Throws: `memoryExhausted` alone.
     /// - Complexity: 10 to 20 µs for each pattern.
-    package init(_ expressions: [RegularExpression]) throws(RegularExpressionError) {
+    package convenience init(_ expressions: [RegularExpression]) throws(RegularExpressionError) {
+        try self.init(expressions) { instructions in
+            Limits.partMemoryBytesMin + instructions * Limits.partMemoryBytesPerInstruction
+        }
+    }
+
+    /// Makes a set whose parts have so much room for so many instructions.
+    init(
+        _ expressions: [RegularExpression],
+        partMemoryBytes: (Int) -> Int
+    ) throws(RegularExpressionError) {
         self.expressions = expressions
         var plan = RegularExpressionPlan()
         for (index, prefix) in expressions.map(\.prefix).enumerated() {
@@ -36,7 +46,9 @@ internal import CRE2
         var waiting = plan.parts()
         // SAFETY: each set is compiled once, and is freed here or in deinit.
         while let members = waiting.popLast() {
-            if let set = unsafe Self.compile(members.map { expressions[$0] }) {
+            let wanted = members.map { expressions[$0] }
+            let instructions = wanted.reduce(0) { $0 + $1.instructionCount }
+            if let set = unsafe Self.compile(wanted, memoryBytes: partMemoryBytes(instructions)) {
                 unsafe parts.append(Part(set: set, members: members))
             } else if members.count > 1 {
                 // RE2 wanted more room for states than was reckoned.
@@ -62,7 +74,7 @@ internal import CRE2
     /// Appends the indices of the patterns that are the whole of a text, in ascending order.
     ///
     /// - Parameters:
-    ///   - text: Up to 64 KiB.
+    ///   - text: Up to 96 KiB.
     ///   - indices: Gets those of the array that the set was made of. What it held stays in front.
     /// - Throws: That nothing is known of the text; `indices` is as it was.
     /// - Complexity: O(`text.count`) for each part. Where RE2 has no room for a part's states, its patterns are tried
@@ -115,11 +127,11 @@ internal import CRE2
     }
 
     // SAFETY: the new set is the caller's; the shim copies the patterns.
-    @unsafe private static func compile(_ expressions: [RegularExpression]) -> OpaquePointer? {
-        let instructions = expressions.reduce(0) { $0 + $1.instructionCount }
-        let memory =
-            Limits.partMemoryBytesMin + instructions * Limits.partMemoryBytesPerInstruction
-        guard let set = unsafe weir_re2_set_new(Int64(memory)) else { return nil }
+    @unsafe private static func compile(
+        _ expressions: [RegularExpression],
+        memoryBytes: Int
+    ) -> OpaquePointer? {
+        guard let set = unsafe weir_re2_set_new(Int64(memoryBytes)) else { return nil }
         for expression in expressions {
             guard unsafe weir_re2_set_add(set, expression.pointer) == 1 else {
                 unsafe weir_re2_set_free(set)

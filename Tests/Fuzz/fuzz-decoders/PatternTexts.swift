@@ -2,6 +2,9 @@ import RegularExpressions
 
 /// A pattern, a template for what its matches are replaced by, and a text: a line each, and the text is all the rest.
 enum PatternTexts {
+    private static let all = try? RegularExpression(pattern: ".*")
+    private static let none = try? RegularExpression(pattern: "a\\bb")
+
     /// Feeds the three.
     static func run(_ octets: [UInt8]) {
         let lines = octets.split(
@@ -49,11 +52,9 @@ enum PatternTexts {
         precondition(isFound || !isWhole, "the whole is a match, and there is none")
         if isFound { check(captures, expression, text) }
 
-        // Beside it, one that matches all and one that matches nothing.
-        guard let all = try? RegularExpression(pattern: ".*"),
-            let none = try? RegularExpression(pattern: "a\\bb"),
-            let set = try? RegularExpressionSet([none, expression, all])
-        else { preconditionFailure("no set of three patterns") }
+        guard let all, let none, let set = try? RegularExpressionSet([none, expression, all]) else {
+            preconditionFailure("no set of three patterns")
+        }
         var indices: [Int] = []
         try set.appendMatches(whole: text.span, to: &indices)
         precondition(indices == (isWhole ? [1, 2] : [2]), "in a set it is matched otherwise")

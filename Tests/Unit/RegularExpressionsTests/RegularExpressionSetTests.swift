@@ -31,7 +31,7 @@ struct RegularExpressionSetTests {
         var indices = [9, 7]
         try set.appendMatches(whole: octets("b").span, to: &indices)
         #expect(indices == [9, 7, 0, 1])
-        let long = [UInt8](repeating: 0, count: 64 * 1_024 + 1)
+        let long = [UInt8](repeating: 0, count: 96 * 1_024 + 1)
         #expect(throws: MatchError.textTooLong) {
             try set.appendMatches(whole: long.span, to: &indices)
         }
@@ -92,6 +92,30 @@ struct RegularExpressionSetTests {
             }
             #expect(indices == alone, "seed \(seed): \(text)")
         }
+    }
+
+    @Test("parts that have no room for their states are divided, until none has any")
+    func divided() throws {
+        let expressions = try (0..<20).map { try RegularExpression(pattern: "/\($0)/[a-z]*") }
+        let wanted = try (0..<20).map { index in
+            try matches(RegularExpressionSet(expressions), "/\(index)/x")
+        }
+        var sets: [RegularExpressionSet] = []
+        var isRefused = false
+        for room in stride(from: 500, through: 60_000, by: 500) {
+            do throws(RegularExpressionError) {
+                sets.append(try RegularExpressionSet(expressions) { _ in room })
+            } catch {
+                #expect(error == .memoryExhausted)
+                isRefused = true
+            }
+        }
+        for set in sets {
+            for index in 0..<20 { #expect(try matches(set, "/\(index)/x") == wanted[index]) }
+        }
+        let counts = Set(sets.map(\.partCount))
+        #expect(wanted == (0..<20).map { [$0] })
+        #expect(isRefused && counts.contains { $0 > 1 }, "\(counts)")
     }
 
     @Test("parts hold what a text can leave possible, and every pattern once")
