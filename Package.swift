@@ -180,8 +180,12 @@ let protocols = [
     Part("Sources/Protocol", "TLSHello"),
 ]
 let model = [
-    Part("Sources/Model", "FleetModel", ["Cryptography"]),
-    Part("Sources/Model", "Routing", ["Bytes", "HTTPSemantics", "FleetModel"]),
+    Part("Sources/Model", "FleetModel", ["Cryptography", "RegularExpressions"]),
+    Part(
+        "Sources/Model",
+        "Routing",
+        ["RegularExpressions", "Bytes", "HTTPSemantics", "HTTP1", "FleetModel"]
+    ),
     Part("Sources/Model", "SnapshotCompiler", ["Cryptography", "Bytes", "FleetModel", "Routing"]),
     Part("Sources/Model", "FleetMessages", [], [(.protobuf, "SwiftProtobuf")], kind: .generated),
     Part(
@@ -305,7 +309,7 @@ let operatorSide = [
     Part(
         "Sources/Operator",
         "Presentation",
-        ["Bytes", "HTTPSemantics", "FleetModel", "Routing", "AdminMessages"]
+        ["Bytes", "HTTPSemantics", "HTTP1", "FleetModel", "Routing", "AdminMessages"]
     ),
 ]
 let commands = [
@@ -371,7 +375,7 @@ let tests = [
     test("ProxyProtocolTests", ["ProxyProtocol"]),
     test("TLSHelloTests", ["TLSHello"]),
     test("FleetModelTests", ["FleetModel", "Cryptography"]),
-    test("RoutingTests", ["Routing", "FleetModel", "HTTPSemantics", "Bytes"]),
+    test("RoutingTests", ["Routing", "FleetModel", "HTTPSemantics", "HTTP1", "Bytes"]),
     test("SnapshotCompilerTests", ["SnapshotCompiler", "Routing", "FleetModel", "Cryptography"]),
     test(
         "FleetProtocolTests",
