@@ -150,6 +150,7 @@ def test_a_restart_without_the_control_plane_and_a_revocation(workspace, worksho
     path = node.folder / "material"
     until(path.exists, "the node has stored its material")
     assert path.stat().st_mode & 0o777 == 0o600
+    node.wait_stored(b"one")
 
     fleet.control.kill()
     node.program.kill()
@@ -165,12 +166,12 @@ def test_a_restart_without_the_control_plane_and_a_revocation(workspace, worksho
     path.write_bytes(octets)
     node.start()
     wait_serving(fleet, "shop", ["n1"])
-    assert "material.damaged" in node.program.stderr()
+    until(lambda: "material.damaged" in node.program.stderr(), "the node has noticed it")
     until(lambda: path.read_bytes() != bytes(octets), "the node has stored its material again")
 
     fleet.ctl("node", "revoke", "n1")
     until(lambda: not path.exists(), "the node has erased its material")
-    assert b"PRIVATE KEY" not in (node.folder / "node.pem").read_bytes()
+    until(lambda: b"PRIVATE KEY" not in (node.folder / "node.pem").read_bytes(), "and its key")
     assert served_by(node, "shop") == end
 
 
@@ -302,7 +303,7 @@ def test_self_signed_certificates_are_renewed_everywhere(workspace):
     def renewed(before, names):
         def check():
             found = use(fleet, "shop")
-            return found if found["digest"] != before and found["serving"] == names else None
+            return found if found and found["digest"] != before and found["serving"] == names else None
 
         return until(check, lambda: f"another certificate is served by {names}: {certs(fleet)}", 40)
 
@@ -315,7 +316,7 @@ def test_self_signed_certificates_are_renewed_everywhere(workspace):
 
     def has_followed():
         found = use(fleet, "shop")
-        return found["serving"] == ["n1", "n2", "n3"] and found["digest"] != first["digest"]
+        return found and found["serving"] == ["n1", "n2", "n3"] and found["digest"] != first["digest"]
 
     until(has_followed, lambda: f"n3 has followed: {certs(fleet)}", 40)
     assert [version["version"] for version in fleet.ctl("versions", "-o", "json").json] == [1]
@@ -333,8 +334,8 @@ def test_many_replacements_are_followed(workspace, workshop):
     for number in range(10):
         workshop.make("shop", ["shop.example.com"], 90 + number)
         fleet.apply(configuration(port, body=f"b{number}"), "--wait")
-        found = use(fleet, "shop")
-        assert found["serving"] == ["n1", "n2"], found
+        # What is served is told after the version that names it.
+        wait_serving(fleet, "shop", ["n1", "n2"])
     assert len(certs(fleet, "--all")) == 10 and len(certs(fleet)) == 1
 
 
@@ -345,6 +346,7 @@ def test_a_node_keeps_its_material_over_the_renewal_of_its_identity_and_an_upgra
     workshop.make("shop", ["shop.example.com"])
     fleet.apply(configuration(port), "--wait")
     until((node.folder / "material").exists, "the node has stored its material")
+    node.wait_stored(b"one")
     fleet.control.kill()
     # Without its identity's key nothing of it opens.
     other = workspace.folder / "copy"
@@ -360,7 +362,7 @@ def test_a_node_keeps_its_material_over_the_renewal_of_its_identity_and_an_upgra
                            "%s:%s" % fleet.fleet_address, "--admin", "127.0.0.1:0")
     until(lambda: "material.damaged" in copy.stderr(), "the copy cannot open the material")
     until(lambda: "version.rejected" in copy.stderr(), "the copy cannot serve the version", 30)
-    assert "certificates[shop]" in copy.stderr()
+    until(lambda: "certificates[shop]" in copy.stderr(), "it says for want of what")
 
 
 def client_context(*authorities):
@@ -396,8 +398,10 @@ def test_clients_see_what_is_served(workspace, workshop):
     assert body == b"one"
     assert certificate == ssl.PEM_cert_to_DER_cert(workshop.path("shop.crt").read_text())
     # A restart without the control plane serves the same.
-    fleet.control.kill()
     node = fleet.nodes["n1"]
+    until((node.folder / "material").exists, "the node has stored its material")
+    node.wait_stored(b"one")
+    fleet.control.kill()
     node.program.kill()
     node.start()
     assert fetch(context, port.address)[1] == certificate
@@ -420,11 +424,10 @@ def test_a_session_is_resumed_on_any_node(workspace):
     resumptions = attempts = 0
     count = len(keys_made())
     session = fetch(context, port.address)[2]
-    while len(keys_made()) < count + 3:
+    while attempts < 10 or len(keys_made()) < count + 3:
         _, _, session, resumed = fetch(context, port.address, session=session)
         attempts += 1
         resumptions += resumed
-    assert attempts >= 10
     # Of a session that is never older than a request, every one is resumed, whichever node answers.
     assert resumptions == attempts
 
@@ -505,5 +508,5 @@ routes:
     assert [accepted(name) for name in (None, "one", "two")] == [False, True, False]
     fleet.apply(text.replace("one.pem", "two.pem"), "--wait")
     assert [accepted(name) for name in (None, "one", "two")] == [False, False, True]
-    found = use(fleet, "partners")
-    assert found["kind"] == "authority" and found["serving"] == ["n1"] and found["names"] == ["CN=two"]
+    found = wait_serving(fleet, "partners", ["n1"])
+    assert found["kind"] == "authority" and found["names"] == ["CN=two"]

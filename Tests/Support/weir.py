@@ -74,19 +74,26 @@ class Program:
 
     def stderr(self):
         """What this process (not one before it of the same name) wrote to stderr."""
-        with open(self.err, "rb") as file:
-            file.seek(self.offset)
-            return file.read().decode("utf-8", "replace")
+        return self.written(self.err, self.offset)
 
     def stdout(self):
-        return self.out.read_text("utf-8", "replace")
+        """What it and those before it of the same name wrote to stdout."""
+        return self.written(self.out, 0)
+
+    def written(self, path, offset):
+        """A file's text from an offset on, without a line that is being written."""
+        has_ended = not self.is_running
+        with open(path, "rb") as file:
+            file.seek(offset)
+            octets = file.read()
+        return (octets if has_ended else octets[:octets.rfind(b"\n") + 1]).decode("utf-8", "replace")
 
     def ready(self, seconds=READY_SECONDS):
         """Waits for the `ready` line and returns its fields: {'admin': ('127.0.0.1', 4711), ...}."""
 
         def line():
             text = self.stderr()
-            for candidate in text[:text.rfind("\n") + 1].splitlines():
+            for candidate in text.splitlines():
                 if candidate.startswith("ready"):
                     return candidate
             if not self.is_running:
@@ -457,10 +464,26 @@ class Peer:
         octets, self.buffer = self.buffer[:count], self.buffer[count:]
         return octets
 
+    def gather(self, count=None):
+        """Reads on until there are `count` octets, or to the end; whether there are so many.
+
+        What has come is put together once, because on a slow machine doing it each time takes longer than peers wait.
+        """
+        pieces, length = [self.buffer], len(self.buffer)
+        try:
+            while count is None or length < count:
+                self.buffer = b""
+                if not self.fill():
+                    return False
+                pieces.append(self.buffer)
+                length += len(self.buffer)
+            return True
+        finally:
+            self.buffer = b"".join(pieces)
+
     def read_exactly(self, count):
-        while len(self.buffer) < count:
-            if not self.fill():
-                raise EOFError(f"{count} octets expected, then the end came after {self.buffer!r}")
+        if not self.gather(count):
+            raise EOFError(f"{count} octets expected, then the end came after {self.buffer!r}")
         return self.take(count)
 
     def read_until(self, mark):
@@ -471,8 +494,7 @@ class Peer:
         return self.take(index + len(mark))
 
     def read_to_end(self):
-        while self.fill():
-            pass
+        self.gather()
         return self.take(len(self.buffer))
 
     def read_head(self):
@@ -830,7 +852,8 @@ class NetworkNamespace:
 
     def relay(self, target):
         """An address inside the namespace whose connections reach `target` outside of it."""
-        listener = self.inside(lambda: socket.create_server(("127.0.0.1", 0), backlog=64))
+        # At another address than the node's, whose ports were chosen outside of the namespace.
+        listener = self.inside(lambda: socket.create_server(("127.0.0.2", 0), backlog=64))
         self.closing.callback(listener.close)
         threading.Thread(target=self.relay_connections, args=(listener, target), daemon=True).start()
         return listener.getsockname()
@@ -902,6 +925,11 @@ class Fleet:
         node = Node(self, name, [*arguments], token_file, control, prefix, workers)
         self.nodes[name] = node
         node.start(wait)
+        if wait:
+            # It is ready after a while without a session too, and versions would not be waited for then.
+            # In another network namespace its admin address is out of reach.
+            until(lambda: self.node_json(name) if prefix else node.is_connected(), f"{name} has a session", READY_SECONDS)
+            until((node.folder / "node.pem").exists, f"{name} has stored its identity", READY_SECONDS)
         return node
 
     def apply(self, text, *arguments, **options):
@@ -962,6 +990,22 @@ class Node:
 
     def get(self, path):
         return get(self.admin, path)
+
+    def is_connected(self):
+        """Whether it has a session with the control plane."""
+        return b"weir_control_connected 1\n" in self.get("/metrics").body
+
+    def wait_stored(self, octets):
+        """Waits until what it serves after a start without the control plane has these octets.
+
+        A version is steady when it is served, which is before it is stored.
+        """
+        def stored():
+            with contextlib.suppress(FileNotFoundError):
+                return octets in (self.folder / "last-good").read_bytes()
+            return False
+
+        until(stored, f"{self.name} has stored {octets!r}")
 
     def kill(self):
         return self.program.kill()
