@@ -300,16 +300,3 @@ def test_wrong_input_is_refused_with_place_and_remedy(workspace):
             result = fleet.ctl(command, workspace.configuration(text), code=None)
             assert result.code != 0, (message, result)
             assert message in result.out + result.err, (message, result)
-
-
-def test_account_and_order_keys_are_nowhere_in_the_clear(workspace):
-    fleet, http, https, pebble = start(workspace, 1)
-    fleet.apply(configuration(pebble, http, https), "--wait")
-    wait_issued(fleet, ["n0"])
-    # PKCS #8 of P-256 begins like this, whatever the key is.
-    mark = bytes.fromhex("308187020100301306072a8648ce3d020106082a8648ce3d030107")
-    for folder in (fleet.folder, fleet.nodes["n0"].folder):
-        for file in folder.rglob("*"):
-            if file.is_file():
-                assert mark not in file.read_bytes(), file
-    assert "BEGIN" not in fleet.control.stderr()
