@@ -39,7 +39,7 @@ def test_traffic_does_not_notice_that_the_control_plane_is_killed(workspace, fle
         fleet.nodes["n1"].stop()
         fleet.nodes["n1"].start()
         until(lambda: fleet.nodes["n1"].get("/readyz").status == 200, "the node serves")
-        assert processor_seconds(fleet.nodes["n1"].program) < 1.0
+        assert fleet.nodes["n1"].program.processor_seconds() < 1.0
         load.more(200)
         fleet.start_control()
         fleet.wait_steady(1)
@@ -48,13 +48,6 @@ def test_traffic_does_not_notice_that_the_control_plane_is_killed(workspace, fle
     # And the fleet works on.
     fleet.apply(respond(port, "two"), "--wait")
     assert get(port.address).body == b"two"
-
-
-def processor_seconds(program):
-    """The time that a process was on processors."""
-    with open(f"/proc/{program.pid}/stat", encoding="ascii") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_acknowledged_versions_survive_kill_9(workspace, fleet):

@@ -24,6 +24,8 @@ import time
 import pytest
 import yaml
 
+from tls import Certificates, SharedTLS
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("WEIR_BIN") or ROOT / ".build" / "debug")
 # Generous, because a loaded CI machine is slow; a passing test waits for none of them.
@@ -102,6 +104,11 @@ class Program:
 
         fields = dict(part.split("=", 1) for part in until(line, f"{self.name} is ready", seconds).split()[1:])
         return {key: address(value) for key, value in fields.items() if ":" in value}
+
+    def processor_seconds(self):
+        """The time that it was on processors: what it does, whatever else the machine has to do."""
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def descriptors(self):
         """The numbers of its open descriptors."""
@@ -258,84 +265,6 @@ def pytest_runtest_makereport(item, call):
 # TLS
 
 
-class Certificates:
-    """A folder as `--certificates` takes it, with an authority that issues what is in it."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        folder.mkdir()
-        self.authority = self.sign("authority", ["basicConstraints=critical,CA:TRUE", "keyUsage=keyCertSign,cRLSign"])
-
-    @property
-    def bundle(self):
-        """The file of the authority's certificate."""
-        return self.folder / "authority.pem"
-
-    @staticmethod
-    def openssl(*arguments):
-        return subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True).stdout
-
-    def sign(self, name, extensions, key="ec", subject=None, days=30, issuer=None):
-        """A new key and its certificate, in place of those of that name."""
-        kind = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"], "ed25519": ["ed25519"]}[key]
-        suffix = ".crt" if issuer else ".pem"
-        options = ["-CA", f"{self.folder}/{issuer}.pem", "-CAkey", f"{self.folder}/{issuer}.key"] if issuer else []
-        temporary = self.folder / f"new-{name}"
-        self.openssl("req", "-x509", "-utf8", "-newkey", *kind, "-nodes", "-keyout", f"{temporary}.key", "-out",
-                     f"{temporary}.crt", "-days", days, "-subj", subject or f"/CN={name}", *options,
-                     *[part for extension in extensions for part in ("-addext", extension)])
-        os.chmod(f"{temporary}.key", 0o600)
-        os.replace(f"{temporary}.key", self.folder / f"{name}.key")
-        os.replace(f"{temporary}.crt", self.folder / f"{name}{suffix}")
-        return self.folder / f"{name}{suffix}"
-
-    def issue(self, name, *hosts, key="ec", subject=None, usage="serverAuth", days=30, issuer="authority"):
-        """A certificate of the authority for these hosts: NAME.crt and NAME.key."""
-        names = ",".join(host if ":" in host else f"DNS:{host}" for host in hosts)
-        extensions = [f"extendedKeyUsage={usage}", "basicConstraints=critical,CA:FALSE"]
-        return self.sign(name, extensions + ([f"subjectAltName={names}"] if names else []), key, subject, days, issuer)
-
-    def revoke(self, authority, *names, extensions=""):
-        """Puts a CRL of an authority, with these certificates on it, behind its certificate."""
-        database = self.folder / "database"
-        database.write_text("")
-        (self.folder / "number").write_text("01\n")
-        configuration = self.folder / "ca.cnf"
-        configuration.write_text(f"[ca]\ndefault_ca=a\n[a]\ndatabase={database}\ncrlnumber={self.folder}/number\n"
-                                 "default_md=sha256\ndefault_crl_days=7\n"
-                                 f"[extensions]\n{extensions}")
-        options = ["ca", "-config", configuration, "-cert", self.folder / f"{authority}.pem", "-keyfile",
-                   self.folder / f"{authority}.key"]
-        for name in names:
-            self.openssl(*options, "-revoke", self.folder / f"{name}.crt")
-        chosen = ["-crlexts", "extensions"] if extensions else []
-        bundle = self.folder / f"{authority}.pem"
-        bundle.write_bytes(bundle.read_bytes() + self.openssl(*options, "-gencrl", *chosen))
-
-    def shorten(self, name, seconds, authority="authority"):
-        """Issues a client's certificate anew, for so many seconds from now on."""
-        configuration = self.folder / "short.cnf"
-        (self.folder / "short").write_text("")
-        configuration.write_text(f"[ca]\ndefault_ca=a\n[a]\ndatabase={self.folder}/short\nnew_certs_dir={self.folder}\n"
-                                 "rand_serial=yes\ndefault_md=sha256\npolicy=p\nunique_subject=no\n[p]\ncommonName=supplied\n"
-                                 "[x]\nextendedKeyUsage=clientAuth\n")
-        request = self.folder / "short.csr"
-        self.openssl("req", "-new", "-key", self.folder / f"{name}.key", "-subj", f"/CN={name}", "-out", request)
-        end = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + seconds))
-        self.openssl("ca", "-batch", "-notext", "-config", configuration, "-cert", self.folder / f"{authority}.pem",
-                     "-keyfile", self.folder / f"{authority}.key", "-in", request, "-out", self.folder / f"{name}.crt",
-                     "-startdate", "20200101000000Z", "-enddate", end, "-extensions", "x")
-
-    def client(self, protocols=("http/1.1",), identity=None, verify=True):
-        """What a client needs that believes the authority, and may show a certificate."""
-        context = ssl.create_default_context(cafile=self.bundle) if verify else ssl._create_unverified_context()
-        if protocols:
-            context.set_alpn_protocols(list(protocols))
-        if identity:
-            context.load_cert_chain(self.folder / f"{identity}.crt", self.folder / f"{identity}.key")
-        return context
-
-
 # Addresses at which TLS is spoken because of WEIR_TEST_TLS.
 tls_addresses = set()
 
@@ -442,7 +371,9 @@ class Peer:
         if tls is None and speaks_tls(target):
             tls, name = any_server(cls.protocols), None
         if tls is not None:
+            tls.sslsocket_class = SharedTLS
             connection = tls.wrap_socket(connection, server_hostname=name)
+            connection.share()
         return cls(connection)
 
     def __enter__(self):
