@@ -529,7 +529,7 @@ def test_octets_that_nobody_takes_are_not_passed_off_as_all(workspace):
         with contextlib.suppress(OSError):
             peer.send(content(64 << 20))
 
-    node, db = tcp(workspace, [workspace.keep(Origin(script))], upstream=", timeouts: {idle: 400ms}")
+    node, db = tcp(workspace, [workspace.keep(Origin(script))], upstream=", timeouts: {idle: 2s}")
     with Peer.connect(db) as peer:
         until(lambda: metric(node, "weir_upstream_received_bytes_total") > 0, "the relay has begun")
         until(lambda: metric(node, "weir_connections") == 0, "the relay is over")
