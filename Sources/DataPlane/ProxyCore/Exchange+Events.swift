@@ -230,13 +230,12 @@ extension Exchange {
         let section = client.takeTrailers()
         worker.makeRoom(for: section.count, in: &client.buffer)
         do throws(HTTP1Error) {
-            let isTrusted = client.isTrusted
             let mayEnd = try requestBody.close(
                 &client.buffer,
                 trailers: section,
                 limits: Limits.translated
             ) { line, octets in
-                keepsRequestTrailer(line, octets, isTrusted: isTrusted)
+                keepsRequestTrailer(line, octets)
             }
             if mayEnd { return true }
         } catch {
@@ -250,9 +249,8 @@ extension Exchange {
     func advanceRequest(_ client: Client, _ listener: ListenerTable) -> Bool {
         if requestBody.isComplete { return true }
         do throws(HTTP1Error) {
-            let isTrusted = listener.trusts(client.peer)
             try requestBody.advance(&client.buffer, limits: listener.limits) { line, octets in
-                keepsRequestTrailer(line, octets, isTrusted: isTrusted)
+                keepsRequestTrailer(line, octets)
             }
         } catch {
             self.error = ExchangeError(.httpRequestError, .downstream)

@@ -76,6 +76,14 @@ final class Exchange {
     var normalisedPath: [UInt8] = []
     var isPathNormalised = true
 
+    /// Whether what the peer says of others is believed.
+    var isPeerTrusted = false
+    /// Whom the request has come from before the peer, the nearest first; empty where the peer is the client.
+    var hops: [MappedAddress] = []
+    /// Whether a trusted peer has told that the client came over TLS, or that it did not.
+    var isHTTPSTold: Bool?
+    var traceContext = TraceContext.unknown
+
     var started = LoopInstant.never
     var totalDeadline = LoopInstant.never
     var status: UInt16 = 0
@@ -155,6 +163,7 @@ final class Exchange {
         started = worker.loop.now
         client.requestBegan()
         client.clearDeadline()
+        identifyClient(client, served.listener)
         // What follows CONNECT may be meant for the tunnel that it does not get, and is no request.
         isClientPersistent =
             request.isPersistent && request.method != .connect && client.mayPersist
@@ -553,6 +562,8 @@ final class Exchange {
         isEndVisible = true
         if !protocolsAsked.isEmpty { protocolsAsked = [] }
         isPathNormalised = true
+        if isPeerTrusted { forgetHops() }
+        traceContext = .unknown
         totalDeadline = .never
         status = 0
         responseHeadBytes = 0

@@ -41,8 +41,12 @@ final class WorkerTables {
     /// What Server is replaced by; empty when it is not.
     let serverField: [UInt8]
     private let hiddenFields: HiddenFields
-    /// Request fields that tell of clients' certificates, on any listener.
+    /// Request fields that only the node sets: those that tell of clients' certificates on any listener, and the
+    /// identifier's where it has a name of its own.
     let privateFields: PrivateFields
+    let requestID: RequestIDRules
+    /// Whether trace context is passed on.
+    let propagatesTrace: Bool
     /// What recognises endpoints in fields of responses, unless they may stand there.
     let publicNames: PublicNames?
     /// Whether Proxy-Status names upstreams.
@@ -86,11 +90,13 @@ final class WorkerTables {
         self.listeners = listeners
         connectors = contexts.connectors
         challengeFiles = contexts.challengeFiles
+        requestID = RequestIDRules(configuration.requestID)
         privateFields = PrivateFields(
             configuration.listeners.compactMap(\.tls?.clientCertificate).flatMap { clients in
                 [clients.subjectField, clients.fingerprintField].compactMap(\.self)
-            }
+            } + requestID.ownNames
         )
+        propagatesTrace = configuration.tracing.propagates
         let hiding = configuration.hiding
         via = Array((hiding.via ?? "").utf8)
         let end: [UInt8] = [0x0D, 0x0A]
@@ -136,16 +142,19 @@ final class ServedTables {
         (self.tables, self.listener) = (tables, listener)
     }
 
-    /// Whether lines that tell of a client's certificate may only be ours.
+    /// Whether a request may have lines that only we set.
     ///
-    /// A proxy that is trusted may tell where the listener itself does not.
+    /// A proxy that is trusted may tell of certificates where the listener itself does not.
     func hasPrivateFields(isTrusted: Bool) -> Bool {
-        !tables.privateFields.isEmpty && (!isTrusted || listener.tellsCertificates)
+        isTrusted && !listener.tellsCertificates
+            ? !tables.requestID.fields.isEmpty : !tables.privateFields.isEmpty
     }
 
     /// Whether a field of a request is such a line.
-    func isPrivate(_ octets: Span<UInt8>, _ name: Range<Int>) -> Bool {
-        tables.privateFields.contains(octets, name)
+    func isPrivate(_ octets: Span<UInt8>, _ name: Range<Int>, isTrusted: Bool) -> Bool {
+        isTrusted && !listener.tellsCertificates
+            ? tables.requestID.fields.contains(octets, name)
+            : tables.privateFields.contains(octets, name)
     }
 }
 
@@ -307,42 +316,12 @@ final class ListenerTable {
 
     /// Whether what this peer says of others is believed.
     func trusts(_ peer: SocketAddress) -> Bool {
-        guard !trusted.isEmpty else { return false }
-        let (high, low) = peer.mapped
-        return trusted.contains { $0.contains(high: high, low: low) }
-    }
-}
-
-/// Addresses with a common prefix; IPv4 in its IPv4-mapped form.
-struct AddressRange {
-    private let high: UInt64
-    private let low: UInt64
-    private let highMask: UInt64
-    private let lowMask: UInt64
-
-    init(_ block: AddressBlock) {
-        var octets = block.address.octets
-        var bits = block.prefixBits
-        if octets.count == 4 {
-            octets = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF] + octets
-            bits += 96
-        }
-        var words: [UInt64] = [0, 0]
-        for (index, octet) in octets.enumerated() where index < 16 {
-            words[index / 8] = words[index / 8] << 8 | UInt64(octet)
-        }
-        highMask = Self.mask(min(bits, 64))
-        lowMask = Self.mask(max(bits - 64, 0))
-        high = words[0] & highMask
-        low = words[1] & lowMask
+        trusted.isEmpty ? false : trusts(MappedAddress(peer))
     }
 
-    private static func mask(_ bits: Int) -> UInt64 {
-        bits == 0 ? 0 : UInt64.max << UInt64(64 - bits)
-    }
-
-    func contains(high: UInt64, low: UInt64) -> Bool {
-        high & highMask == self.high && low & lowMask == self.low
+    /// Whether what the hop at an address says of others is believed.
+    func trusts(_ address: MappedAddress) -> Bool {
+        trusted.contains { $0.contains(address) }
     }
 }
 
