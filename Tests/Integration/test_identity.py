@@ -177,6 +177,20 @@ def test_nobody_else_is_believed(workspace, way):
     assert site.node.access_log(1)[0]["client"] == "127.0.0.2"
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_route_can_be_for_some_clients(workspace, way):
+    site = Site(workspace, TRUSTING, routes="""
+  - {name: office, match: {clients: [203.0.113.0/24, "2001:db8:7::/48"]}, respond: {status: 200, body: office}}
+  - {name: proxies, match: {clients: [127.0.0.1]}, respond: {status: 200, body: proxies}}
+  - {name: strangers, match: {not: {clients: [198.51.100.0/24]}}, respond: {status: 200, body: strangers}}
+  - {name: banned, respond: {status: 403, body: banned}}
+""")
+    for told, source, body in (("203.0.113.9", "127.0.0.1", b"office"), ("[2001:db8:7::1]:443", "127.0.0.1", b"office"),
+                               ("203.0.113.9", "127.0.0.2", b"strangers"), ("192.0.2.1", "127.0.0.1", b"strangers"),
+                               ("203.0.113.9, 198.51.100.7", "127.0.0.1", b"banned"), ("", "127.0.0.1", b"proxies")):
+        assert site.ask(way, fields=[("X-Forwarded-For", told)], source=source)[1] == body, (told, source)
+
+
 def test_each_request_of_a_connection_has_its_own_client(workspace):
     site = Site(workspace, TRUSTING)
     with site.connect("http/1.1") as peer:

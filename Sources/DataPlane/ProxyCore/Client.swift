@@ -54,7 +54,7 @@ class Client: EventHandler {
 
     /// Writes `peerText` and `forwardingStart`.
     final func describePeer() {
-        peerText = MappedAddress(peer).text
+        peerText = ClientAddress(peer).text
         forwardingStart = Array("x-forwarded-for: ".utf8)
         forwardingStart += peerText
         forwardingStart += Array("\r\nx-forwarded-proto: \(scheme)\r\nforwarded: ".utf8)
@@ -66,7 +66,7 @@ class Client: EventHandler {
 
     /// An element of Forwarded without a host (RFC 7239 §4).
     final var forwardedElement: [UInt8] {
-        let isBare = MappedAddress(peer).isIPv4
+        let isBare = ClientAddress(peer).isIPv4
         return Array(isBare ? "proto=\(scheme);for=".utf8 : "proto=\(scheme);for=\"[".utf8)
             + peerText + Array(isBare ? "".utf8 : "]\"".utf8)
     }

@@ -3,7 +3,7 @@ internal import HTTP1
 internal import HTTPSemantics
 internal import SystemCalls
 
-extension MappedAddress {
+extension ClientAddress {
     /// The address of a socket's end.
     init(_ address: SocketAddress) {
         let (high, low) = address.mapped
@@ -34,9 +34,9 @@ extension Exchange {
         if isPeerTrusted { walkHops(client, listener) }
     }
 
-    /// The client's address.
-    var clientAddress: MappedAddress? {
-        hops.last ?? client.map { MappedAddress($0.peer) }
+    /// The address of whom a client's request has come from.
+    func clientAddress(_ client: Client) -> ClientAddress {
+        hops.last ?? ClientAddress(client.peer)
     }
 
     /// Whether the client came over TLS, as far as we or a trusted peer can tell.
@@ -69,7 +69,7 @@ extension Exchange {
             // RFC 9110 §5.6.1: an empty element counts for nothing.
             if !element.isEmpty {
                 guard hops.count < Limits.hops,
-                    let address = MappedAddress.hop(octets, element)
+                    let address = ClientAddress.hop(octets, element)
                 else { return false }
                 hops.append(address)
                 guard listener.trusts(address) else { return false }
@@ -121,7 +121,7 @@ extension Exchange {
         head.append("\r\nforwarded: " as StaticString)
         guard let first = hops.last else {
             head.append(isClientHTTPS ? "proto=https;" : "proto=http;" as StaticString)
-            return appendForwarded(MappedAddress(client.peer), to: &head)
+            return appendForwarded(ClientAddress(client.peer), to: &head)
         }
         if let isHTTPSTold {
             head.append(isHTTPSTold ? "proto=https;" : "proto=http;" as StaticString)
@@ -135,7 +135,7 @@ extension Exchange {
         head.append(client.forwardedElement)
     }
 
-    private func appendForwarded(_ hop: MappedAddress, to head: inout Buffer) {
+    private func appendForwarded(_ hop: ClientAddress, to head: inout Buffer) {
         head.append(hop.isIPv4 ? "for=" : "for=\"[" as StaticString)
         head.append(hop.text)
         if !hop.isIPv4 { head.append("]\"" as StaticString) }

@@ -79,7 +79,7 @@ final class Exchange {
     /// Whether what the peer says of others is believed.
     var isPeerTrusted = false
     /// Whom the request has come from before the peer, the nearest first; empty where the peer is the client.
-    var hops: [MappedAddress] = []
+    var hops: [ClientAddress] = []
     /// Whether a trusted peer has told that the client came over TLS, or that it did not.
     var isHTTPSTold: Bool?
     var traceContext = TraceContext.unknown
@@ -195,7 +195,13 @@ final class Exchange {
             request.asksServer || client.buffer.withReadable { forwardsLeft($0) == 0 }
         if isForUs { return answer(status: 200, headBytes: headBytes) }
         let found = client.buffer.withReadable { octets in
-            served.listener.match(request, octets, path: isPathNormalised ? nil : normalisedPath)
+            let path = isPathNormalised ? nil : normalisedPath
+            return served.listener.match(
+                request,
+                octets,
+                path: path,
+                client: clientAddress(client)
+            )
         }
         guard let found else { return answer(status: 404, headBytes: headBytes) }
         route = found

@@ -54,7 +54,7 @@ struct LogNote {
     }
 
     /// Adds an address as text and says where it lies.
-    mutating func add(_ address: MappedAddress) -> Range<Int> {
+    mutating func add(_ address: ClientAddress) -> Range<Int> {
         let start = octets.count
         address.append(to: &octets)
         return start..<octets.count

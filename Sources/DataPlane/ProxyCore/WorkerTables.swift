@@ -261,15 +261,22 @@ final class ListenerTable {
     ///   - request: Its head.
     ///   - octets: The message from its start.
     ///   - path: The normalised path, where it is not the request's own.
+    ///   - client: Who asks; not called where no route wants to know.
     /// - Returns: The route's index in the configuration, or `nil` when none matches.
-    func match(_ request: borrowing RequestHead, _ octets: Span<UInt8>, path: [UInt8]?) -> Int? {
-        let host = octets.extracting(request.authority.host.indices)
-        if let path { return routes.match(host: host, path: path.span) }
+    func match(
+        _ request: borrowing RequestHead,
+        _ octets: Span<UInt8>,
+        path: [UInt8]?,
+        client: @autoclosure () -> ClientAddress
+    ) -> Int? {
+        let address = routes.looksAtClient ? client() : ClientAddress(high: 0, low: 0)
+        if let path { return routes.match(request, octets, path: path.span, client: address) }
         if request.path.isEmpty {
             let root: [UInt8] = [UInt8(ascii: "/")]
-            return routes.match(host: host, path: root.span)
+            return routes.match(request, octets, path: root.span, client: address)
         }
-        return routes.match(host: host, path: octets.extracting(request.path.indices))
+        let path = octets.extracting(request.path.indices)
+        return routes.match(request, octets, path: path, client: address)
     }
 
     /// Where a connection for a server name is relayed to: by the name itself, else the longest wildcard above it.
@@ -316,12 +323,12 @@ final class ListenerTable {
 
     /// Whether what this peer says of others is believed.
     func trusts(_ peer: SocketAddress) -> Bool {
-        trusted.isEmpty ? false : trusts(MappedAddress(peer))
+        trusted.isEmpty ? false : trusts(ClientAddress(peer))
     }
 
     /// Whether what the hop at an address says of others is believed.
-    func trusts(_ address: MappedAddress) -> Bool {
-        trusted.contains { $0.contains(address) }
+    func trusts(_ address: ClientAddress) -> Bool {
+        trusted.contains { $0.contains(high: address.high, low: address.low) }
     }
 }
 

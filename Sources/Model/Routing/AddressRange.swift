@@ -1,14 +1,13 @@
 package import FleetModel
-package import HTTPSemantics
 
-/// Addresses with a common prefix; IPv4 in its IPv4-mapped form.
+/// Addresses with a common prefix; IPv4 in its IPv4-mapped form (RFC 4291 §2.5.5.2).
 package struct AddressRange: Sendable {
     private let high: UInt64
     private let low: UInt64
     private let highMask: UInt64
     private let lowMask: UInt64
 
-    /// The addresses of a block.
+    /// Takes a block of the configuration.
     package init(_ block: AddressBlock) {
         var octets = block.address.octets
         var bits = block.prefixBits
@@ -31,7 +30,12 @@ package struct AddressRange: Sendable {
     }
 
     /// Whether an address is one of them.
-    package func contains(_ address: MappedAddress) -> Bool {
-        address.high & highMask == high && address.low & lowMask == low
+    ///
+    /// - Parameters:
+    ///   - high: Its first eight octets.
+    ///   - low: Its last eight octets.
+    /// - Returns: True if it is.
+    package func contains(high: UInt64, low: UInt64) -> Bool {
+        high & highMask == self.high && low & lowMask == self.low
     }
 }

@@ -18,7 +18,8 @@ import Testing
         listener: String? = nil
     ) throws -> Explanation {
         let configuration = try Configuration(json: Self.json)
-        let request = try ExplainedRequest(url: url, hostField: host)
+        let fields = host.map { [(name: "Host", value: $0)] } ?? []
+        let request = try ExplainedRequest(url: url, fields: fields)
         return try Explanation(request, in: configuration, listener: listener)
     }
 
@@ -42,7 +43,7 @@ import Testing
                  "routes": [{"name": "all", "upstream": "u"}]}
                 """
         )
-        let request = try ExplainedRequest(url: "http://x:81/", hostField: nil)
+        let request = try ExplainedRequest(url: "http://x:81/")
         let explanation = try Explanation(request, in: configuration, listener: nil)
         #expect(explanation.listener == nil && explanation.route == nil)
         #expect(throws: ExplainedRequest.Fault.self) {
@@ -71,7 +72,10 @@ import Testing
         let explanation = try explain("http://x:8080/")
         #expect(explanation.listener == "web")
         #expect(explanation.why.contains("404"))
-        let keys = ["endpoint", "host", "listener", "path", "policies", "route", "upstream", "why"]
+        let keys = [
+            "endpoint", "host", "listener", "normalisedPath", "passed", "path", "policies", "query",
+            "route", "status", "upstream", "why",
+        ]
         #expect(explanation.value.members?.keys.sorted() == keys)
     }
 

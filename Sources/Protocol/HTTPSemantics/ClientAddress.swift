@@ -2,7 +2,7 @@ import Bytes
 
 /// An IP address as sixteen octets in two numbers; IPv4 in its IPv4-mapped form (RFC 4291 §2.5.5.2), so that an address
 /// is the same whichever way somebody writes it.
-package struct MappedAddress: Hashable, Sendable {
+package struct ClientAddress: Hashable, Sendable {
     /// The first eight octets.
     package let high: UInt64
     /// The last eight octets.
@@ -23,7 +23,7 @@ package struct MappedAddress: Hashable, Sendable {
     ///   - range: The element's octets, without white space around them.
     /// - Returns: The address; `nil` where it is none, such as `unknown`, a host name, or an address with a zone.
     /// - Complexity: O(length); allocates nothing.
-    package static func hop(_ octets: Span<UInt8>, _ range: Range<Int>) -> MappedAddress? {
+    package static func hop(_ octets: Span<UInt8>, _ range: Range<Int>) -> ClientAddress? {
         guard let first = range.first else { return nil }
         let end = range.upperBound
         if octets[first] == UInt8(ascii: "[") {
@@ -114,7 +114,7 @@ package struct MappedAddress: Hashable, Sendable {
     }
 
     /// Four numbers without leading zeros.
-    private static func v4(_ octets: Span<UInt8>, _ range: Range<Int>) -> MappedAddress? {
+    private static func v4(_ octets: Span<UInt8>, _ range: Range<Int>) -> ClientAddress? {
         var word: UInt64 = 0xFFFF
         var start = range.lowerBound
         for place in 0..<4 {
@@ -127,11 +127,11 @@ package struct MappedAddress: Hashable, Sendable {
             word = word << 8 | UInt64(number)
             start = end + 1
         }
-        return MappedAddress(high: 0, low: word)
+        return ClientAddress(high: 0, low: word)
     }
 
     /// RFC 4291 §2.2 without a zone: groups before and behind `::`, which stands for one zero group or more.
-    private static func v6(_ octets: Span<UInt8>, _ range: Range<Int>) -> MappedAddress? {
+    private static func v6(_ octets: Span<UInt8>, _ range: Range<Int>) -> ClientAddress? {
         let (colon, end) = (UInt8(ascii: ":"), range.upperBound)
         var (front, back): (UInt128, UInt128) = (0, 0)
         var (frontCount, backCount) = (0, 0)
@@ -171,7 +171,7 @@ package struct MappedAddress: Hashable, Sendable {
         let total = frontCount + backCount
         guard hasGap ? total < 8 : total == 8 else { return nil }
         let all = (frontCount == 0 ? 0 : front << UInt128(16 * (8 - frontCount))) | back
-        return MappedAddress(
+        return ClientAddress(
             high: UInt64(truncatingIfNeeded: all >> 64),
             low: UInt64(truncatingIfNeeded: all)
         )

@@ -3,11 +3,11 @@ import HTTPSemantics
 import Testing
 
 @Suite("Addresses of hops")
-struct MappedAddressTests {
+struct ClientAddressTests {
     private func read(_ text: String) -> String? {
         // Octets around the element are not looked at.
         let octets = Array("1\(text):1".utf8)
-        let address = MappedAddress.hop(octets.span, 1..<octets.count - 2)
+        let address = ClientAddress.hop(octets.span, 1..<octets.count - 2)
         return address.map { String(decoding: $0.text, as: UTF8.self) }
     }
 
