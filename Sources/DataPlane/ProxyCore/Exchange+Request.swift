@@ -203,7 +203,7 @@ extension Exchange {
             head.append("\r\nx-forwarded-host: " as StaticString)
             head.append(authority)
         }
-        head.append(tables.requestID.lineStart)
+        tables.requestID.appendLineStart(to: &head)
         note.appendRequestID(to: &head)
         head.append(via(client, tables))
     }

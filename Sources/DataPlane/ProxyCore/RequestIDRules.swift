@@ -5,8 +5,10 @@ internal import HTTPSemantics
 
 /// Which field carries the identifier of a request, and whose is taken over.
 struct RequestIDRules {
-    /// The beginning of the field's line, from the end of the line before it on.
-    let lineStart: [UInt8]
+    /// Whether X-Request-ID is the field, and not one like others.
+    let isUsual: Bool
+    /// The beginning of the field's line where it is another, from the end of the line before it on.
+    private let lineStart: [UInt8]
     /// The field, where its name is not the usual one: only the node sets it then, in any spelling.
     ///
     /// The usual one has its place among the known names.
@@ -21,12 +23,20 @@ struct RequestIDRules {
         self.name = name
         lineStart = Array("\r\n\(settings.header): ".utf8)
         acceptance = settings.acceptance
-        ownNames = FieldName.find(name.span) == .xRequestID ? [] : [settings.header]
+        isUsual = FieldName.find(name.span) == .xRequestID
+        ownNames = isUsual ? [] : [settings.header]
         fields = PrivateFields(ownNames)
     }
 
-    /// Whether X-Request-ID is the field, and not one like others.
-    var isUsual: Bool { ownNames.isEmpty }
+    /// Begins the field's line behind one that has no end yet.
+    @inline(__always)
+    func appendLineStart(to head: inout Buffer) {
+        if isUsual {
+            head.append("\r\nx-request-id: " as StaticString)
+        } else {
+            head.append(lineStart)
+        }
+    }
 
     /// Whether a peer's identifier is taken over.
     func accepts(isTrusted: Bool) -> Bool {

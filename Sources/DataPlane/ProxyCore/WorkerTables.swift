@@ -145,6 +145,7 @@ final class ServedTables {
     /// Whether a request may have lines that only we set.
     ///
     /// A proxy that is trusted may tell of certificates where the listener itself does not.
+    @inline(__always)
     func hasPrivateFields(isTrusted: Bool) -> Bool {
         isTrusted && !listener.tellsCertificates
             ? !tables.requestID.fields.isEmpty : !tables.privateFields.isEmpty
