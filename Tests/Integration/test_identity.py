@@ -191,6 +191,27 @@ def test_a_route_can_be_for_some_clients(workspace, way):
         assert site.ask(way, fields=[("X-Forwarded-For", told)], source=source)[1] == body, (told, source)
 
 
+def test_a_client_keeps_its_side_of_a_split_behind_whichever_proxy(workspace):
+    sides = workspace.origin(), workspace.origin()
+    for origin, name in zip(sides, ("one", "two")):
+        origin.name = name
+    endpoints = "".join(f", {{name: {side.name}, endpoints: [{{address: {side}}}]}}" for side in sides)
+    port = workspace.keep(ReservedPort())
+    workspace.node(f"""
+listeners: [{{name: web, address: {port}, trustedProxies: [127.0.0.0/8]}}]
+upstreams: [{endpoints.removeprefix(", ")}]
+routes:
+  - {{name: split, split: [{{upstream: one, weight: 1}}, {{upstream: two, weight: 1}}], cohort: {{clientIP: true}}}}
+""", workers=1)
+    chosen = {}
+    for source in ("127.0.0.1", "127.0.0.2", "127.0.0.3"):
+        with Peer.connect(port.address, source=(source, 0)) as peer:
+            for number in range(40):
+                head = peer.exchange(request(fields=[f"X-Forwarded-For: 203.0.113.{number}"]))
+                assert chosen.setdefault(number, head.json["origin"]) == head.json["origin"], (source, number)
+    assert len(set(chosen.values())) == 2
+
+
 def test_each_request_of_a_connection_has_its_own_client(workspace):
     site = Site(workspace, TRUSTING)
     with site.connect("http/1.1") as peer:
