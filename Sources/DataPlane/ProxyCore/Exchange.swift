@@ -588,23 +588,4 @@ final class Exchange {
         error = nil
         worker.spare(self)
     }
-
-    /// Closes the connection to the endpoint, if there is one.
-    func closeOrigin() {
-        guard let origin else { return }
-        origin.exchange = nil
-        self.origin = nil
-        origin.close()
-    }
-
-    /// Nobody waits for the response any more, or it cannot be completed: closes both connections.
-    func abandon() {
-        guard phase != .idle, let client else { return }
-        closeOrigin()
-        if started != .never, phase != .receiving { log(isCut: true) }
-        // The end of the connection would pass for that of the response.
-        let isReset = phase == .delivering && !isEndVisible
-        end()
-        client.close(isReset: isReset)
-    }
 }
