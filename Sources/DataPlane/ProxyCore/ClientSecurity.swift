@@ -9,6 +9,9 @@ final class ClientSecurity {
     let version: TLSVersion
     /// Whether the client speaks HTTP/2 (RFC 7301); else HTTP/1.1.
     let speaksHTTP2: Bool
+    /// The subject of the client's certificate, which was verified, and its SHA-256 in hexadecimal; empty without one.
+    let subject: [UInt8]
+    let fingerprint: [UInt8]
     /// Field lines that tell upstreams of the client's certificate.
     let certificateLines: [UInt8]
     private let edge: TLSEdge
@@ -23,7 +26,13 @@ final class ClientSecurity {
         self.edge = edge
         askedName = stream.serverName.map(Self.normalised)
         servedHost = Array((askedName ?? "").utf8)
-        certificateLines = table.certificateLines(of: stream)
+        if let certificate = stream.peerCertificate {
+            subject = stream.peerSubject ?? []
+            fingerprint = Array(encodeHex(sha256(certificate)).utf8)
+            certificateLines = table.certificateLines(subject: subject, fingerprint: fingerprint)
+        } else {
+            (subject, fingerprint, certificateLines) = ([], [], [])
+        }
     }
 
     /// How the log calls the version.

@@ -264,7 +264,7 @@ extension Exchange {
                 case .referer where isLogged: note.referer = note.add(value)
                 case .userAgent where isLogged: note.userAgent = note.add(value)
                 case .xRequestID where isTrusted && isIdentifier(value):
-                    note.requestID = .accepted(note.add(value))
+                    note.requestID = .written(note.add(value))
                 default: continue
                 }
             }

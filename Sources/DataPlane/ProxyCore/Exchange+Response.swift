@@ -282,17 +282,14 @@ extension Exchange {
 
     /// Answers out of the configuration.
     func answer(_ fixed: LocalResponse, headBytes: Int) {
-        guard let client else { return }
         var fields: [UInt8] = []
         var content: [UInt8] = []
-        client.buffer.withReadable { octets in
-            for field in fixed.fields {
-                fields += field.name
-                fields += expand(field.value, octets)
-                fields += [0x0D, 0x0A]
-            }
-            content = expand(fixed.content, octets)
+        for field in fixed.fields {
+            fields += field.name
+            _ = expand(field.value, to: &fields)
+            fields += [0x0D, 0x0A]
         }
+        _ = expand(fixed.content, to: &content)
         guard fields.count <= Limits.localFieldBytes else {
             error = ExchangeError(.proxyConfigurationError, .local)
             return answer(status: 500, headBytes: headBytes)

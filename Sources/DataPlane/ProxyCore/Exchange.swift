@@ -196,6 +196,8 @@ final class Exchange {
             totalDeadline = started.advanced(by: totalNanoseconds)
             client.setDeadline(totalDeadline)
         }
+        let needs = served.tables.routes[found].needs
+        if !needs.isEmpty { keep(needs, of: client) }
         switch served.tables.routes[found].action {
         case .upstream(let index):
             let upstream = served.tables.pools[index]

@@ -292,15 +292,12 @@ final class ListenerTable {
     /// Whether upstreams are told of clients' certificates.
     var tellsCertificates: Bool { !subjectField.isEmpty || !fingerprintField.isEmpty }
 
-    /// The lines that tell an upstream of a client's certificate, which was verified; none without one.
-    func certificateLines(of stream: TLSStream) -> [UInt8] {
-        guard tellsCertificates, let der = stream.peerCertificate else { return [] }
+    /// The lines that tell an upstream of a client's certificate.
+    func certificateLines(subject: [UInt8], fingerprint: [UInt8]) -> [UInt8] {
         let end: [UInt8] = [0x0D, 0x0A]
         var lines: [UInt8] = []
-        if !subjectField.isEmpty { lines += subjectField + (stream.peerSubject ?? []) + end }
-        if !fingerprintField.isEmpty {
-            lines += fingerprintField + Array(encodeHex(sha256(der)).utf8) + end
-        }
+        if !subjectField.isEmpty { lines += subjectField + subject + end }
+        if !fingerprintField.isEmpty { lines += fingerprintField + fingerprint + end }
         return lines
     }
 
@@ -331,6 +328,8 @@ final class ListenerTable {
 /// request finds its own in memory.
 struct RouteEntry {
     let action: Action
+    /// What the route's texts need of a request's head.
+    let needs: KeptParts
     /// Limit of the whole exchange, `.max` for none.
     let totalNanoseconds: UInt64
     let row: MetricsRow?
@@ -362,6 +361,10 @@ struct RouteEntry {
             action = .upstream(sides.first.flatMap { upstreamIndices[$0.upstream] } ?? -1)
         case .respond(let response): action = .respond(LocalResponse(response))
         case .redirect(let redirect): action = .redirect(LocalResponse(redirect))
+        }
+        switch action {
+        case .upstream: needs = []
+        case .respond(let response), .redirect(let response): needs = response.needs
         }
         if total == 0 { total = .max }
         totalNanoseconds = total
