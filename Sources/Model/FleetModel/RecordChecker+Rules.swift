@@ -16,11 +16,16 @@ extension RecordChecker {
             checkResponse(value, node)
             checkRedirect(value, node)
             checkRoute(value, node)
+            checkRewrite(value, node)
+            checkMaintenance(value, node)
+        case .policy:
+            checkFieldEdits(value, node)
+            checkErrorPages(value, node)
         case .logging: return Self.expandAccess(value)
         case .certificate:
             checkDigests(value, node)
             checkACME(value, node)
-        case .policy, .consumer, .api, .test, .group, .hiding, .requestID,
+        case .consumer, .api, .test, .group, .hiding, .requestID,
             .overload, .paths, .tracing, .metrics:
             break
         }
