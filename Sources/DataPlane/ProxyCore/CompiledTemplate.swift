@@ -129,15 +129,21 @@ extension Exchange {
     /// - Returns: `false` when it does not fit, and then a part of it may be there.
     func expand(_ template: CompiledTemplate, to sink: inout some OctetSink & ~Copyable) -> Bool {
         for piece in template.pieces {
-            let fits =
-                switch piece {
-                case .literal(let text): sink.take(text)
-                case .variable(let variable): expand(variable, to: &sink)
-                case .capture: true
-                }
-            guard fits else { return false }
+            guard expand(piece, to: &sink) else { return false }
         }
         return true
+    }
+
+    /// Writes a piece of a text.
+    func expand(
+        _ piece: CompiledTemplate.Piece,
+        to sink: inout some OctetSink & ~Copyable
+    ) -> Bool {
+        switch piece {
+        case .literal(let text): sink.take(text)
+        case .variable(let variable): expand(variable, to: &sink)
+        case .capture: true
+        }
     }
 
     private func expand(

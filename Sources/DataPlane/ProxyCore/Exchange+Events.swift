@@ -289,6 +289,9 @@ extension Exchange {
     /// Whether a trailer field of the endpoint goes on to the client: as a field line does, but never rewritten.
     private func keepsTrailer(_ line: HTTP1.FieldLine, _ octets: Span<UInt8>) -> Bool {
         guard let tables = served?.tables else { return false }
+        if let dropped = steps?.response.dropped, dropped.contains(octets, line.nameRange) {
+            return false
+        }
         return reachesClient(line, octets, tables) && !concernsNames(line.name, tables)
     }
 
