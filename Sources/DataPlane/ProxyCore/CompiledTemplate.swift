@@ -6,6 +6,8 @@ internal import HTTPSemantics
 /// A text of the configuration as the request path needs it: octets and variables in turn.
 struct CompiledTemplate {
     let pieces: [Piece]
+    /// The whole text, if no variable is in it.
+    let constant: [UInt8]?
     /// What must be kept of a request's head for it.
     let needs: KeptParts
 
@@ -31,6 +33,7 @@ struct CompiledTemplate {
             }
         }
         self.needs = needs
+        constant = template.constant.map { Array($0.utf8) }
     }
 }
 

@@ -55,6 +55,12 @@ extension Exchange {
         if self.client === client { pumpResponse(client, origin) }
     }
 
+    /// Sets when the whole exchange must be over.
+    func limit(_ client: Client, toNanoseconds nanoseconds: UInt64) {
+        totalDeadline = started.advanced(by: nanoseconds)
+        client.setDeadline(totalDeadline)
+    }
+
     /// The client's deadline has passed: the head or content is late, the client does not read, or the
     /// exchange takes longer than its route allows.
     func clientDeadlinePassed() {

@@ -8,6 +8,13 @@ internal import Upstreams
 
 /// What a route's rewriting and policies make of requests and responses.
 extension Exchange {
+    /// Answers in place of the route's action, where it is under maintenance.
+    func answersForMaintenance(headBytes: Int) -> Bool {
+        guard let maintenance = steps?.maintenance else { return false }
+        answer(maintenance, headBytes: headBytes)
+        return true
+    }
+
     // MARK: Requests
 
     /// Writes the request line and Host of a request that is rewritten.
@@ -89,6 +96,7 @@ extension Exchange {
     ///
     /// - Returns: `false` where its variables make it too long.
     func expandBounded(_ template: CompiledTemplate, to head: inout Buffer) -> Bool {
+        if let text = template.constant { return head.append(text) }
         let start = head.count
         for piece in template.pieces {
             guard expand(piece, to: &head), head.count - start <= Limits.editedBytes else {
@@ -140,7 +148,7 @@ extension Exchange {
     /// Whether what is added to a response is short enough; what has no variables was checked with the configuration.
     private func editsFit(_ steps: RouteSteps) -> Bool {
         let lines = responseLines(steps)
-        if lines.pieces.count < 2 { return true }
+        if lines.constant != nil { return true }
         worker.scratch.clear()
         return expandBounded(lines, to: &worker.scratch)
     }

@@ -119,11 +119,14 @@ struct MessageEdits {
 
 /// Names of fields, or beginnings of names, that most names are seen not to be at one look.
 final class FieldNameSet {
+    /// Where a name lies in `text`: no reference to count for each that is looked at.
     private struct Pattern {
-        let name: [UInt8]
+        let start: Int
+        let count: Int
         let isPrefix: Bool
     }
 
+    private let text: [UInt8]
     private let patterns: [Pattern]
     /// The first letters of all names, and the lengths of those that are whole, a bit each; beginnings have any length.
     private let firstLetters: UInt32
@@ -131,20 +134,23 @@ final class FieldNameSet {
     /// Whether `_` and `-` are one: back ends that read fields as CGI does (RFC 3875 §4.1.18) see no difference.
     private let foldsUnderscores: Bool
 
-    init(_ patterns: [NamePattern], foldsUnderscores: Bool) {
+    init(_ names: [NamePattern], foldsUnderscores: Bool) {
         self.foldsUnderscores = foldsUnderscores
-        self.patterns = patterns.map { Pattern(name: Array($0.name.utf8), isPrefix: $0.isPrefix) }
+        var text: [UInt8] = []
+        var patterns: [Pattern] = []
         var letters: UInt32 = 0
         var lengths: UInt64 = 0
-        for pattern in self.patterns {
-            letters |= pattern.name.first.map(Self.bit) ?? .max
-            lengths |= pattern.isPrefix ? .max : Self.bit(length: pattern.name.count)
+        for name in names {
+            let octets = Array(name.name.utf8)
+            patterns.append(
+                Pattern(start: text.count, count: octets.count, isPrefix: name.isPrefix)
+            )
+            text += octets
+            let first = octets.first ?? UInt8(ascii: "-")
+            letters |= foldsUnderscores && Self.isFolded(first) ? .max : Self.bit(first)
+            lengths |= name.isPrefix ? .max : Self.bit(length: octets.count)
         }
-        if foldsUnderscores,
-            self.patterns.contains(where: { $0.name.first.map(Self.isFolded) == true })
-        {
-            letters = .max
-        }
+        (self.text, self.patterns) = (text, patterns)
         (firstLetters, self.lengths) = (letters, lengths)
     }
 
@@ -166,12 +172,19 @@ final class FieldNameSet {
     }
 
     private func matches(_ octets: Span<UInt8>, _ name: Range<Int>) -> Bool {
-        for pattern in patterns {
-            let length = pattern.name.count
-            guard pattern.isPrefix ? name.count >= length : name.count == length else { continue }
-            let front = octets.extracting(name.lowerBound..<name.lowerBound + length)
-            if front.equalsIgnoringCase(pattern.name.span) { return true }
-            if foldsUnderscores, Self.equalsFolding(front, pattern.name.span) { return true }
+        let names = text
+        let text = names.span
+        var index = 0
+        while index < patterns.count {
+            let pattern = patterns[index]
+            index += 1
+            let isLongEnough =
+                pattern.isPrefix ? name.count >= pattern.count : name.count == pattern.count
+            guard isLongEnough else { continue }
+            let front = octets.extracting(name.lowerBound..<name.lowerBound + pattern.count)
+            let wanted = text.extracting(pattern.start..<pattern.start + pattern.count)
+            if front.equalsIgnoringCase(wanted) { return true }
+            if foldsUnderscores, Self.equalsFolding(front, wanted) { return true }
         }
         return false
     }

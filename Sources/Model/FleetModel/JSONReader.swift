@@ -310,7 +310,7 @@ private struct KeySet {
 }
 
 /// A text of the user in an error: in quotes, without control characters, and not too long.
-func quoted(_ text: String) -> String {
+package func quoted(_ text: String) -> String {
     var shown = ""
     for scalar in text.unicodeScalars.prefix(60) {
         let isControl = scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value)

@@ -40,7 +40,7 @@ package struct QueryEditor: Sendable {
     }
 
     /// Percent-encodes all but unreserved characters (RFC 3986 §2.3).
-    private static func encode(_ text: String) -> String {
+    static func encode(_ text: String) -> String {
         var octets: [UInt8] = []
         for octet in text.utf8 {
             if OctetSet.unreserved.contains(octet) {

@@ -99,6 +99,38 @@ struct RewritingTests {
         #expect(try rewrite("/z", made) == "/z")
     }
 
+    // MARK: Explanations
+
+    @Test("explain and tests see what the upstream sees")
+    func explains() throws {
+        let route = #""match":{"path":{"prefix":"/products"}},"upstream":"u""#
+        let json = """
+            {"listeners":[{"name":"web","address":"0.0.0.0:80"}],
+             "upstreams":[{"name":"u","endpoints":[{"address":"a:80"}]}],
+             "routes":[
+                {"name":"r","hosts":["a.test"],\(route),"rewrite":{"prefix":"/api","host":"b.internal",
+                 "query":{"remove":["debug"],"add":{"p":"${path}!","c":"${client}"}}}},
+                {"name":"s","hosts":["b.test"],\(route),"rewrite":{"query":{"remove":["*"]}}},
+                {"name":"t","hosts":["c.test"],\(route),"rewrite":{"regex":{"pattern":"/x","substitution":"/.."}}},
+                {"name":"m","hosts":["m.test"],\(route),"rewrite":{"prefix":"/"},
+                 "maintenance":{"enabled":true}}]}
+            """
+        let configuration = try Configuration(json: json.replacing("\"*\"", with: "\"d*\""))
+        func explain(_ url: String) throws -> Explanation {
+            try Explanation(ExplainedRequest(url: url), in: configuration, listener: nil)
+        }
+        let first = try explain("http://a.test/products/./7?v=2&debug=1")
+        #expect(first.path == "/api/7" && first.normalisedPath == "/products/7")
+        #expect(first.query == "v=2&c=${client}&p=%2Fproducts%2F7%21")
+        #expect(first.host == "b.internal" && first.upstream == "u" && first.status == nil)
+        let second = try explain("http://b.test/products?debug=1&d")
+        #expect(second.path == "/products" && second.query == nil && second.host == "b.test")
+        let third = try explain("http://c.test/products/x/x/x")
+        #expect(third.status == 500 && third.upstream == nil && third.why.contains("500"))
+        let fourth = try explain("http://m.test/products")
+        #expect(fourth.status == 503 && fourth.upstream == nil && fourth.path == "/products")
+    }
+
     // MARK: Queries
 
     private func edited(_ query: String, _ edits: String) throws -> String {
