@@ -6,6 +6,8 @@ internal import HTTPSemantics
 /// A text of the configuration as the request path needs it: octets and variables in turn.
 struct CompiledTemplate {
     let pieces: [Piece]
+    /// The whole text, if no variable is in it.
+    let constant: [UInt8]?
     /// What must be kept of a request's head for it.
     let needs: KeptParts
 
@@ -31,6 +33,7 @@ struct CompiledTemplate {
             }
         }
         self.needs = needs
+        constant = template.constant.map { Array($0.utf8) }
     }
 }
 
@@ -129,15 +132,21 @@ extension Exchange {
     /// - Returns: `false` when it does not fit, and then a part of it may be there.
     func expand(_ template: CompiledTemplate, to sink: inout some OctetSink & ~Copyable) -> Bool {
         for piece in template.pieces {
-            let fits =
-                switch piece {
-                case .literal(let text): sink.take(text)
-                case .variable(let variable): expand(variable, to: &sink)
-                case .capture: true
-                }
-            guard fits else { return false }
+            guard expand(piece, to: &sink) else { return false }
         }
         return true
+    }
+
+    /// Writes a piece of a text.
+    func expand(
+        _ piece: CompiledTemplate.Piece,
+        to sink: inout some OctetSink & ~Copyable
+    ) -> Bool {
+        switch piece {
+        case .literal(let text): sink.take(text)
+        case .variable(let variable): expand(variable, to: &sink)
+        case .capture: true
+        }
     }
 
     private func expand(

@@ -55,6 +55,12 @@ extension Exchange {
         if self.client === client { pumpResponse(client, origin) }
     }
 
+    /// Sets when the whole exchange must be over.
+    func limit(_ client: Client, toNanoseconds nanoseconds: UInt64) {
+        totalDeadline = started.advanced(by: nanoseconds)
+        client.setDeadline(totalDeadline)
+    }
+
     /// The client's deadline has passed: the head or content is late, the client does not read, or the
     /// exchange takes longer than its route allows.
     func clientDeadlinePassed() {
@@ -308,6 +314,9 @@ extension Exchange {
     /// Whether a trailer field of the endpoint goes on to the client: as a field line does, but never rewritten.
     private func keepsTrailer(_ line: HTTP1.FieldLine, _ octets: Span<UInt8>) -> Bool {
         guard let tables = served?.tables else { return false }
+        if let dropped = steps?.response.dropped, dropped.contains(octets, line.nameRange) {
+            return false
+        }
         return reachesClient(line, octets, tables) && !concernsNames(line.name, tables)
     }
 

@@ -47,7 +47,7 @@ extension Exchange {
         _ upstream: UpstreamPool
     ) {
         worker.scratch.clear()
-        client.buffer.withReadable { octets in
+        let isComposed = client.buffer.withReadable { octets in
             composeRequestHead(
                 octets,
                 headBytes: headBytes,
@@ -57,6 +57,7 @@ extension Exchange {
                 into: &worker.scratch
             )
         }
+        guard isComposed else { return refuseToWrite(headBytes: headBytes) }
         client.buffer.consume(headBytes)
         offer = upstream.offer(isFramed: request.framing == .chunked)
         if offer == .http2 { requestBody.leavePlain() }
@@ -76,8 +77,14 @@ extension Exchange {
         _ served: ServedTables,
         _ upstream: UpstreamPool,
         into head: inout Buffer
-    ) {
-        writeRequestLine(octets, upstream, into: &head)
+    ) -> Bool {
+        let steps = steps
+        if let steps, steps.rewrites {
+            guard writeRequestLine(octets, upstream, steps, into: &head) else { return false }
+        } else {
+            writeRequestLine(octets, upstream, into: &head)
+        }
+        let dropped = steps?.request.dropped
         let isTrusted = isPeerTrusted
         let hasPrivateFields = served.hasPrivateFields(isTrusted: isTrusted)
         let lines = request.fields.lines
@@ -87,7 +94,8 @@ extension Exchange {
             let isPrivate =
                 hasPrivateFields
                 && served.isPrivate(octets, line.nameRange, isTrusted: isTrusted)
-            if reachesEndpoint(line, octets, isTrusted: isTrusted), !isPrivate {
+            let isDropped = dropped?.contains(octets, line.nameRange) ?? false
+            if reachesEndpoint(line, octets, isTrusted: isTrusted), !isPrivate, !isDropped {
                 if runStart < 0 { runStart = Int(line.nameOffset) }
             } else if runStart >= 0 {
                 head.append(octets.extracting(runStart..<Int(line.nameOffset)))
@@ -108,8 +116,10 @@ extension Exchange {
         }
         appendConnectionOptions(octets, to: &head)
         if let security = client.security { head.append(security.certificateLines) }
+        if let steps, !expandBounded(steps.request.lines, to: &head) { return false }
         appendForwarding(octets, client, served.tables, to: &head)
         head.append("\r\n" as StaticString)
+        return true
     }
 
     /// How often OPTIONS may still be forwarded, us included (RFC 9110 §7.6.2).
@@ -141,6 +151,10 @@ extension Exchange {
             head.append(UInt8(ascii: "?"))
             head.append(octets.extracting(request.query.indices))
         }
+        appendHost(octets, upstream, to: &head)
+    }
+
+    func appendHost(_ octets: Span<UInt8>, _ upstream: UpstreamPool, to head: inout Buffer) {
         head.append(" HTTP/1.1\r\nhost: " as StaticString)
         if request.authorityRange.isEmpty {
             head.append(upstream.label)
@@ -175,6 +189,9 @@ extension Exchange {
         // Of a trace is told at the front alone, where it was judged.
         if line.name == .traceparent || line.name == .tracestate { return false }
         guard reachesEndpoint(line, octets, isTrusted: isPeerTrusted), let served else {
+            return false
+        }
+        if let dropped = steps?.request.dropped, dropped.contains(octets, line.nameRange) {
             return false
         }
         return !served.hasPrivateFields(isTrusted: isPeerTrusted)

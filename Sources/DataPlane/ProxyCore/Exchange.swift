@@ -34,6 +34,8 @@ final class Exchange {
     var served: ServedTables?
     /// The index of the route that was taken.
     var route: Int?
+    /// What the route does besides; `nil` for most.
+    var steps: RouteSteps?
     /// The upstream and the endpoint that the route led to.
     var upstream: UpstreamPool?
     var endpoint: EndpointPool?
@@ -211,6 +213,10 @@ final class Exchange {
         if totalNanoseconds < .max { limit(client, toNanoseconds: totalNanoseconds) }
         let needs = served.tables.routes[found].needs
         if !needs.isEmpty { keep(needs, of: client) }
+        if served.tables.routes[found].hasSteps {
+            steps = served.tables.steps[found]
+            if answersForMaintenance(headBytes: headBytes) { return }
+        }
         switch served.tables.routes[found].action {
         case .upstream(let index):
             let upstream = served.tables.pools[index]
@@ -227,11 +233,6 @@ final class Exchange {
         case .redirect(let redirect):
             answer(redirect, headBytes: headBytes)
         }
-    }
-
-    private func limit(_ client: Client, toNanoseconds nanoseconds: UInt64) {
-        totalDeadline = started.advanced(by: nanoseconds)
-        client.setDeadline(totalDeadline)
     }
 
     // MARK: Select endpoint, connect or reuse
@@ -465,6 +466,8 @@ final class Exchange {
                 // What follows it waits until it has left, and is looked at before more is read.
                 hasUndecodedResponse = responseBuffer.count > responseBody.ready
                 if responseBody.ready > 0 { return true }
+            } else if let steps, !passes(steps, client, origin, headBytes: headBytes) {
+                return false
             } else {
                 writeResponseHead(client, origin, headBytes: headBytes)
                 if !responseBody.isComplete {
@@ -560,6 +563,7 @@ final class Exchange {
         if let served { worker.release(served.tables) }
         served = nil
         route = nil
+        if steps != nil { steps = nil }
         upstream = nil
         endpoint = nil
         if !localContent.isEmpty { localContent = [] }

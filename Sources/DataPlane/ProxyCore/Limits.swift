@@ -90,6 +90,13 @@ enum Limits {
     ///
     /// Clients take no more.
     static let localFieldBytes = 64 * 1024
+    /// Octets of the content of such a response, or of an error page, its variables expanded; above, the answer is 500.
+    static let localContentBytes = 4 << 20
+    /// Octets that a route's policies, or its rewriting of the query, write into one head, their variables expanded;
+    /// above, the answer is 500.
+    ///
+    /// What configurations may write is less; a client's query may stand in it several times.
+    static let editedBytes = 48 << 10
     /// Heads that this node has written itself and reads again to translate them: as they were read, with what was added.
     static let translated = HTTP1Limits(
         fieldSectionBytesMax: BlockSize.giant.rawValue,

@@ -16,6 +16,8 @@ final class WorkerTables {
     let version: UInt64
     /// In the order of the configuration; route tables give indices into it.
     let routes: [RouteEntry]
+    /// What they do besides, `nil` for most; only looked at where a route says that it has steps.
+    let steps: [RouteSteps?]
     /// The octets of their names.
     let routeLabels: [[UInt8]]
     /// By name.
@@ -74,8 +76,16 @@ final class WorkerTables {
         self.accessLog = accessLog
         var indices: [String: Int] = [:]
         for (index, upstream) in upstreams.enumerated() { indices[upstream.upstream.name] = index }
-        routes = zip(configuration.routes, rows).map { route, row in
-            RouteEntry(route, upstreams, upstreamIndices: indices, row: row)
+        let steps = configuration.routes.map { RouteSteps($0, configuration.policies) }
+        self.steps = steps
+        routes = configuration.routes.indices.map { index in
+            RouteEntry(
+                configuration.routes[index],
+                upstreams,
+                upstreamIndices: indices,
+                row: index < rows.count ? rows[index] : nil,
+                steps: steps[index]
+            )
         }
         routeLabels = configuration.routes.map { Array($0.name.utf8) }
         var listeners: [String: ListenerTable] = [:]
@@ -339,6 +349,8 @@ struct RouteEntry {
     let action: Action
     /// What the route's texts need of a request's head.
     let needs: KeptParts
+    /// Whether it has steps in the tables.
+    let hasSteps: Bool
     /// Limit of the whole exchange, `.max` for none.
     let totalNanoseconds: UInt64
     let row: MetricsRow?
@@ -357,9 +369,11 @@ struct RouteEntry {
         _ route: Route,
         _ upstreams: [SharedUpstream],
         upstreamIndices indices: [String: Int],
-        row: MetricsRow?
+        row: MetricsRow?,
+        steps: RouteSteps?
     ) {
         self.row = row
+        hasSteps = steps != nil
         var total = route.totalTimeout?.nanoseconds ?? 0
         switch route.action {
         case .upstream(let name):
@@ -373,10 +387,12 @@ struct RouteEntry {
         case .respond(let response): action = .respond(LocalResponse(response))
         case .redirect(let redirect): action = .redirect(LocalResponse(redirect))
         }
-        switch action {
-        case .upstream, .split: needs = []
-        case .respond(let response), .redirect(let response): needs = response.needs
-        }
+        let own: KeptParts =
+            switch action {
+            case .upstream, .split: []
+            case .respond(let response), .redirect(let response): response.needs
+            }
+        needs = own.union(steps?.needs ?? [])
         if total == 0 { total = .max }
         totalNanoseconds = total
     }

@@ -168,6 +168,8 @@ struct ConfigurationChecker {
         checkChallenges()
         checkRelays()
         checkIdentifierField()
+        checkRequestEdits()
+        checkRouteEdits()
         checkSizes()
         guard problems.isEmpty else { throw ConfigurationProblems(sortedProblems()) }
         var ordered = drafts
@@ -341,6 +343,68 @@ struct ConfigurationChecker {
                     field: "header"
                 )
             }
+        }
+    }
+
+    /// What tells upstreams of clients' certificates and of requests' identifiers is told by the proxy alone.
+    private mutating func checkRequestEdits() {
+        var owners = ["x-request-id": "requestID"]
+        for draft in drafts {
+            switch draft.checked?.typed {
+            case .requestID(let settings)?: owners = [settings.header: "requestID"]
+            default: continue
+            }
+        }
+        for draft in drafts {
+            guard case .listener(let listener)? = draft.checked?.typed else { continue }
+            let clients = listener.tls?.clientCertificate
+            for name in [clients?.subjectField, clients?.fingerprintField].compactMap(\.self) {
+                owners[name] = "listener \(quoted(listener.name))"
+            }
+        }
+        for draft in drafts {
+            guard case .policy(let policy)? = draft.checked?.typed,
+                case .headers(let edits, _) = policy.step
+            else { continue }
+            for name in edits.names {
+                guard let owner = owners[name] else { continue }
+                complain(
+                    "\(name) is a field that \(owner) has the proxy write",
+                    draft.place,
+                    kind: .policy,
+                    name: draft.name,
+                    field: "headers.request"
+                )
+            }
+        }
+    }
+
+    /// A head has room for what a route's policies write.
+    private mutating func checkRouteEdits() {
+        var written: [String: (request: Int, response: Int)] = [:]
+        for draft in drafts {
+            guard case .policy(let policy)? = draft.checked?.typed,
+                case .headers(let request, let response) = policy.step
+            else { continue }
+            written[policy.name] = (request.byteCount, response.byteCount)
+        }
+        guard !written.isEmpty else { return }
+        for draft in drafts {
+            guard case .route(let route)? = draft.checked?.typed else { continue }
+            let policies = route.policies.compactMap { written[$0] }
+            let most = max(
+                policies.reduce(0) { $0 + $1.request },
+                policies.reduce(0) { $0 + $1.response }
+            )
+            guard most > ModelLimits.routeEditBytesMax else { continue }
+            complain(
+                "its policies write \(most) octets into each head; at most "
+                    + "\(ModelLimits.routeEditBytesMax) are allowed",
+                draft.place,
+                kind: .route,
+                name: draft.name,
+                field: "policies"
+            )
         }
     }
 

@@ -16,12 +16,17 @@ extension RecordChecker {
             checkResponse(value, node)
             checkRedirect(value, node)
             checkRoute(value, node)
+            checkRewrite(value, node)
+            checkMaintenance(value, node)
+        case .policy:
+            checkFieldEdits(value, node)
+            checkErrorPages(value, node)
         case .logging: return Self.expandAccess(value)
         case .certificate:
             checkDigests(value, node)
             checkACME(value, node)
         case .requestID: checkRequestID(value, node)
-        case .policy, .consumer, .api, .test, .group, .hiding,
+        case .consumer, .api, .test, .group, .hiding,
             .overload, .paths, .tracing, .metrics:
             break
         }
