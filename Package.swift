@@ -180,6 +180,7 @@ let protocols = [
 let model = [
     Part("Sources/Model", "FleetModel", ["Cryptography"]),
     Part("Sources/Model", "Routing", ["Bytes", "HTTPSemantics", "FleetModel"]),
+    Part("Sources/Model", "Disclosure", ["Bytes", "HTTPSemantics", "FleetModel"]),
     Part("Sources/Model", "SnapshotCompiler", ["Cryptography", "Bytes", "FleetModel", "Routing"]),
     Part("Sources/Model", "FleetMessages", [], [(.protobuf, "SwiftProtobuf")], kind: .generated),
     Part(
@@ -209,7 +210,7 @@ let dataPlane = [
         [
             "SystemCalls", "Cryptography", "TLSLibrary", "Bytes", "Structures", "Telemetry",
             "HTTPSemantics", "HTTP1", "HTTP2", "ProxyProtocol", "TLSHello", "FleetModel", "Routing",
-            "SnapshotCompiler",
+            "Disclosure", "SnapshotCompiler",
             "EventLoop", "Transport", "Upstreams",
         ]
     ),
@@ -369,6 +370,7 @@ let tests = [
     test("TLSHelloTests", ["TLSHello"]),
     test("FleetModelTests", ["FleetModel", "Cryptography"]),
     test("RoutingTests", ["Routing", "FleetModel", "HTTPSemantics", "Bytes"]),
+    test("DisclosureTests", ["Disclosure", "FleetModel", "Bytes"]),
     test("SnapshotCompilerTests", ["SnapshotCompiler", "Routing", "FleetModel", "Cryptography"]),
     test(
         "FleetProtocolTests",
@@ -379,7 +381,10 @@ let tests = [
     test("UpstreamsTests", ["Upstreams"]),
     test(
         "ProxyCoreTests",
-        ["ProxyCore", "HTTP1", "HTTPSemantics", "FleetModel", "SnapshotCompiler", "Bytes"]
+        [
+            "ProxyCore", "HTTP1", "HTTPSemantics", "FleetModel", "Disclosure", "SnapshotCompiler",
+            "Bytes",
+        ]
     ),
     test(
         "NodeAgentTests",
