@@ -73,7 +73,11 @@ struct ExplainCommand: AsyncParsableCommand {
         let session = Session(options)
         let configuration = try await configuration(session)
         do {
-            let request = try ExplainedRequest(url: url, hostField: hostField)
+            let request = try ExplainedRequest(
+                url: url,
+                hostField: hostField,
+                paths: configuration.paths
+            )
             let explanation = try Explanation(request, in: configuration, listener: listener)
             session.print(explanation.value) { explanation.rendered($0) }
         } catch let fault as ExplainedRequest.Fault {

@@ -289,7 +289,10 @@ extension Exchange {
     /// Whether a trailer field of the endpoint goes on to the client: as a field line does, but never rewritten.
     private func keepsTrailer(_ line: HTTP1.FieldLine, _ octets: Span<UInt8>) -> Bool {
         guard let tables = served?.tables else { return false }
-        return reachesClient(line, octets, tables) && !concernsNames(line.name, tables)
+        guard reachesClient(line, octets, tables) else { return false }
+        if tables.unconcernedFields.contains(line.name) { return true }
+        guard let names = tables.publicNames else { return true }
+        return names.mayPass(line.name, octets, line.valueRange) { publicView(tables) }
     }
 
     /// Frames what has come of the response's content; `false` when it is broken.

@@ -16,6 +16,8 @@ struct LogNote {
     var referer = 0..<0
     var userAgent = 0..<0
     var requestID = RequestID.none
+    /// Whether a trusted proxy says that the client spoke TLS to it.
+    var isForwardedSecure = false
 
     /// What identifies the request.
     enum RequestID {
@@ -35,6 +37,7 @@ struct LogNote {
         octets.removeAll(keepingCapacity: octets.capacity <= Self.pieceBytesMax)
         (authority, method, host, path) = (0..<0, 0..<0, 0..<0, 0..<0)
         (referer, userAgent, requestID) = (0..<0, 0..<0, .none)
+        isForwardedSecure = false
     }
 
     /// Copies a piece and says where it lies.

@@ -22,8 +22,9 @@ package struct ExplainedRequest: Sendable {
     /// - Parameters:
     ///   - url: `http://HOST[:PORT][/PATH][?QUERY]`.
     ///   - hostField: The value of a Host field that overrides the URL's authority.
+    ///   - paths: What a path means there.
     /// - Throws: `Fault`, if a node would refuse the request (400) or the URL is none.
-    package init(url: String, hostField: String?) throws {
+    package init(url: String, hostField: String?, paths: PathSettings) throws {
         guard url.hasPrefix("http://") else {
             let hint = url.hasPrefix("https://") ? ": this build has HTTP listeners only" : ""
             throw Fault(
@@ -43,7 +44,8 @@ package struct ExplainedRequest: Sendable {
         let urlPort = Authority.parse(urlOctets.span, 0..<urlOctets.count)?.port ?? 0
         port = urlPort == 0 ? 80 : urlPort
         let raw = Array(target.prefix { $0 != "?" }.utf8)
-        guard let normal = PathNormaliser.normalise(raw.span, 0..<raw.count) else {
+        let rules = PathRules(paths)
+        guard let normal = PathNormaliser.normalise(raw.span, 0..<raw.count, rules: rules) else {
             throw Fault(description: "a node refuses the path of '\(visible(url))' (400)")
         }
         path = String(decoding: normal, as: UTF8.self)

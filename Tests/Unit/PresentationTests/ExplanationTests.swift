@@ -18,7 +18,11 @@ import Testing
         listener: String? = nil
     ) throws -> Explanation {
         let configuration = try Configuration(json: Self.json)
-        let request = try ExplainedRequest(url: url, hostField: host)
+        let request = try ExplainedRequest(
+            url: url,
+            hostField: host,
+            paths: configuration.paths
+        )
         return try Explanation(request, in: configuration, listener: listener)
     }
 
@@ -42,7 +46,11 @@ import Testing
                  "routes": [{"name": "all", "upstream": "u"}]}
                 """
         )
-        let request = try ExplainedRequest(url: "http://x:81/", hostField: nil)
+        let request = try ExplainedRequest(
+            url: "http://x:81/",
+            hostField: nil,
+            paths: Configuration.empty.paths
+        )
         let explanation = try Explanation(request, in: configuration, listener: nil)
         #expect(explanation.listener == nil && explanation.route == nil)
         #expect(throws: ExplainedRequest.Fault.self) {
