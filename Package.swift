@@ -303,8 +303,14 @@ let operatorSide = [
     ),
     Part(
         "Sources/Operator",
+        "LeakSearch",
+        ["Bytes", "FleetModel", "Disclosure"],
+        [(.nio, "NIOCore"), (.nio, "NIOPosix"), (.nioSSL, "NIOSSL")]
+    ),
+    Part(
+        "Sources/Operator",
         "Presentation",
-        ["Bytes", "HTTPSemantics", "FleetModel", "Routing", "AdminMessages"]
+        ["Bytes", "HTTPSemantics", "FleetModel", "Routing", "AdminMessages", "LeakSearch"]
     ),
 ]
 let commands = [
@@ -333,7 +339,7 @@ let commands = [
         "proxyctl",
         [
             "FleetModel", "Routing", "SnapshotCompiler", "AdminMessages", "ConfigurationFile",
-            "AdminClient", "Presentation",
+            "AdminClient", "LeakSearch", "Presentation",
         ],
         [(.argumentParser, "ArgumentParser")],
         kind: .command
@@ -446,6 +452,7 @@ let tests = [
     ),
     test("ConfigurationFileTests", ["ConfigurationFile", "FleetModel"]),
     test("AdminClientTests", ["AdminClient", "AdminMessages"]),
+    test("LeakSearchTests", ["LeakSearch", "FleetModel"]),
     test("PresentationTests", ["Presentation", "AdminMessages", "FleetModel"]),
 ]
 
