@@ -161,9 +161,11 @@ struct Part {
 let platform = [
     Part("Sources/Platform", "CLinux", kind: .c),
     Part("Sources/Platform", "COpenSSL", kind: .c, linked: ["ssl", "crypto"]),
+    Part("Sources/Platform", "CRE2", kind: .c, linked: ["re2"]),
     Part("Sources/Platform", "SystemCalls", ["CLinux"]),
     Part("Sources/Platform", "Cryptography", ["COpenSSL"]),
     Part("Sources/Platform", "TLSLibrary", ["COpenSSL"]),
+    Part("Sources/Platform", "RegularExpressions", ["CRE2"]),
 ]
 let base = [
     Part("Sources/Base", "Bytes"),
@@ -178,8 +180,12 @@ let protocols = [
     Part("Sources/Protocol", "TLSHello"),
 ]
 let model = [
-    Part("Sources/Model", "FleetModel", ["Cryptography"]),
-    Part("Sources/Model", "Routing", ["Bytes", "HTTPSemantics", "FleetModel"]),
+    Part("Sources/Model", "FleetModel", ["Cryptography", "RegularExpressions"]),
+    Part(
+        "Sources/Model",
+        "Routing",
+        ["RegularExpressions", "Bytes", "HTTPSemantics", "HTTP1", "FleetModel"]
+    ),
     Part("Sources/Model", "Disclosure", ["Bytes", "HTTPSemantics", "FleetModel"]),
     Part("Sources/Model", "SnapshotCompiler", ["Cryptography", "Bytes", "FleetModel", "Routing"]),
     Part("Sources/Model", "FleetMessages", [], [(.protobuf, "SwiftProtobuf")], kind: .generated),
@@ -310,7 +316,10 @@ let operatorSide = [
     Part(
         "Sources/Operator",
         "Presentation",
-        ["Bytes", "HTTPSemantics", "FleetModel", "Routing", "AdminMessages", "LeakSearch"]
+        [
+            "Bytes", "HTTPSemantics", "HTTP1", "FleetModel", "Routing", "AdminMessages",
+            "LeakSearch",
+        ]
     ),
 ]
 let commands = [
@@ -366,6 +375,7 @@ let tests = [
     test("SystemCallsTests", ["SystemCalls"]),
     test("CryptographyTests", ["Cryptography"]),
     test("TLSLibraryTests", ["TLSLibrary", "Cryptography"]),
+    test("RegularExpressionsTests", ["RegularExpressions"]),
     test("BytesTests", ["Bytes"]),
     test("StructuresTests", ["Structures", "SystemCalls"]),
     test("TelemetryTests", ["Telemetry", "SystemCalls", "Bytes", "Structures"]),
@@ -375,7 +385,7 @@ let tests = [
     test("ProxyProtocolTests", ["ProxyProtocol"]),
     test("TLSHelloTests", ["TLSHello"]),
     test("FleetModelTests", ["FleetModel", "Cryptography"]),
-    test("RoutingTests", ["Routing", "FleetModel", "HTTPSemantics", "Bytes"]),
+    test("RoutingTests", ["Routing", "FleetModel", "HTTPSemantics", "HTTP1", "Bytes"]),
     test("DisclosureTests", ["Disclosure", "FleetModel", "Bytes"]),
     test("SnapshotCompilerTests", ["SnapshotCompiler", "Routing", "FleetModel", "Cryptography"]),
     test(
@@ -465,6 +475,7 @@ let fuzzers = [
         [
             "CFuzz", "SystemCalls", "Bytes", "HTTPSemantics", "HTTP1", "HTTP2", "ProxyProtocol",
             "TLSHello", "FleetModel", "SnapshotCompiler", "FleetProtocol", "Certificates",
+            "RegularExpressions",
         ],
         kind: .fuzzer
     ),
@@ -491,5 +502,6 @@ let usedPackages = Set(parts.flatMap { $0.products.map { $0.0.rawValue } })
 let package = Package(
     name: "weir",
     dependencies: External.allCases.filter { usedPackages.contains($0.rawValue) }.map(\.dependency),
-    targets: parts.map(\.target)
+    targets: parts.map(\.target),
+    cxxLanguageStandard: .cxx17
 )

@@ -22,6 +22,7 @@ ONLY = {
     "Glibc": {"SystemCalls"},
     "CLinux": {"SystemCalls"},
     "COpenSSL": {"Cryptography", "TLSLibrary"},
+    "CRE2": {"RegularExpressions"},
     "GRDB": {"ControlStore"},
     "Yams": {"ConfigurationFile"},
     "SwiftProtobuf": {"FleetMessages", "FleetProtocol", "FleetServer"},

@@ -74,14 +74,15 @@ struct ExplainCommand: AsyncParsableCommand {
         let configuration = try await configuration(session)
         do {
             let request = try ExplainedRequest(
+                method: method,
                 url: url,
-                hostField: hostField,
-                paths: configuration.paths
+                fields: headers.map(Self.fieldLine),
+                client: client.flatMap(IPAddress.init)
             )
             let explanation = try Explanation(request, in: configuration, listener: listener)
             session.print(explanation.value) { explanation.rendered($0) }
-        } catch let fault as ExplainedRequest.Fault {
-            throw Failure(.failure, fault.description)
+        } catch {
+            throw Failure(.failure, error.description)
         }
     }
 
@@ -95,10 +96,10 @@ struct ExplainCommand: AsyncParsableCommand {
         }
     }
 
-    /// The value of the last Host field among the given field lines.
-    private var hostField: String? {
-        let host = headers.last { $0.lowercased().hasPrefix("host:") }
-        return host.map { $0.dropFirst("host:".count).trimmingSpaces }
+    /// The name and the value of a field line, which has a colon.
+    private static func fieldLine(_ line: String) -> (name: String, value: String) {
+        let colon = line.firstIndex(of: ":") ?? line.endIndex
+        return (String(line[..<colon]), line[colon...].dropFirst().trimmingSpaces)
     }
 }
 

@@ -186,7 +186,8 @@ final class Exchange {
             request.asksServer || client.buffer.withReadable { forwardsLeft($0) == 0 }
         if isForUs { return answer(status: 200, headBytes: headBytes) }
         let found = client.buffer.withReadable { octets in
-            served.listener.match(request, octets, path: isPathNormalised ? nil : normalisedPath)
+            let path = isPathNormalised ? nil : normalisedPath
+            return served.listener.match(request, octets, path: path, client)
         }
         guard let found else { return answer(status: 404, headBytes: headBytes) }
         route = found

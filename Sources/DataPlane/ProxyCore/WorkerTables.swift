@@ -267,15 +267,26 @@ final class ListenerTable {
     ///   - request: Its head.
     ///   - octets: The message from its start.
     ///   - path: The normalised path, where it is not the request's own.
+    ///   - client: Who asks.
     /// - Returns: The route's index in the configuration, or `nil` when none matches.
-    func match(_ request: borrowing RequestHead, _ octets: Span<UInt8>, path: [UInt8]?) -> Int? {
-        let host = octets.extracting(request.authority.host.indices)
-        if let path { return routes.match(host: host, path: path.span) }
+    func match(
+        _ request: borrowing RequestHead,
+        _ octets: Span<UInt8>,
+        path: [UInt8]?,
+        _ client: Client
+    ) -> Int? {
+        var address = ClientAddress(high: 0, low: 0)
+        if routes.looksAtClient {
+            let (high, low) = client.peer.mapped
+            address = ClientAddress(high: high, low: low)
+        }
+        if let path { return routes.match(request, octets, path: path.span, client: address) }
         if request.path.isEmpty {
             let root: [UInt8] = [UInt8(ascii: "/")]
-            return routes.match(host: host, path: root.span)
+            return routes.match(request, octets, path: root.span, client: address)
         }
-        return routes.match(host: host, path: octets.extracting(request.path.indices))
+        let path = octets.extracting(request.path.indices)
+        return routes.match(request, octets, path: path, client: address)
     }
 
     /// Where a connection for a server name is relayed to: by the name itself, else the longest wildcard above it.
@@ -328,39 +339,6 @@ final class ListenerTable {
         guard !trusted.isEmpty else { return false }
         let (high, low) = peer.mapped
         return trusted.contains { $0.contains(high: high, low: low) }
-    }
-}
-
-/// Addresses with a common prefix; IPv4 in its IPv4-mapped form.
-struct AddressRange {
-    private let high: UInt64
-    private let low: UInt64
-    private let highMask: UInt64
-    private let lowMask: UInt64
-
-    init(_ block: AddressBlock) {
-        var octets = block.address.octets
-        var bits = block.prefixBits
-        if octets.count == 4 {
-            octets = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF] + octets
-            bits += 96
-        }
-        var words: [UInt64] = [0, 0]
-        for (index, octet) in octets.enumerated() where index < 16 {
-            words[index / 8] = words[index / 8] << 8 | UInt64(octet)
-        }
-        highMask = Self.mask(min(bits, 64))
-        lowMask = Self.mask(max(bits - 64, 0))
-        high = words[0] & highMask
-        low = words[1] & lowMask
-    }
-
-    private static func mask(_ bits: Int) -> UInt64 {
-        bits == 0 ? 0 : UInt64.max << UInt64(64 - bits)
-    }
-
-    func contains(high: UInt64, low: UInt64) -> Bool {
-        high & highMask == self.high && low & lowMask == self.low
     }
 }
 

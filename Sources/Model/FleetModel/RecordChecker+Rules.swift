@@ -15,6 +15,7 @@ extension RecordChecker {
         case .route:
             checkResponse(value, node)
             checkRedirect(value, node)
+            checkRoute(value, node)
         case .logging: return Self.expandAccess(value)
         case .certificate:
             checkDigests(value, node)

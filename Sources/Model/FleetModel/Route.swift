@@ -32,6 +32,11 @@ package struct Route: Hashable, Sendable {
         route.exceptions.path = exceptions.path?.settled(by: rules)
         return route
     }
+
+    /// Whether it serves a listener, which carries requests.
+    package func serves(_ listener: String) -> Bool {
+        listeners.map { $0.contains(listener) } ?? true
+    }
 }
 
 /// What must hold of a request, or must not.
@@ -62,11 +67,21 @@ package struct RouteConditions: Hashable, Sendable {
 /// What must hold of the values that have a name.
 ///
 /// A name may stand several times in a request: one value that fits is enough.
-package struct ValueCondition: Hashable, Sendable {
+package struct ValueCondition: Hashable, Sendable, CustomStringConvertible {
     /// The name.
     package let name: String
     /// What a value must be.
     package let test: Test
+
+    /// As `explain` says it.
+    package var description: String {
+        switch test {
+        case .exact(let text): "\(name) is \(quoted(text))"
+        case .prefix(let text): "\(name) begins with \(quoted(text))"
+        case .regex(let pattern): "\(name) matches \(quoted(pattern))"
+        case .present(let isThere): isThere ? "\(name) is there" : "\(name) is not there"
+        }
+    }
 
     /// What a value must be.
     package enum Test: Hashable, Sendable {

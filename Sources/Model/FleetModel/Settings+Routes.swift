@@ -53,47 +53,30 @@ extension Settings {
     )
 
     private static let match = SettingType.fields(
-        conditions + [
-            Setting("not", .fields(conditions), .optional, "None of these may hold", .unbuilt)
-        ]
+        conditions + [Setting("not", .fields(conditions), .optional, "None of these may hold")]
     )
 
     private static let conditions: [Setting] = [
         Setting("path", .record(pathMatch), .optional, "The normalised path"),
-        Setting(
-            "methods",
-            .list(.text(.token)),
-            .defaultsTo("[]"),
-            "Methods; empty: any",
-            .unbuilt(accepting: ["[]"])
-        ),
+        Setting("methods", .list(.text(.method)), .defaultsTo("[]"), "Methods; empty: any"),
         Setting(
             "headers",
-            .list(fieldMatch),
+            .list(valueMatch(.fieldName)),
             .defaultsTo("[]"),
-            "Request fields",
-            .unbuilt(accepting: ["[]"])
+            "Request fields; of several lines with a name, one that fits is enough"
         ),
         Setting(
             "query",
-            .list(fieldMatch),
+            .list(valueMatch(.line)),
             .defaultsTo("[]"),
-            "Query parameters",
-            .unbuilt(accepting: ["[]"])
+            "Parameters of the query, percent-decoded once, `+` as a space"
         ),
-        Setting(
-            "cookies",
-            .list(fieldMatch),
-            .defaultsTo("[]"),
-            "Cookies",
-            .unbuilt(accepting: ["[]"])
-        ),
+        Setting("cookies", .list(valueMatch(.token)), .defaultsTo("[]"), "Cookies"),
         Setting(
             "clients",
             .list(.text(.addressBlock)),
             .defaultsTo("[]"),
-            "Client addresses; empty: any",
-            .unbuilt(accepting: ["[]"])
+            "Client addresses; empty: any"
         ),
     ]
 
@@ -101,21 +84,28 @@ extension Settings {
         [
             Setting("exact", .text(.path), .optional, "This path alone"),
             Setting("prefix", .text(.pathPrefix), .optional, "This path and all below it"),
-            Setting("regex", .text(.line), .optional, "The whole path", .unbuilt),
+            Setting(
+                "regex",
+                .text(.regex),
+                .optional,
+                "The whole path (RE2 syntax); its groups are `${capture.1}` or `${capture.name}`"
+            ),
         ],
         exactlyOneOf: [["exact", "prefix", "regex"]]
     )
 
-    private static let fieldMatch = SettingType.fields(
-        [
-            Setting("name", .text(.line), .required, "Name"),
-            Setting("exact", .text(.line), .optional, "This value"),
-            Setting("prefix", .text(.line), .optional, "The value's beginning"),
-            Setting("regex", .text(.line), .optional, "The whole value"),
-            Setting("present", .boolean, .optional, "Whether it is there"),
-        ],
-        exactlyOneOf: ["exact", "prefix", "regex", "present"]
-    )
+    private static func valueMatch(_ name: TextFormat) -> SettingType {
+        .fields(
+            [
+                Setting("name", .text(name), .required, "Name"),
+                Setting("exact", .text(.line), .optional, "This value"),
+                Setting("prefix", .text(.line), .optional, "The value's beginning"),
+                Setting("regex", .text(.regex), .optional, "The whole value (RE2 syntax)"),
+                Setting("present", .boolean, .optional, "Whether it is there"),
+            ],
+            exactlyOneOf: ["exact", "prefix", "regex", "present"]
+        )
+    }
 
     private static let redirect = SettingType.fields([
         Setting(
@@ -154,7 +144,7 @@ extension Settings {
         Setting(
             "regex",
             .fields([
-                Setting("pattern", .text(.line), .required, "What is replaced"),
+                Setting("pattern", .text(.regex), .required, "What is replaced (RE2 syntax)"),
                 Setting("substitution", .text(.line), .required, "By what"),
             ]),
             .optional,

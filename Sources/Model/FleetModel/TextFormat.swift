@@ -32,6 +32,10 @@ package enum TextFormat: Hashable, Sendable {
     case pathPrefix
     /// A name that may end in `*`.
     case namePattern
+    /// A method that routes can match.
+    case method
+    /// A regular expression of RE2.
+    case regex
     /// A status code, or two with a dash between them.
     case statusRange
     /// Where a listener binds: an IP address and a port.
@@ -60,6 +64,8 @@ package enum TextFormat: Hashable, Sendable {
         case .host: "host"
         case .hostPattern: "host or `*.`domain"
         case .path, .pathPrefix: "path"
+        case .method: "method"
+        case .regex: "regular expression"
         case .namePattern: "name, or its beginning and `*`"
         case .statusRange: "status code or range, as 502-504"
         case .listenAddress: "IP address and port"
@@ -91,6 +97,8 @@ package enum TextFormat: Hashable, Sendable {
         case .path: .text(try Paths.normalised(text))
         case .pathPrefix: .text(try Paths.prefix(text))
         case .namePattern: .text(try Texts.namePattern(text))
+        case .method: .text(try Texts.method(text))
+        case .regex: .text(try Texts.regex(text))
         case .statusRange: .text(try StatusRange.text(text))
         case .listenAddress: .address(try Hosts.listenAddress(text))
         case .endpointAddress: .address(try Hosts.endpointAddress(text))

@@ -1,3 +1,5 @@
+internal import RegularExpressions
+
 /// Checks of text fields.
 enum Texts {
     static func text(_ text: String, allowsLines: Bool) throws(Complaint) -> String {
@@ -46,6 +48,33 @@ enum Texts {
             throw Complaint("\(quoted(text)): * may only stand at the end of a field name")
         }
         return try token(name, noun: "field name").lowercased() + (isPrefix ? "*" : "")
+    }
+
+    /// A method that reaches routes, in upper case as all registered ones.
+    static func method(_ text: String) throws(Complaint) -> String {
+        let method = try token(text, noun: "method")
+        if ["CONNECT", "TRACE"].contains(method.uppercased()) {
+            throw Complaint(
+                "\(method) is answered with 405 before any route, so this never matches"
+            )
+        }
+        let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]
+        if !known.contains(method), known.contains(method.uppercased()) {
+            throw Complaint(
+                "methods are case-sensitive: did you mean \(method.uppercased()) in place of \(method)?"
+            )
+        }
+        return method
+    }
+
+    static func regex(_ text: String) throws(Complaint) -> String {
+        let pattern = try Self.text(text, allowsLines: false)
+        do {
+            _ = try RegularExpression(pattern: pattern)
+        } catch {
+            throw Complaint("\(quoted(text)) is no regular expression of RE2: \(error.description)")
+        }
+        return pattern
     }
 
     static func namePattern(_ text: String) throws(Complaint) -> String {

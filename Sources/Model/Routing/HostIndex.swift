@@ -13,8 +13,10 @@ struct HostIndex: Sendable {
         var name: OctetRange
         /// The longest wildcard that also holds, or 0; -1 for any host.
         var parent: Int32 = -1
-        /// The first route without a path condition, or -1.
-        var anyPath: Int32 = -1
+        /// The routes without a path condition.
+        var anyPath = CandidateList()
+        /// The number of the list of regular expressions, or -1.
+        var expressions: Int32 = -1
         /// Segments of the shortest and of the longest prefix.
         var depthMin = Int32.max
         var depthMax: Int32 = -1
@@ -66,9 +68,14 @@ struct HostIndex: Sendable {
         nodes[node].depthMax = max(nodes[node].depthMax, Int32(clamping: depth))
     }
 
-    /// Notes a route without a path condition; the first one stays.
-    mutating func noteAnyPath(_ route: Int, of node: Int) {
-        if nodes[node].anyPath < 0 { nodes[node].anyPath = Int32(route) }
+    /// Notes the routes without a path condition.
+    mutating func setAnyPath(_ candidates: CandidateList, of node: Int) {
+        nodes[node].anyPath = candidates
+    }
+
+    /// Notes the number of the list of regular expressions.
+    mutating func setExpressions(_ list: Int, of node: Int) {
+        nodes[node].expressions = Int32(list)
     }
 
     /// Finds every node's parent and gives back what only building needed, when all patterns are in.
@@ -97,10 +104,13 @@ struct HostIndex: Sendable {
         return parent < 0 ? nil : Int(parent)
     }
 
-    /// The first route without a path condition.
-    func anyPath(of node: Int) -> Int? {
-        let route = nodes[node].anyPath
-        return route < 0 ? nil : Int(route)
+    /// The routes without a path condition.
+    func anyPath(of node: Int) -> CandidateList { nodes[node].anyPath }
+
+    /// The number of the list of regular expressions.
+    func expressions(of node: Int) -> Int? {
+        let list = nodes[node].expressions
+        return list < 0 ? nil : Int(list)
     }
 
     /// Segments of the shortest and of the longest prefix; the latter is -1 when there is none.

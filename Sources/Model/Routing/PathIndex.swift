@@ -7,9 +7,12 @@ import FleetModel
 struct PathIndex: Sendable {
     private struct Node {
         var host: Int32
-        var route: Int32
+        /// The longest prefix that also holds, or -1.
+        var parent: Int32 = -1
         /// The pattern within `text`; of a prefix without a slash at its end, so `/` is empty.
         var path: OctetRange
+        /// The routes with this pattern.
+        var candidates = CandidateList()
         var isExact: Bool
     }
 
@@ -22,21 +25,18 @@ struct PathIndex: Sendable {
 
     // MARK: Building
 
-    /// Inserts a pattern; of equal ones the first stays.
+    /// The node of a pattern, made if it is new.
     ///
     /// - Parameters:
     ///   - path: The pattern, starting with a slash.
     ///   - isExact: Whether the whole path must be equal.
     ///   - host: The host's node.
-    ///   - route: The route's number.
-    /// - Returns: Number of segments of a prefix.
-    @discardableResult
+    /// - Returns: The node, and its number of segments.
     mutating func insert(
         _ path: String,
         isExact: Bool,
-        host: Int,
-        route: Int
-    ) -> Int {
+        host: Int
+    ) -> (node: Int, depth: Int) {
         let octets = path.utf8.span
         var end = octets.count
         if !isExact, end > 0, octets[end - 1] == 0x2f { end -= 1 }
@@ -50,14 +50,15 @@ struct PathIndex: Sendable {
             depth += 1
             index = next
         }
-        if find(isExact ? exact : prefixes, pattern, hash, host) != nil { return depth }
+        if let node = find(isExact ? exact : prefixes, pattern, hash, host) {
+            return (node, depth)
+        }
         let start = text.count
         for index in pattern.indices { text.append(pattern[index]) }
         let node = nodes.count
         nodes.append(
             Node(
                 host: Int32(host),
-                route: Int32(route),
                 path: OctetRange(start, text.count),
                 isExact: isExact
             )
@@ -68,12 +69,52 @@ struct PathIndex: Sendable {
         } else {
             prefixes.insert(node, hash) { hashes[$0] }
         }
+        return (node, depth)
+    }
+
+    /// Notes the routes with a node's pattern.
+    mutating func setCandidates(_ candidates: CandidateList, of node: Int) {
+        nodes[node].candidates = candidates
+    }
+
+    /// Finds every node's parent and gives back what only building needed, when all patterns are in.
+    mutating func finish() {
+        hashes = []
+        let patterns = text
+        for node in nodes.indices {
+            let path = patterns.span.extracting(nodes[node].path.indices)
+            let depthMax = nodes[node].isExact ? Int.max : depth(of: path) - 1
+            let parent = findPrefix(path, host: Int(nodes[node].host), depthMax: depthMax)
+            nodes[node].parent = Int32(parent)
+        }
+    }
+
+    /// Number of segments.
+    private func depth(of path: Span<UInt8>) -> Int {
+        var depth = 0
+        for index in path.indices where path[index] == 0x2f { depth += 1 }
         return depth
     }
 
-    /// Gives back what only building needed, when all patterns are in.
-    mutating func finish() {
-        hashes = []
+    /// The longest prefix of a path of at most so many segments, or -1.
+    private func findPrefix(
+        _ path: Span<UInt8>,
+        host: Int,
+        depthMax: Int
+    ) -> Int {
+        guard depthMax >= 0 else { return -1 }
+        var best = find(prefixes, path.extracting(0..<0), Self.seed(host: host), host) ?? -1
+        var hash = Self.seed(host: host)
+        var depth = 0
+        var index = 0
+        while index < path.count, depth < depthMax {
+            let next = path.firstIndex(of: 0x2f, from: index + 1, to: path.count)
+            hash = Self.mix(path, index + 1..<next, into: hash)
+            depth += 1
+            index = next
+            if let node = find(prefixes, path.extracting(0..<next), hash, host) { best = node }
+        }
+        return best
     }
 
     // MARK: Looking up
@@ -120,8 +161,13 @@ struct PathIndex: Sendable {
         return find(exact, path, hash, host) ?? best
     }
 
-    /// The route of a node.
-    func route(of node: Int) -> Int { Int(nodes[node].route) }
+    /// The routes of a node.
+    @inline(__always)
+    func candidates(of node: Int) -> CandidateList { nodes[node].candidates }
+
+    /// The longest prefix that holds where a node does, or -1.
+    @inline(__always)
+    func parent(of node: Int) -> Int { Int(nodes[node].parent) }
 
     /// The pattern of a node.
     func pattern(of node: Int) -> PathPattern {

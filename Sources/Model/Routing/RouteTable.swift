@@ -1,21 +1,33 @@
-import Bytes
+internal import Bytes
 package import FleetModel
+package import HTTP1
+internal import HTTPSemantics
 
 /// Which route serves a request on one listener: all routes of that listener, compiled.
 ///
 /// The first route whose every condition holds wins, in this order over all hosts: exact host, longer
-/// wildcard, any host; then exact path, longest prefix, any path; then file order. Hosts and paths are
-/// found by hash, so a look-up costs the same for ten routes and for ten thousand:
+/// wildcard, any host; then exact path, longest prefix, regular expression, any path; then more
+/// conditions; then file order. Hosts and paths are found by hash, so a look-up costs the same for ten
+/// routes and for ten thousand:
 ///
 ///     host ──hash──▶ host node ──parent──▶ longer wildcard ──parent──▶ … ──▶ any host
 ///                        │
-///     path segments ──hash──▶ exact path, or the longest prefix that is there
+///     path segments ──hash──▶ exact path or longest prefix ──parent──▶ shorter prefix ──parent──▶ …
+///                        │                  │
+///                        ├──▶ expressions   └──▶ candidates: the routes with this host and path, in order
+///                        └──▶ any path
 ///
-/// Hosts that have routes, but none for the path, hand over to their parent: the next less specific
-/// host. Immutable; built by one worker for itself, so that no reference count is shared on the way.
+/// Where no candidate's conditions hold, the next less specific node is asked. Immutable; built by one
+/// worker for itself, so that no reference count is shared on the way.
 package final class RouteTable: Sendable {
     private let hosts: HostIndex
     private let paths: PathIndex
+    private let expressions: [ExpressionList]
+    private let conditions: [ConditionSet]
+    /// Behind the first ones of all lists.
+    private let rest: [Candidate]
+    /// Whether a client's address is looked at.
+    package let looksAtClient: Bool
 
     /// Compiles the routes of one listener.
     ///
@@ -25,9 +37,8 @@ package final class RouteTable: Sendable {
     /// - Complexity: O(total length of hosts and paths).
     package convenience init(routes: [Route], listener: String) {
         self.init(
-            routes: routes.indices.lazy.filter { index in
-                routes[index].listeners.map { $0.contains(listener) } ?? true
-            }.map { ($0, routes[$0]) }
+            routes: routes.indices.lazy.filter { routes[$0].serves(listener) }
+                .map { ($0, routes[$0]) }
         )
     }
 
@@ -35,97 +46,189 @@ package final class RouteTable: Sendable {
     ///
     /// - Parameter routes: Numbers and routes, in file order; results are these numbers.
     package init(routes: some Sequence<(Int, Route)>) {
-        var hosts = HostIndex()
-        var paths = PathIndex()
-        for (number, route) in routes {
-            for host in route.hosts.map({ $0.map(Optional.some) }) ?? [nil] {
-                let node = hosts.insert(host)
-                switch route.conditions.path {
-                case .exact(let path):
-                    paths.insert(path, isExact: true, host: node, route: number)
-                case .prefix(let path):
-                    let depth = paths.insert(path, isExact: false, host: node, route: number)
-                    hosts.noteDepth(depth, of: node)
-                case .regex, nil:
-                    hosts.noteAnyPath(number, of: node)
-                }
-            }
-        }
-        hosts.finish()
-        paths.finish()
-        self.hosts = hosts
-        self.paths = paths
+        var builder = RouteTableBuilder()
+        for (number, route) in routes { builder.add(number, route) }
+        builder.finish()
+        (hosts, paths, expressions) = (builder.hosts, builder.paths, builder.expressions)
+        (conditions, rest) = (builder.candidates.conditions, builder.rest)
+        looksAtClient = builder.candidates.looksAtClient
     }
 
     /// Finds the route of a request.
     ///
     /// - Parameters:
-    ///   - host: The host without a port, in any case; an IPv6 address with its brackets; may be empty.
+    ///   - request: The request's head.
+    ///   - octets: The message from its start.
     ///   - path: The normalised path, without the query.
+    ///   - client: The client's address.
     /// - Returns: The route's number, or `nil` when none matches.
-    /// - Complexity: O(length of host and path), times the wildcards that hold for the host when the
-    ///   more specific ones have no such path; allocates nothing.
-    package func match(host: Span<UInt8>, path: Span<UInt8>) -> Int? {
-        var node = hosts.find(host)
-        while true {
-            let found = paths.find(path, host: node, depths: hosts.depths(of: node))
-            if found >= 0 { return paths.route(of: found) }
-            if let route = hosts.anyPath(of: node) { return route }
-            guard let parent = hosts.parent(of: node) else { return nil }
-            node = parent
-        }
+    /// - Complexity: O(length of host and path), times the wildcards and prefixes that hold when the
+    ///   routes of the more specific ones do not serve the request; allocates nothing, regular
+    ///   expressions aside.
+    package func match(
+        _ request: borrowing RequestHead,
+        _ octets: Span<UInt8>,
+        path: Span<UInt8>,
+        client: ClientAddress
+    ) -> Int? {
+        var witness = NoWitness()
+        return search(request, octets, path, client, &witness)?.route
     }
 
     /// Finds the route of a request and says why it is that one.
     ///
-    /// - Parameters:
-    ///   - host: As for `match`.
-    ///   - path: As for `match`.
-    /// - Returns: The match, or `nil` when no route matches.
-    package func explain(host: Span<UInt8>, path: Span<UInt8>) -> RouteMatch? {
-        var node = hosts.find(host)
-        while true {
-            let found = paths.find(path, host: node, depths: hosts.depths(of: node))
-            if found >= 0 {
-                return RouteMatch(
-                    route: paths.route(of: found),
-                    host: hosts.pattern(of: node),
-                    path: paths.pattern(of: found)
-                )
-            }
-            if let route = hosts.anyPath(of: node) {
-                return RouteMatch(route: route, host: hosts.pattern(of: node), path: nil)
-            }
-            guard let parent = hosts.parent(of: node) else { return nil }
-            node = parent
+    /// - Parameters: As for `match`.
+    ///   - request: The request's head.
+    ///   - octets: The message from its start.
+    ///   - path: The normalised path, without the query.
+    ///   - client: The client's address.
+    ///   - routes: What the table was made of.
+    /// - Returns: The decision.
+    package func explain(
+        _ request: borrowing RequestHead,
+        _ octets: Span<UInt8>,
+        path: Span<UInt8>,
+        client: ClientAddress,
+        routes: [Route]
+    ) -> RouteDecision {
+        var witness = Trail(routes: routes)
+        guard let found = search(request, octets, path, client, &witness) else {
+            return RouteDecision(match: nil, passed: witness.passed)
         }
+        let pattern: PathPattern? =
+            switch found.place {
+            case .path(let node): paths.pattern(of: node)
+            case .expressions: routes[found.route].conditions.path
+            case .anyPath: nil
+            }
+        return RouteDecision(
+            match: RouteMatch(
+                route: found.route,
+                host: hosts.pattern(of: found.host),
+                path: pattern,
+                conditionCount: routes[found.route].conditionCount
+            ),
+            passed: witness.passed
+        )
+    }
+
+    // MARK: The search
+
+    private struct Found {
+        let route: Int
+        let host: Int
+        let place: CandidateBuilder.Place
+    }
+
+    /// The one search of all callers; the witness learns why candidates were passed over.
+    @inline(__always)
+    private func search(
+        _ request: borrowing RequestHead,
+        _ octets: Span<UInt8>,
+        _ path: Span<UInt8>,
+        _ client: ClientAddress,
+        _ witness: inout some Witness
+    ) -> Found? {
+        var host = hosts.find(octets.extracting(request.authority.host.indices))
+        while true {
+            var node = paths.find(path, host: host, depths: hosts.depths(of: host))
+            while node >= 0 {
+                let list = paths.candidates(of: node)
+                if let route = first(of: list, request, octets, path, client, &witness) {
+                    return Found(route: route, host: host, place: .path(node: node))
+                }
+                node = paths.parent(of: node)
+            }
+            if let list = hosts.expressions(of: host),
+                let route = first(matching: list, request, octets, path, client, &witness)
+            {
+                return Found(route: route, host: host, place: .expressions(host: host))
+            }
+            let list = hosts.anyPath(of: host)
+            if let route = first(of: list, request, octets, path, client, &witness) {
+                return Found(route: route, host: host, place: .anyPath(host: host))
+            }
+            guard let parent = hosts.parent(of: host) else { return nil }
+            host = parent
+        }
+    }
+
+    /// The first candidate of a list whose conditions hold.
+    @inline(__always)
+    private func first(
+        of list: CandidateList,
+        _ request: borrowing RequestHead,
+        _ octets: Span<UInt8>,
+        _ path: Span<UInt8>,
+        _ client: ClientAddress,
+        _ witness: inout some Witness
+    ) -> Int? {
+        guard list.first.route >= 0 else { return nil }
+        if serves(list.first, request, octets, path, client, &witness) {
+            return Int(list.first.route)
+        }
+        var index = Int(list.restStart)
+        while index < Int(list.restEnd) {
+            if serves(rest[index], request, octets, path, client, &witness) {
+                return Int(rest[index].route)
+            }
+            index += 1
+        }
+        return nil
+    }
+
+    /// The first candidate whose regular expression matches and whose conditions hold.
+    private func first(
+        matching list: Int,
+        _ request: borrowing RequestHead,
+        _ octets: Span<UInt8>,
+        _ path: Span<UInt8>,
+        _ client: ClientAddress,
+        _ witness: inout some Witness
+    ) -> Int? {
+        let list = expressions[list]
+        for index in list.matching(path) {
+            let candidate = list.entries[index].candidate
+            if serves(candidate, request, octets, path, client, &witness) {
+                return Int(candidate.route)
+            }
+        }
+        return nil
+    }
+
+    @inline(__always)
+    private func serves(
+        _ candidate: Candidate,
+        _ request: borrowing RequestHead,
+        _ octets: Span<UInt8>,
+        _ path: Span<UInt8>,
+        _ client: ClientAddress,
+        _ witness: inout some Witness
+    ) -> Bool {
+        guard candidate.conditions >= 0 else { return true }
+        let set = conditions[Int(candidate.conditions)]
+        guard let failure = set.failure(request, octets, path, client) else { return true }
+        witness.passed(candidate, failure)
+        return false
     }
 }
 
-/// The route that was found, and the rules that led to it.
-package struct RouteMatch: Equatable, Sendable {
-    /// The route's number.
-    package let route: Int
-    /// The host pattern that holds; `nil` when the route serves any host.
-    package let host: HostPattern?
-    /// The path pattern that holds; `nil` when the route serves any path.
-    package let path: PathPattern?
+/// Learns why candidates are passed over.
+private protocol Witness {
+    mutating func passed(_ candidate: Candidate, _ failure: ConditionSet.Failure)
+}
 
-    /// The rules in words, as `proxyctl explain` shows them.
-    package var reason: String {
-        let hostReason =
-            switch host {
-            case .exact(let name): "host is \(name)"
-            case .wildcard(let suffix): "host is under *.\(suffix)"
-            case nil: "any host"
-            }
-        let pathReason =
-            switch path {
-            case .exact(let path): "path is \(path)"
-            case .prefix(let path): "longest prefix is \(path)"
-            case .regex(let pattern): "path matches \(pattern)"
-            case nil: "any path"
-            }
-        return hostReason + ", " + pathReason
+private struct NoWitness: Witness {
+    @inline(__always)
+    mutating func passed(_ candidate: Candidate, _ failure: ConditionSet.Failure) {}
+}
+
+private struct Trail: Witness {
+    let routes: [Route]
+    var passed: [RouteDecision.Passed] = []
+
+    mutating func passed(_ candidate: Candidate, _ failure: ConditionSet.Failure) {
+        let route = Int(candidate.route)
+        passed.append(RouteDecision.Passed(route: route, reason: failure.text(routes[route])))
     }
 }

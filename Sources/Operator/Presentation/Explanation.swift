@@ -1,61 +1,17 @@
 internal import Bytes
 package import FleetModel
+internal import HTTP1
 internal import HTTPSemantics
 internal import Routing
-
-/// A request that `proxyctl explain` is asked about.
-package struct ExplainedRequest: Sendable {
-    /// Why a request cannot be explained.
-    package struct Fault: Error, Sendable, CustomStringConvertible {
-        /// One clause for the operator.
-        package let description: String
-    }
-
-    let port: UInt16
-    /// The authority as the Host field has it.
-    let authority: String
-    let host: String
-    let path: String
-
-    /// Reads the parts of a URL.
-    ///
-    /// - Parameters:
-    ///   - url: `http://HOST[:PORT][/PATH][?QUERY]`.
-    ///   - hostField: The value of a Host field that overrides the URL's authority.
-    ///   - paths: What a path means there.
-    /// - Throws: `Fault`, if a node would refuse the request (400) or the URL is none.
-    package init(url: String, hostField: String?, paths: PathSettings) throws {
-        guard url.hasPrefix("http://") else {
-            let hint = url.hasPrefix("https://") ? ": this build has HTTP listeners only" : ""
-            throw Fault(
-                description: "'\(visible(url))' is not of the form http://HOST[:PORT]/PATH\(hint)"
-            )
-        }
-        let rest = url.dropFirst("http://".count)
-        let end = rest.firstIndex { "/?#".contains($0) } ?? rest.endIndex
-        let target = rest[end...].prefix { $0 != "#" }
-        authority = hostField ?? String(rest[..<end])
-        let octets = Array(authority.utf8)
-        guard let parsed = Authority.parse(octets.span, 0..<octets.count) else {
-            throw Fault(description: "'\(visible(authority))' is not a host: a node answers 400")
-        }
-        host = String(decoding: octets[parsed.host.indices], as: UTF8.self)
-        let urlOctets = Array(rest[..<end].utf8)
-        let urlPort = Authority.parse(urlOctets.span, 0..<urlOctets.count)?.port ?? 0
-        port = urlPort == 0 ? 80 : urlPort
-        let raw = Array(target.prefix { $0 != "?" }.utf8)
-        let rules = PathRules(paths)
-        guard let normal = PathNormaliser.normalise(raw.span, 0..<raw.count, rules: rules) else {
-            throw Fault(description: "a node refuses the path of '\(visible(url))' (400)")
-        }
-        path = String(decoding: normal, as: UTF8.self)
-    }
-}
 
 /// What a node does with a request, and why.
 package struct Explanation: Sendable, Equatable {
     /// The listener that takes the request; nothing if there is none.
     package private(set) var listener: String?
+    /// The path after normalisation, which routes are matched by.
+    package private(set) var normalisedPath = ""
+    /// The routes of the host and path that were asked before, each with why it does not serve the request.
+    package private(set) var passed: [Passed] = []
     /// The route; nothing if none matches.
     package private(set) var route: String?
     /// Why it is that route, and what happens then.
@@ -66,10 +22,22 @@ package struct Explanation: Sendable, Equatable {
     package private(set) var upstream: String?
     /// Of the upstream's endpoints, the one that a node without load takes first.
     package private(set) var endpoint: String?
+    /// The status of an answer that no upstream gives.
+    package private(set) var status: Int?
     /// The path that the upstream, or the match, sees.
-    package let path: String
+    package private(set) var path = ""
+    /// The query that the upstream, or the match, sees; nothing without one.
+    package private(set) var query: String?
     /// The Host field that the upstream sees.
-    package let host: String
+    package private(set) var host = ""
+
+    /// A route that was passed over.
+    package struct Passed: Sendable, Equatable {
+        /// Its name.
+        package let route: String
+        /// Why it does not serve the request.
+        package let why: String
+    }
 
     /// Matches a request as a node with `configuration` does.
     ///
@@ -77,26 +45,35 @@ package struct Explanation: Sendable, Equatable {
     ///   - request: The request.
     ///   - configuration: What the node serves.
     ///   - listener: The listener's name; without, those on the URL's port, or else all in turn.
-    /// - Throws: `ExplainedRequest.Fault` if there is no such listener.
+    /// - Throws: `ExplainedRequest.Fault` if there is no such listener, or a node would refuse the request.
     package init(
         _ request: ExplainedRequest,
         in configuration: Configuration,
         listener: String?
-    ) throws {
-        (path, host) = (request.path, request.authority)
+    ) throws(ExplainedRequest.Fault) {
         (why, self.listener) = ("there is no listener", nil)
         let candidates = try Self.listeners(for: request, in: configuration, named: listener)
-        let (hostOctets, pathOctets) = (Array(request.host.utf8), Array(request.path.utf8))
-        for candidate in candidates {
-            let table = RouteTable(routes: configuration.routes, listener: candidate.name)
-            self.listener = self.listener ?? candidate.name
-            why = "no route matches: 404"
-            guard let match = table.explain(host: hostOctets.span, path: pathOctets.span) else {
-                continue
+        self = try request.withHead(PathRules(configuration.paths)) {
+            [self] head, octets, path throws(ExplainedRequest.Fault) in
+            var explanation = self
+            explanation.normalisedPath = String(decoding: path, as: UTF8.self)
+            explanation.path = explanation.normalisedPath
+            if head.hasQuery {
+                explanation.query = String(copying: octets.extracting(head.query.indices))
             }
-            self.listener = candidate.name
-            take(configuration.routes[match.route], reason: match.reason, in: configuration)
-            return
+            explanation.host = String(copying: octets.extracting(head.authorityRange.indices))
+            guard head.method != .connect, head.method != .trace else {
+                explanation.why = "a node carries out no \(head.method.text)"
+                explanation.status = 405
+                return explanation
+            }
+            for candidate in candidates {
+                if explanation.decide(candidate, head, octets, path, request.client, configuration)
+                {
+                    break
+                }
+            }
+            return explanation
         }
     }
 
@@ -104,11 +81,13 @@ package struct Explanation: Sendable, Equatable {
         for request: ExplainedRequest,
         in configuration: Configuration,
         named name: String?
-    ) throws -> [Listener] {
+    ) throws(ExplainedRequest.Fault) -> [Listener] {
         guard let name else {
             let serving = configuration.listeners.filter { $0.transport.hasRequests }
             let onPort = serving.filter { $0.address.port == request.port }
-            return onPort.isEmpty ? serving : onPort
+            if !onPort.isEmpty { return onPort }
+            let spoken = serving.filter { ($0.transport == .https) == request.isSecure }
+            return spoken.isEmpty ? serving : spoken
         }
         guard let listener = configuration.listeners.first(where: { $0.name == name }) else {
             var suggester = Suggester()
@@ -126,8 +105,44 @@ package struct Explanation: Sendable, Equatable {
         return [listener]
     }
 
+    /// Looks for a route on one listener; false when there is none.
+    private mutating func decide(
+        _ listener: Listener,
+        _ head: borrowing RequestHead,
+        _ octets: Span<UInt8>,
+        _ path: [UInt8],
+        _ client: IPAddress,
+        _ configuration: Configuration
+    ) -> Bool {
+        if self.listener == nil { self.listener = listener.name }
+        if let port = listener.redirectPort {
+            (self.listener, status) = (listener.name, 308)
+            why = "every request is redirected to https on port \(port)"
+            return true
+        }
+        let routes = configuration.routes
+        let decision = RouteTable(routes: routes, listener: listener.name)
+            .explain(
+                head,
+                octets,
+                path: path.span,
+                client: ClientAddress(client),
+                routes: routes
+            )
+        let passed = decision.passed.map { Passed(route: routes[$0.route].name, why: $0.reason) }
+        guard let match = decision.match else {
+            if self.listener == listener.name { self.passed = passed }
+            (why, status) = ("no route matches: 404", 404)
+            return false
+        }
+        (self.listener, self.passed, status) = (listener.name, passed, nil)
+        take(routes[match.route], reason: match.reason, in: configuration)
+        return true
+    }
+
     private mutating func take(_ route: Route, reason: String, in configuration: Configuration) {
         self.route = route.name
+        policies = route.policies
         switch route.action {
         case .upstream(let name):
             upstream = name
@@ -138,33 +153,61 @@ package struct Explanation: Sendable, Equatable {
             endpoint = first?.address.description
             why = reason
             why += usable.count > 1 ? "; round robin over \(usable.count) endpoints" : ""
-        case .split: break
-        case .respond(let response): why = "\(reason); answers \(response.status)"
-        case .redirect(let redirect): why = "\(reason); redirects with \(redirect.status)"
+        case .split(let sides):
+            why = "\(reason); split over \(sides.count) upstreams"
+        case .respond(let response):
+            (why, status) = ("\(reason); answers \(response.status)", response.status)
+        case .redirect(let redirect):
+            (why, status) = ("\(reason); redirects with \(redirect.status)", redirect.status)
         }
     }
 
-    /// `listener, route, why, policies, upstream, endpoint, path, host`.
+    /// `listener, route, why, policies, upstream, endpoint, path, host`, and what led there.
     package var value: OutputValue {
         [
             "listener": OutputValue(listener), "route": OutputValue(route), "why": .string(why),
             "policies": .array(policies.map { .string($0) }), "upstream": OutputValue(upstream),
             "endpoint": OutputValue(endpoint), "path": .string(path), "host": .string(host),
+            "query": OutputValue(query), "normalisedPath": .string(normalisedPath),
+            "status": OutputValue(status),
+            "passed": .array(
+                passed.map { ["route": .string($0.route), "why": .string($0.why)] }
+            ),
         ]
     }
 
     /// The same for people.
     package func rendered(_ palette: Palette) -> [String] {
         let none = palette.paint("none", .warning)
-        return [
+        let target = query.map { "\(path)?\($0)" } ?? path
+        var lines = [
             "listener  \(listener.map(visible) ?? none)",
+            "matched   \(visible(normalisedPath))",
+        ]
+        for route in passed {
+            lines.append("not       \(visible(route.route)): \(visible(route.why))")
+        }
+        lines += [
             "route     \(route.map { palette.paint(visible($0), .strong) } ?? none)",
             "why       \(visible(why))",
             "policies  \(policies.isEmpty ? "none" : visible(policies.joined(separator: ", ")))",
+        ]
+        if let status { lines.append("status    \(status)") }
+        guard status == nil else { return lines }
+        return lines + [
             "upstream  \(upstream.map(visible) ?? "-")",
             "endpoint  \(endpoint.map(visible) ?? "-")",
-            "path      \(visible(path))",
+            "path      \(visible(target))",
             "host      \(visible(host))",
         ]
+    }
+}
+
+extension String {
+    /// Copies octets of a request, which are visible ASCII or would have been refused.
+    fileprivate init(copying octets: Span<UInt8>) {
+        var copy: [UInt8] = []
+        for index in octets.indices { copy.append(octets[index]) }
+        self.init(decoding: copy, as: UTF8.self)
     }
 }

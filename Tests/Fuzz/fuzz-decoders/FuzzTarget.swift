@@ -40,6 +40,8 @@ enum FuzzTarget: String, CaseIterable {
     case proxy
     /// ClientHellos that are passed through: the same reading whether they come at once or octet by octet.
     case hello
+    /// A pattern, a template and a text, a line each: no trap, groups lie within the text, and the ways to match agree.
+    case pattern
 
     /// Feeds the octets.
     func run(_ octets: [UInt8]) {
@@ -56,6 +58,7 @@ enum FuzzTarget: String, CaseIterable {
         case .http2: HTTP2Ends.run(octets)
         case .proxy: Self.proxy(octets)
         case .hello: Self.hello(octets)
+        case .pattern: PatternTexts.run(octets)
         }
     }
 

@@ -214,7 +214,10 @@ struct ProblemTests {
             (#""respond":{},"hosts":["::1"]"#, "[::1]"),
             (#""respond":{},"match":{"path":{}}"#, "needs one of exact, prefix, regex"),
             (#""respond":{},"match":{"path":{"exact":"/a","prefix":"/b"}}"#, "only one"),
-            (#""respond":{},"match":{"path":{"regex":"a"}}"#, "not supported by this build"),
+            (#""respond":{},"match":{"path":{"regex":"a"}}"#, "starts with /"),
+            (#""respond":{},"match":{"path":{"regex":"/(a"}}"#, "missing"),
+            (#""respond":{},"match":{"path":{"regex":"/(?=a)"}}"#, "lookaround"),
+            (#""respond":{},"match":{"path":{"regex":"/é"}}"#, "beyond ASCII"),
             (#""respond":{},"match":{"path":{"exact":"a"}}"#, "did you mean /a?"),
             (#""respond":{},"match":{"path":{"exact":"/a/../b"}}"#, "segment"),
             (#""respond":{},"match":{"path":{"exact":"/%2e%2E/b"}}"#, "segment"),
@@ -222,7 +225,48 @@ struct ProblemTests {
             (#""respond":{},"match":{"path":{"exact":"/a%2"}}"#, "hexadecimal"),
             (#""respond":{},"match":{"path":{"exact":"/a%2Fb"}}"#, "encoded slash"),
             (#""respond":{},"match":{"path":{"exact":"/a b"}}"#, "percent-encode"),
-            (#""respond":{},"match":{"methods":["GET"]}"#, "not supported by this build"),
+            (#""respond":{},"match":{"methods":["get"]}"#, "did you mean GET"),
+            (#""respond":{},"match":{"methods":["CONNECT"]}"#, "405"),
+            (#""respond":{},"match":{"methods":["G T"]}"#, "not a method"),
+            (#""respond":{},"match":{"headers":[{"name":"a b","exact":"1"}]}"#, "not a field name"),
+            (#""respond":{},"match":{"headers":[{"name":"a"}]}"#, "needs one of"),
+            (#""respond":{},"match":{"headers":[{"name":"a","regex":"("}]}"#, "missing"),
+            (#""respond":{},"match":{"methods":["GET"],"not":{"methods":["GET","PUT"]}}"#, "never"),
+            (#""respond":{},"match":{"not":{"path":{"prefix":"/"}}}"#, "never matches"),
+            (
+                #""respond":{},"match":{"path":{"exact":"/a/b"},"not":{"path":{"prefix":"/a"}}}"#,
+                "never matches"
+            ),
+            (
+                #""respond":{},"match":{"path":{"exact":"/a/b"},"not":{"path":{"regex":"/a/."}}}"#,
+                "never matches"
+            ),
+            (
+                #""respond":{},"match":{"clients":["10.1.0.0/16"],"not":{"clients":["10.0.0.0/8"]}}"#,
+                "every client"
+            ),
+            (#""respond":{},"match":{"not":{"clients":["0.0.0.0/0","::/0"]}}"#, "every client"),
+            (
+                #""respond":{},"match":{"headers":[{"name":"a","present":false},{"name":"A","exact":"1"}]}"#,
+                "never hold together"
+            ),
+            (
+                #""respond":{},"match":{"query":[{"name":"a","exact":"12"}],"not":{"query":[{"name":"a","prefix":"1"}]}}"#,
+                "never matches"
+            ),
+            (
+                #""respond":{},"match":{"cookies":[{"name":"a","exact":"1"}],"not":{"cookies":[{"name":"a","present":true}]}}"#,
+                "never matches"
+            ),
+            (#""respond":{"body":"${capture.1}"}"#, "no match.path.regex"),
+            (
+                #""respond":{"body":"${capture.2}"},"match":{"path":{"regex":"/(.)"}}"#,
+                "groups 1 to 1"
+            ),
+            (
+                #""respond":{"body":"${capture.id}"},"match":{"path":{"regex":"/(?P<di>.)"}}"#,
+                "no group of that name"
+            ),
             (#""respond":{"status":100}"#, "200 to 599"),
             (#""respond":{"status":600}"#, "200 to 599"),
             (#""respond":{"status":204,"body":"x"}"#, "no content"),

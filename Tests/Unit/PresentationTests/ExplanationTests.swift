@@ -18,11 +18,8 @@ import Testing
         listener: String? = nil
     ) throws -> Explanation {
         let configuration = try Configuration(json: Self.json)
-        let request = try ExplainedRequest(
-            url: url,
-            hostField: host,
-            paths: configuration.paths
-        )
+        let fields = host.map { [(name: "Host", value: $0)] } ?? []
+        let request = try ExplainedRequest(url: url, fields: fields)
         return try Explanation(request, in: configuration, listener: listener)
     }
 
@@ -46,11 +43,7 @@ import Testing
                  "routes": [{"name": "all", "upstream": "u"}]}
                 """
         )
-        let request = try ExplainedRequest(
-            url: "http://x:81/",
-            hostField: nil,
-            paths: Configuration.empty.paths
-        )
+        let request = try ExplainedRequest(url: "http://x:81/")
         let explanation = try Explanation(request, in: configuration, listener: nil)
         #expect(explanation.listener == nil && explanation.route == nil)
         #expect(throws: ExplainedRequest.Fault.self) {
@@ -79,7 +72,10 @@ import Testing
         let explanation = try explain("http://x:8080/")
         #expect(explanation.listener == "web")
         #expect(explanation.why.contains("404"))
-        let keys = ["endpoint", "host", "listener", "path", "policies", "route", "upstream", "why"]
+        let keys = [
+            "endpoint", "host", "listener", "normalisedPath", "passed", "path", "policies", "query",
+            "route", "status", "upstream", "why",
+        ]
         #expect(explanation.value.members?.keys.sorted() == keys)
     }
 
@@ -89,5 +85,23 @@ import Testing
     )
     func faults(_ url: String) {
         #expect(throws: ExplainedRequest.Fault.self) { try explain(url) }
+    }
+
+    @Test("a path means what the configuration says")
+    func pathRules() throws {
+        func path(_ url: String, _ paths: String) throws -> String {
+            let configuration = try Configuration(
+                json: """
+                    {"listeners": [{"name": "web", "address": "0.0.0.0:80"}], "paths": {\(paths)},
+                     "routes": [{"name": "all", "respond": {}}]}
+                    """
+            )
+            let request = try ExplainedRequest(url: url)
+            return try Explanation(request, in: configuration, listener: nil).path
+        }
+        #expect(try path("http://x/a%2fb", #""encodedSlash": "keep""#) == "/a%2Fb")
+        #expect(try path("http://x/a%2f../b", #""encodedSlash": "decode""#) == "/b")
+        #expect(try path("http://x//a//b", #""mergeSlashes": true"#) == "/a/b")
+        #expect(throws: ExplainedRequest.Fault.self) { try path("http://x/a%2fb", "") }
     }
 }
