@@ -42,8 +42,8 @@ final class PublicNames {
     }
 
     /// Names of fields whose values need no look: their grammar has no room for a host.
-    var unconcerned: FieldNameSet {
-        var set = FieldNameSet.withoutHosts
+    var unconcerned: KnownFieldSet {
+        var set = KnownFieldSet.withoutHosts
         for name in FieldName.allCases {
             switch name {
             case .location, .contentLocation, .refresh, .link:

@@ -48,7 +48,7 @@ final class WorkerTables {
     /// What recognises endpoints in fields of responses, unless they may stand there.
     let publicNames: PublicNames?
     /// Response fields that it need not look at.
-    let unconcernedFields: FieldNameSet
+    let unconcernedFields: KnownFieldSet
     /// The ways back from upstreams' paths, in the order of the routes; empty where no route replaces a prefix.
     private let inversePaths: [InversePath?]
     /// Whether Proxy-Status names upstreams.
@@ -113,7 +113,7 @@ final class WorkerTables {
         }
         hiddenFields = HiddenFields(hiding.responseHeaders + hiding.productHeaders)
         publicNames = PublicNames(configuration)
-        unconcernedFields = publicNames?.unconcerned ?? FieldNameSet(FieldName.allCases)
+        unconcernedFields = publicNames?.unconcerned ?? KnownFieldSet(FieldName.allCases)
         let inverse = configuration.routes.map { InversePath($0) }
         inversePaths = inverse.contains { $0 != nil } ? inverse : []
         namesUpstreams = hiding.names

@@ -1,7 +1,7 @@
 internal import HTTPSemantics
 
 /// A set of the field names that the proxy knows: two words, so that a look costs no memory access.
-struct FieldNameSet {
+struct KnownFieldSet {
     private var low: UInt64 = 0
     private var high: UInt64 = 0
 
@@ -21,7 +21,7 @@ struct FieldNameSet {
     }
 
     /// Fields whose grammar has no room for a host: numbers, dates, tokens.
-    static let withoutHosts = FieldNameSet([
+    static let withoutHosts = KnownFieldSet([
         .date, .lastModified, .expires, .age, .contentLength, .transferEncoding, .connection,
         .keepAlive, .upgrade,
         .trailer, .acceptRanges, .contentEncoding, .contentLanguage, .contentRange, .retryAfter,
