@@ -281,8 +281,9 @@ let controlPlane = [
         "Sources/ControlPlane",
         "AdminAPI",
         [
-            "SystemCalls", "Cryptography", "FleetModel", "FleetProtocol", "AdminMessages",
-            "Certificates", "ControlStore", "Authority", "FleetServer", "Credentials",
+            "SystemCalls", "Cryptography", "FleetModel", "FleetProtocol", "Routing",
+            "AdminMessages", "Certificates", "ControlStore", "Authority", "FleetServer",
+            "Credentials",
         ],
         [
             (.hummingbird, "Hummingbird"), (.hummingbird, "HummingbirdCore"),
@@ -316,10 +317,7 @@ let operatorSide = [
     Part(
         "Sources/Operator",
         "Presentation",
-        [
-            "Bytes", "HTTPSemantics", "HTTP1", "FleetModel", "Routing", "AdminMessages",
-            "LeakSearch",
-        ]
+        ["FleetModel", "Routing", "AdminMessages", "LeakSearch"]
     ),
 ]
 let commands = [
@@ -463,7 +461,7 @@ let tests = [
     test("ConfigurationFileTests", ["ConfigurationFile", "FleetModel"]),
     test("AdminClientTests", ["AdminClient", "AdminMessages"]),
     test("LeakSearchTests", ["LeakSearch", "FleetModel"]),
-    test("PresentationTests", ["Presentation", "AdminMessages", "FleetModel"]),
+    test("PresentationTests", ["Presentation", "Routing", "AdminMessages", "FleetModel"]),
 ]
 
 /// Feeds decoders with libFuzzer; part of the graph only where the scope names it (Tests/fuzz.sh).

@@ -3,6 +3,7 @@ import ArgumentParser
 import ConfigurationFile
 import FleetModel
 import Presentation
+import Routing
 
 /// `proxyctl explain`.
 struct ExplainCommand: AsyncParsableCommand {

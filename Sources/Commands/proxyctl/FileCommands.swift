@@ -3,6 +3,7 @@ import ConfigurationFile
 import FleetModel
 import Foundation
 import Presentation
+import Routing
 import SnapshotCompiler
 
 /// `proxyctl validate`.
@@ -14,7 +15,8 @@ struct ValidateCommand: ParsableCommand {
             The files are together one configuration. Nothing is sent anywhere: proxyctl,
             the control plane and the nodes share one set of checks. Certificates and keys
             that it names are read and checked too; those with a digest are not, as the
-            control plane has them.
+            control plane has them. The configuration's own tests are run, and routes that
+            no request can reach are warned of.
 
             EXAMPLES
               proxyctl validate fleet.yaml
@@ -37,8 +39,12 @@ struct ValidateCommand: ParsableCommand {
             let now = Int64(Date().timeIntervalSince1970)
             let loaded = try ConfigurationFile.loadWithCertificates(files, atSeconds: now)
             let configuration = loaded.configuration
-            session.print(Self.summary(of: configuration)) { _ in
-                ["valid: \(Self.counts(of: configuration))"]
+            let failures = RouteTests.problems(of: configuration).map(loaded.placed)
+            guard failures.isEmpty else { throw ConfigurationProblems(failures) }
+            let warnings = Self.warnings(loaded)
+            session.print(Self.summary(of: configuration, warnings)) { palette in
+                warnings.map { "\(palette.paint("warning:", .warning)) \(visible($0))" }
+                    + ["valid: \(Self.counts(of: configuration))"]
             }
         } catch {
             let report = ProblemReport(error.problems)
@@ -51,9 +57,23 @@ struct ValidateCommand: ParsableCommand {
         }
     }
 
-    private static func summary(of configuration: Configuration) -> OutputValue {
+    /// Routes that are never taken, with their places.
+    private static func warnings(_ loaded: LoadedConfiguration) -> [String] {
+        let routes = loaded.configuration.routes
+        return ShadowedRoutes.find(in: loaded.configuration).map { shadowed in
+            let name = routes[shadowed.route].name
+            let place = loaded.place(of: .route, name).description
+            return
+                "\(place.isEmpty ? "" : place + ": ")routes[\(name)]: \(shadowed.warning(routes))"
+        }
+    }
+
+    private static func summary(
+        of configuration: Configuration,
+        _ warnings: [String]
+    ) -> OutputValue {
         [
-            "valid": true, "problems": [],
+            "valid": true, "problems": [], "warnings": .array(warnings.map { .string($0) }),
             "digest": .string("\(configuration.manifest.digest)"),
         ]
     }
@@ -63,8 +83,11 @@ struct ValidateCommand: ParsableCommand {
         let counts: [(Int, String)] = [
             (configuration.listeners.count, "listener"),
             (configuration.upstreams.count, "upstream"), (configuration.routes.count, "route"),
+            (configuration.tests.count, "test"),
         ]
-        return counts.map { "\($0) \($1)\($0 == 1 ? "" : "s")" }.joined(separator: ", ")
+        return counts.filter { $0.0 > 0 || $0.1 != "test" }.map {
+            "\($0) \($1)\($0 == 1 ? "" : "s")"
+        }.joined(separator: ", ")
     }
 }
 

@@ -7,6 +7,7 @@ import FleetProtocol
 import FleetServer
 import Foundation
 import HTTPTypes
+import Routing
 
 /// What the endpoints do: the admin API without HTTP.
 ///
@@ -69,7 +70,9 @@ package struct AdminService: Sendable {
         let octets = request.body
         let body = try await work.run { try ApplyBody(octets) }
         let configuration = body.configuration
-        let warnings = try await checkCertificates(configuration, isDryRun: body.isDryRun)
+        let shadowed = try await work.run { try Self.checkRoutes(configuration) }
+        let warnings =
+            shadowed + (try await checkCertificates(configuration, isDryRun: body.isDryRun))
         if body.isDryRun {
             let head = try await store.head()
             try await check(expectation, head: head)
@@ -133,6 +136,16 @@ package struct AdminService: Sendable {
             signer: authority
         )
         return try await answer(outcome, base: expected, configuration, warnings: warnings)
+    }
+
+    /// Refuses routes that do not pass the configuration's own tests; says which are never taken.
+    private static func checkRoutes(_ configuration: Configuration) throws -> [String] {
+        let problems = RouteTests.problems(of: configuration)
+        guard problems.isEmpty else { throw AdminError(ConfigurationProblems(problems)) }
+        return ShadowedRoutes.find(in: configuration).map { shadowed in
+            let name = configuration.routes[shadowed.route].name
+            return "routes[\(name)]: \(shadowed.warning(configuration.routes))"
+        }
     }
 
     /// Refuses certificates that nodes could not serve; says what soon will not be.
@@ -218,7 +231,7 @@ package struct AdminService: Sendable {
     func revokeToken(_ request: AdminRequest) async throws -> AdminAnswer {
         let id = try request.name("id")
         guard try await store.revokeToken(id, note: note(request)) else {
-            throw AdminError.notFound("there is no token \(shown(id))")
+            throw AdminError.notFound("there is no token of that id: proxyctl token list has them")
         }
         return .noContent
     }

@@ -242,6 +242,7 @@ extension Exchange {
             head.append("\r\n" as StaticString)
         }
         appendProxyStatus(tables, to: &head)
+        if cohortMark != 0 { appendCohortCookie(tables, to: &head) }
         if client?.framesContent == true { return }
         if !isClientPersistent {
             head.append("connection: close\r\n" as StaticString)

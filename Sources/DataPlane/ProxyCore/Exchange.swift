@@ -62,6 +62,8 @@ final class Exchange {
     var isRequestRetained = true
     /// Whether the request was sent again although an endpoint may have looked at it.
     var isRetried = false
+    /// What keeps the client on its side of a split from now on; 0 if nothing does, or the client has it.
+    var cohortMark: UInt64 = 0
     /// How often an endpoint has said that it has not.
     var refusalCount = 0
     /// The protocols that the endpoint was asked to switch to, as a list; empty without.
@@ -192,12 +194,15 @@ final class Exchange {
         guard let found else { return answer(status: 404, headBytes: headBytes) }
         route = found
         let totalNanoseconds = served.tables.routes[found].totalNanoseconds
-        if totalNanoseconds < .max {
-            totalDeadline = started.advanced(by: totalNanoseconds)
-            client.setDeadline(totalDeadline)
-        }
+        if totalNanoseconds < .max { limit(client, toNanoseconds: totalNanoseconds) }
         switch served.tables.routes[found].action {
         case .upstream(let index):
+            let upstream = served.tables.pools[index]
+            self.upstream = upstream
+            writeRequestHead(headBytes: headBytes, client, served, upstream)
+        case .split(let entry):
+            let (index, nanoseconds) = chooseSide(of: entry, client)
+            if nanoseconds < .max { limit(client, toNanoseconds: nanoseconds) }
             let upstream = served.tables.pools[index]
             self.upstream = upstream
             writeRequestHead(headBytes: headBytes, client, served, upstream)
@@ -206,6 +211,11 @@ final class Exchange {
         case .redirect(let redirect):
             answer(redirect, headBytes: headBytes)
         }
+    }
+
+    private func limit(_ client: Client, toNanoseconds nanoseconds: UInt64) {
+        totalDeadline = started.advanced(by: nanoseconds)
+        client.setDeadline(totalDeadline)
     }
 
     // MARK: Select endpoint, connect or reuse
@@ -550,6 +560,7 @@ final class Exchange {
         isRetried = false
         refusalCount = 0
         isEndVisible = true
+        cohortMark = 0
         if !protocolsAsked.isEmpty { protocolsAsked = [] }
         isPathNormalised = true
         totalDeadline = .never

@@ -354,6 +354,8 @@ struct RouteEntry {
     enum Action {
         /// To the upstream with this index.
         case upstream(Int)
+        /// To one of several upstreams.
+        indirect case split(SplitEntry)
         indirect case respond(LocalResponse)
         indirect case redirect(LocalResponse)
     }
@@ -361,20 +363,20 @@ struct RouteEntry {
     init(
         _ route: Route,
         _ upstreams: [SharedUpstream],
-        upstreamIndices: [String: Int],
+        upstreamIndices indices: [String: Int],
         row: MetricsRow?
     ) {
         self.row = row
         var total = route.totalTimeout?.nanoseconds ?? 0
         switch route.action {
         case .upstream(let name):
-            let index = upstreamIndices[name] ?? -1
+            let index = indices[name] ?? -1
             action = .upstream(index)
             if total == 0, upstreams.indices.contains(index) {
                 total = upstreams[index].upstream.timeouts.total?.nanoseconds ?? 0
             }
         case .split(let sides):
-            action = .upstream(sides.first.flatMap { upstreamIndices[$0.upstream] } ?? -1)
+            action = .split(SplitEntry(route, sides, upstreams, upstreamIndices: indices))
         case .respond(let response): action = .respond(LocalResponse(response))
         case .redirect(let redirect): action = .redirect(LocalResponse(redirect))
         }

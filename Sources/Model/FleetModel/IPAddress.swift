@@ -163,6 +163,11 @@ package struct AddressBlock: Hashable, Sendable, CustomStringConvertible {
         candidate.bitCount == address.bitCount && candidate.masked(to: prefixBits) == address
     }
 
+    /// Whether every address of another block is one of this.
+    package func covers(_ other: AddressBlock) -> Bool {
+        prefixBits <= other.prefixBits && contains(other.address)
+    }
+
     /// `address/bits`.
     package var description: String { "\(address)/\(prefixBits)" }
 }

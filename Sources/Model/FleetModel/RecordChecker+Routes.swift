@@ -78,7 +78,7 @@ extension RecordChecker {
                 )
                 return
             }
-            if let exception = excluded.first(where: { $0.excludes(condition) }) {
+            if let exception = excluded.first(where: { $0.isSure(given: condition) }) {
                 complain(
                     "\(exception) is excluded, and \(condition) is asked for: the route never matches",
                     ["match", "not", field],
@@ -114,6 +114,9 @@ extension RecordChecker {
                 complain("does nothing without split", ["cohort"], node)
             }
             return
+        }
+        if let isOn = node["cohort"]?["clientIP"], isOn.text == "false" {
+            complain("leave cohort out: false keeps nobody", ["cohort", "clientIP"], node)
         }
         if sides.allSatisfy({ $0.weight == 0 }) {
             complain("every weight is 0", ["split"], node)
@@ -194,34 +197,6 @@ extension PathPattern {
             let expression = try? RegularExpression(pattern: pattern)
             return (try? expression?.matchesWhole(path.utf8.span)) == true
         case (.exact, .prefix), (.exact, .regex), (.prefix, .regex), (.regex, .prefix): return false
-        }
-    }
-}
-
-extension AddressBlock {
-    /// Whether every address of another block is one of this.
-    fileprivate func covers(_ other: AddressBlock) -> Bool {
-        prefixBits <= other.prefixBits && contains(other.address)
-    }
-}
-
-extension ValueCondition {
-    /// Whether a request for which another condition holds surely has a value for which this one holds.
-    fileprivate func excludes(_ wanted: ValueCondition) -> Bool {
-        guard name == wanted.name else { return false }
-        switch (test, wanted.test) {
-        case (.present(true), .present(let isThere)): return isThere
-        case (.present(true), _): return true
-        case (.present(false), let other): return other == .present(false)
-        case (.exact(let text), .exact(let other)): return text == other
-        case (.prefix(let text), .exact(let other)), (.prefix(let text), .prefix(let other)):
-            return other.hasPrefix(text)
-        case (.regex(let pattern), .exact(let other)):
-            // The pattern was compiled when it was checked.
-            let expression = try? RegularExpression(pattern: pattern)
-            return (try? expression?.matchesWhole(other.utf8.span)) == true
-        case (.regex(let pattern), .regex(let other)): return pattern == other
-        case (.exact, _), (.prefix, _), (.regex, _): return false
         }
     }
 }

@@ -1,3 +1,5 @@
+internal import RegularExpressions
+
 /// Which requests, and what becomes of them.
 package struct Route: Hashable, Sendable {
     /// Unique among routes.
@@ -135,6 +137,30 @@ package enum PathPattern: Hashable, Sendable, CustomStringConvertible {
         case .exact(let path): .exact(Paths.settled(path, rules, isPrefix: false))
         case .prefix(let path): .prefix(Paths.settled(path, rules, isPrefix: true))
         case .regex: self
+        }
+    }
+}
+
+extension ValueCondition {
+    /// Whether it holds for every request for which another condition holds.
+    ///
+    /// - Parameter other: The other condition.
+    /// - Returns: False also where that is not known.
+    package func isSure(given other: ValueCondition) -> Bool {
+        guard name == other.name else { return false }
+        switch (test, other.test) {
+        case (.present(true), .present(let isThere)): return isThere
+        case (.present(true), _): return true
+        case (.present(false), let test): return test == .present(false)
+        case (.exact(let text), .exact(let other)): return text == other
+        case (.prefix(let text), .exact(let other)), (.prefix(let text), .prefix(let other)):
+            return other.hasPrefix(text)
+        case (.regex(let pattern), .exact(let other)):
+            // The pattern was compiled when it was checked.
+            let expression = try? RegularExpression(pattern: pattern)
+            return (try? expression?.matchesWhole(other.utf8.span)) == true
+        case (.regex(let pattern), .regex(let other)): return pattern == other
+        case (.exact, _), (.prefix, _), (.regex, _): return false
         }
     }
 }

@@ -255,15 +255,20 @@ extension Settings {
     /// Tests.
     static let tests = ResourceSettings(
         .test,
-        "Run by `proxyctl validate` on the node's own matcher",
+        "Run on the nodes' own matcher by `proxyctl validate` and before each apply",
         RecordType([
-            Setting("name", .text(.line), .required, "Unique among tests"),
+            Setting("name", .text(.title), .required, "Unique among tests, up to 63 octets"),
             Setting(
                 "request",
                 .fields([
                     Setting("method", .text(.token), .defaultsTo("GET"), "Method"),
                     Setting("url", .text(.line), .required, "URL"),
-                    Setting("headers", .map(.fieldName, .text(.line)), .defaultsTo("{}"), "Fields"),
+                    Setting(
+                        "headers",
+                        .map(.fieldName, .text(.fieldValue)),
+                        .defaultsTo("{}"),
+                        "Fields"
+                    ),
                     Setting("client", .text(.line), .optional, "Client's address"),
                 ]),
                 .required,
@@ -272,16 +277,25 @@ extension Settings {
             Setting(
                 "expect",
                 .fields([
-                    Setting("route", .text(.line), .optional, "Route"),
+                    Setting("route", .text(.line), .optional, "Route; `none` where none may match"),
                     Setting("upstream", .text(.line), .optional, "Upstream"),
-                    Setting("path", .text(.line), .optional, "Path that the upstream sees"),
-                    Setting("status", .integer(100...599), .optional, "Status code"),
+                    Setting(
+                        "path",
+                        .text(.line),
+                        .optional,
+                        "Path that the upstream sees, with its query if `?` is in it"
+                    ),
+                    Setting(
+                        "status",
+                        .integer(100...599),
+                        .optional,
+                        "Status of an answer that no upstream gives"
+                    ),
                 ]),
                 .required,
                 "What must come out"
             ),
-        ]),
-        isBuilt: false
+        ])
     )
 
     /// Groups.

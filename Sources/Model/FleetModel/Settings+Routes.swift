@@ -21,7 +21,7 @@ extension Settings {
                 Setting("match", match, .optional, "What else must hold"),
                 Setting("rewrite", rewrite, .optional, "What the upstream sees", .unbuilt),
                 Setting("upstream", .reference(.upstream), .optional, "Forward to this upstream"),
-                Setting("split", split, .optional, "Forward by weight", .unbuilt),
+                Setting("split", split, .optional, "Forward to one of several by weight"),
                 Setting("redirect", redirect, .optional, "Answer with a redirect"),
                 Setting("respond", respond, .optional, "Answer from the configuration"),
                 Setting("aggregate", aggregate, .optional, "Join several calls", .unbuilt),
@@ -44,7 +44,7 @@ extension Settings {
                     .optional,
                     "How long an exchange may take"
                 ),
-                Setting("cohort", cohort, .optional, "Keep a client on its side", .unbuilt),
+                Setting("cohort", cohort, .optional, "Keep a client on its side of the split"),
                 Setting("mirror", mirror, .optional, "Send a copy elsewhere", .unbuilt),
                 Setting("maintenance", maintenance, .optional, "Answer for a while", .unbuilt),
             ],
@@ -187,11 +187,19 @@ extension Settings {
         countMin: 1
     )
 
-    private static let cohort = SettingType.fields([
-        Setting("cookie", .text(.token), .optional, "By this cookie"),
-        Setting("header", .text(.fieldName), .optional, "By this field"),
-        Setting("clientIP", .boolean, .optional, "By the client's address"),
-    ])
+    private static let cohort = SettingType.fields(
+        [
+            Setting(
+                "cookie",
+                .text(.token),
+                .optional,
+                "By this cookie, which is set for 30 days where a client has none"
+            ),
+            Setting("header", .text(.fieldName), .optional, "By this field's value"),
+            Setting("clientIP", .boolean, .optional, "By the client's address; true alone"),
+        ],
+        exactlyOneOf: ["cookie", "header", "clientIP"]
+    )
 
     private static let mirror = SettingType.fields([
         Setting("upstream", .reference(.upstream), .required, "Upstream"),

@@ -133,7 +133,7 @@ extension Settings {
             ]
         case .path, .pathPrefix: [("type", text("string")), ("pattern", text("^/"))]
         case .text, .line, .textTemplate, .lineTemplate, .fieldTemplate, .fieldValue, .token,
-            .namePattern, .method, .regex:
+            .namePattern, .method, .regex, .title:
             [("type", texts("string", "number", "boolean"))]
         case .statusRange:
             [

@@ -6,6 +6,8 @@ package enum TextFormat: Hashable, Sendable {
     case line
     /// A resource's name.
     case name
+    /// A resource's name that may have spaces in it.
+    case title
     /// A token (RFC 9110 §5.6.2).
     case token
     /// A field name, stored in lower case.
@@ -53,6 +55,7 @@ package enum TextFormat: Hashable, Sendable {
         case .text: "text"
         case .line: "text on one line"
         case .name: "name"
+        case .title: "short text on one line"
         case .token: "token"
         case .fieldName: "field name"
         case .fieldNamePattern: "field name, or its beginning and `*`"
@@ -81,6 +84,7 @@ package enum TextFormat: Hashable, Sendable {
         case .text: .text(try Texts.text(text, allowsLines: true))
         case .line: .text(try Texts.text(text, allowsLines: false))
         case .name: .text(try Texts.name(text))
+        case .title: .text(try Texts.title(text))
         case .token: .text(try Texts.token(text, noun: "token"))
         case .fieldName: .text(try Texts.token(text, noun: "field name").lowercased())
         case .fieldNamePattern: .text(try Texts.fieldNamePattern(text))

@@ -31,6 +31,14 @@ enum Texts {
         return text
     }
 
+    static func title(_ text: String) throws(Complaint) -> String {
+        if text.isEmpty { throw Complaint("a name must not be empty") }
+        if text.utf8.count > ModelLimits.nameBytesMax {
+            throw Complaint("\(quoted(text)) is longer than \(ModelLimits.nameBytesMax) octets")
+        }
+        return try Self.text(text, allowsLines: false)
+    }
+
     /// RFC 9110 §5.6.2.
     static func token(_ text: String, noun: String) throws(Complaint) -> String {
         guard !text.isEmpty, text.utf8.count <= 255, text.utf8.allSatisfy(isTokenOctet) else {

@@ -80,37 +80,17 @@ enum Condition: Sendable {
         return !test.isWanted
     }
 
-    /// RFC 6265 §4.2.1, however many lines the cookies stand in; quotation marks belong to a value.
     private static func cookie(
         _ test: NamedTest,
         _ request: borrowing RequestHead,
         _ octets: Span<UInt8>
     ) -> Bool? {
-        let lines = request.fields.lines
-        for index in 0..<lines.count where lines[index].name == .cookie {
-            let line = lines[index].valueRange
-            var start = line.lowerBound
-            while start < line.upperBound {
-                let end = octets.firstIndex(
-                    of: UInt8(ascii: ";"),
-                    from: start,
-                    to: line.upperBound
-                )
-                let pair = octets.trimmed(start..<end)
-                let equals = octets.firstIndex(
-                    of: UInt8(ascii: "="),
-                    from: pair.lowerBound,
-                    to: pair.upperBound
-                )
-                if octets.extracting(pair.lowerBound..<equals).equals(test.name.span) {
-                    let value = min(equals + 1, pair.upperBound)..<pair.upperBound
-                    guard let isFit = test.fits(octets.extracting(value)) else { return nil }
-                    if isFit { return test.isWanted }
-                }
-                start = end + 1
-            }
+        var isFit: Bool? = false
+        request.forEachCookie(test.name.span, octets) { value in
+            isFit = test.fits(octets.extracting(value))
+            return isFit == false
         }
-        return !test.isWanted
+        return isFit.map { $0 == test.isWanted }
     }
 }
 
@@ -222,5 +202,50 @@ extension Span<UInt8> {
         while start < end, self[start] == 0x20 || self[start] == 0x09 { start += 1 }
         while start < end, self[end - 1] == 0x20 || self[end - 1] == 0x09 { end -= 1 }
         return start..<end
+    }
+}
+
+extension RequestHead {
+    /// The first cookie with a name.
+    func cookie(_ name: Span<UInt8>, _ octets: Span<UInt8>) -> Range<Int>? {
+        var found: Range<Int>?
+        forEachCookie(name, octets) { value in
+            found = value
+            return false
+        }
+        return found
+    }
+
+    /// Gives the values of all cookies with a name, as indices of the octets, until `body` has seen enough.
+    ///
+    /// RFC 6265 §4.2.1, however many lines the cookies stand in; quotation marks belong to a value.
+    func forEachCookie(
+        _ name: Span<UInt8>,
+        _ octets: Span<UInt8>,
+        _ body: (Range<Int>) -> Bool
+    ) {
+        let lines = fields.lines
+        for index in 0..<lines.count where lines[index].name == .cookie {
+            let line = lines[index].valueRange
+            var start = line.lowerBound
+            while start < line.upperBound {
+                let end = octets.firstIndex(
+                    of: UInt8(ascii: ";"),
+                    from: start,
+                    to: line.upperBound
+                )
+                let pair = octets.trimmed(start..<end)
+                let equals = octets.firstIndex(
+                    of: UInt8(ascii: "="),
+                    from: pair.lowerBound,
+                    to: pair.upperBound
+                )
+                if octets.extracting(pair.lowerBound..<equals).equals(name) {
+                    let value = min(equals + 1, pair.upperBound)..<pair.upperBound
+                    guard body(value) else { return }
+                }
+                start = end + 1
+            }
+        }
     }
 }

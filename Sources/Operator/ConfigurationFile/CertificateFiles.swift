@@ -34,10 +34,38 @@ extension ReadCertificate: CustomStringConvertible, CustomDebugStringConvertible
 
 /// A configuration with the files that its certificates name.
 package struct LoadedConfiguration: Sendable {
+    private let document: ConfigurationNode
     /// The configuration, with the digests of the files.
     package let configuration: Configuration
     /// What the files hold; nothing for certificates that the configuration names by digest.
     package let certificates: [ReadCertificate]
+
+    init(
+        document: ConfigurationNode,
+        configuration: Configuration,
+        certificates: [ReadCertificate]
+    ) {
+        (self.document, self.configuration) = (document, configuration)
+        self.certificates = certificates
+    }
+
+    /// Where the name of a resource stands in its file.
+    package func place(of kind: ResourceKind, _ name: String) -> Place {
+        let items = document[kind.section]?.items ?? []
+        return items.first { $0["name"]?.text == name }?["name"]?.place ?? .none
+    }
+
+    /// What is found wrong later on, with the place of its resource.
+    package func placed(_ problem: Problem) -> Problem {
+        guard let kind = problem.kind else { return problem }
+        return Problem(
+            kind: kind,
+            name: problem.name,
+            field: problem.field,
+            message: problem.message,
+            place: place(of: kind, problem.name)
+        )
+    }
 }
 
 extension ConfigurationFile {
@@ -67,7 +95,11 @@ extension ConfigurationFile {
             problems = error.problems + problems
         }
         guard problems.isEmpty, let loaded else { throw ConfigurationProblems(problems) }
-        return LoadedConfiguration(configuration: loaded, certificates: reader.certificates)
+        return LoadedConfiguration(
+            document: document,
+            configuration: loaded,
+            certificates: reader.certificates
+        )
     }
 
     private static func uncovered(
@@ -207,6 +239,13 @@ private struct CertificateReader {
     }
 
     private mutating func read(_ field: FileField) -> [UInt8]? {
+        guard !field.path.contains("-----BEGIN") else {
+            // Not shown: it may be a key.
+            problems.append(
+                field.problem("holds the text itself: put it into a file and name that")
+            )
+            return nil
+        }
         do {
             return try FileContents.read(field.resolved, bytesMax: PEM.textBytesMax + 1)
         } catch {

@@ -66,7 +66,7 @@ internal import CRE2
     }
 
     /// Octets that every text begins with of which this is the whole; up to 64.
-    var prefix: [UInt8] {
+    package var prefix: [UInt8] {
         var octets = [UInt8](repeating: 0, count: Limits.prefixBytesMax)
         // SAFETY: at most `count` octets are written, and no pointer is kept.
         let count = unsafe octets.withUnsafeMutableBufferPointer { buffer in

@@ -1,5 +1,6 @@
 import FleetModel
 import Presentation
+import Routing
 import Testing
 
 @Suite struct ExplanationTests {

@@ -3,12 +3,18 @@ package import FleetModel
 internal import HTTP1
 internal import HTTPSemantics
 
-/// A request that `proxyctl explain` or a configuration's test asks about: its octets as a node would read them.
+/// A request that `proxyctl explain` or a test of a configuration asks about: its octets as a node would read them.
 package struct ExplainedRequest: Sendable {
     /// Why a request cannot be explained.
     package struct Fault: Error, Sendable, CustomStringConvertible {
         /// One clause for the operator.
         package let description: String
+        /// What a node answers; `nil` where the fault is in the question.
+        package private(set) var status: Int?
+
+        init(description: String, status: Int? = nil) {
+            (self.description, self.status) = (description, status)
+        }
     }
 
     /// Whether the URL is one of https.
@@ -38,7 +44,7 @@ package struct ExplainedRequest: Sendable {
         guard let scheme else {
             throw Fault(
                 description:
-                    "'\(visible(url))' is not of the form http://HOST[:PORT]/PATH or https://…"
+                    "\(quoted(url)) is not of the form http://HOST[:PORT]/PATH or https://…"
             )
         }
         isSecure = scheme == "https://"
@@ -49,7 +55,7 @@ package struct ExplainedRequest: Sendable {
         let authority = Array(rest[..<end].utf8)
         guard let parsed = Authority.parse(authority.span, 0..<authority.count) else {
             throw Fault(
-                description: "'\(visible(String(rest[..<end])))' is not a host: a node answers 400"
+                description: "\(quoted(String(rest[..<end]))) is not a host: a node answers 400"
             )
         }
         port = parsed.port == 0 ? (isSecure ? 443 : 80) : parsed.port
@@ -69,7 +75,10 @@ package struct ExplainedRequest: Sendable {
         do {
             length = try head.decode(octets.span, limits: HTTP1Limits())
         } catch {
-            throw Fault(description: "a node answers \(error.requestStatus): \(error)")
+            throw Fault(
+                description: "a node answers \(error.requestStatus): \(error)",
+                status: Int(error.requestStatus)
+            )
         }
         guard length == octets.count else {
             throw Fault(description: "a node would read something else than one request")
@@ -92,7 +101,10 @@ package struct ExplainedRequest: Sendable {
         let span = octets.span
         guard let path = PathNormaliser.normalise(span, head.path.indices, rules: rules) else {
             let text = String(decoding: octets[head.path.indices], as: UTF8.self)
-            throw Fault(description: "a node refuses the path '\(visible(text))': it answers 400")
+            throw Fault(
+                description: "a node refuses the path \(quoted(text)): it answers 400",
+                status: 400
+            )
         }
         return try body(head, span, path)
     }

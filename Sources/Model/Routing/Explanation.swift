@@ -2,7 +2,6 @@ internal import Bytes
 package import FleetModel
 internal import HTTP1
 internal import HTTPSemantics
-internal import Routing
 
 /// What a node does with a request, and why.
 package struct Explanation: Sendable, Equatable {
@@ -93,13 +92,13 @@ package struct Explanation: Sendable, Equatable {
             var suggester = Suggester()
             let hint = suggester.hint(for: name, among: configuration.listeners.map(\.name))
             throw ExplainedRequest.Fault(
-                description: "no listener is called '\(visible(name))'\(hint)"
+                description: "no listener is called \(quoted(name))\(hint)"
             )
         }
         guard listener.transport.hasRequests else {
             throw ExplainedRequest.Fault(
                 description:
-                    "'\(visible(name))' is a \(listener.transport.rawValue) listener, which has no routes"
+                    "\(quoted(name)) is a \(listener.transport.rawValue) listener, which has no routes"
             )
         }
         return [listener]
@@ -136,70 +135,38 @@ package struct Explanation: Sendable, Equatable {
             return false
         }
         (self.listener, self.passed, status) = (listener.name, passed, nil)
-        take(routes[match.route], reason: match.reason, in: configuration)
+        let route = routes[match.route]
+        (self.route, policies, why) = (route.name, route.policies, match.reason)
+        switch route.action {
+        case .upstream(let name): take(upstream: name, configuration)
+        case .split(let sides):
+            let split = Split(sides, cohort: route.cohort)
+            let shares = sides.map { "\($0.upstream) \($0.weight)" }.joined(separator: ", ")
+            switch split.side(head, octets, client: ClientAddress(client)) {
+            case .kept(let side):
+                why += "; the client's side of the split \(shares)"
+                take(upstream: sides[side].upstream, configuration)
+            case .open: why += "; split by chance: \(shares)"
+            case .openForCookie: why += "; split by chance, and kept by a cookie: \(shares)"
+            }
+        case .respond(let response):
+            why += "; answers \(response.status)"
+            status = response.status
+        case .redirect(let redirect):
+            why += "; redirects with \(redirect.status)"
+            status = redirect.status
+        }
         return true
     }
 
-    private mutating func take(_ route: Route, reason: String, in configuration: Configuration) {
-        self.route = route.name
-        policies = route.policies
-        switch route.action {
-        case .upstream(let name):
-            upstream = name
-            let endpoints = configuration.upstreams.first { $0.name == name }?.endpoints ?? []
-            let usable = endpoints.filter { $0.weight > 0 }
-            // The turns of a smooth weighted round robin start with the heaviest, the first of equals.
-            let first = usable.reduce(usable.first) { $1.weight > ($0?.weight ?? 0) ? $1 : $0 }
-            endpoint = first?.address.description
-            why = reason
-            why += usable.count > 1 ? "; round robin over \(usable.count) endpoints" : ""
-        case .split(let sides):
-            why = "\(reason); split over \(sides.count) upstreams"
-        case .respond(let response):
-            (why, status) = ("\(reason); answers \(response.status)", response.status)
-        case .redirect(let redirect):
-            (why, status) = ("\(reason); redirects with \(redirect.status)", redirect.status)
-        }
-    }
-
-    /// `listener, route, why, policies, upstream, endpoint, path, host`, and what led there.
-    package var value: OutputValue {
-        [
-            "listener": OutputValue(listener), "route": OutputValue(route), "why": .string(why),
-            "policies": .array(policies.map { .string($0) }), "upstream": OutputValue(upstream),
-            "endpoint": OutputValue(endpoint), "path": .string(path), "host": .string(host),
-            "query": OutputValue(query), "normalisedPath": .string(normalisedPath),
-            "status": OutputValue(status),
-            "passed": .array(
-                passed.map { ["route": .string($0.route), "why": .string($0.why)] }
-            ),
-        ]
-    }
-
-    /// The same for people.
-    package func rendered(_ palette: Palette) -> [String] {
-        let none = palette.paint("none", .warning)
-        let target = query.map { "\(path)?\($0)" } ?? path
-        var lines = [
-            "listener  \(listener.map(visible) ?? none)",
-            "matched   \(visible(normalisedPath))",
-        ]
-        for route in passed {
-            lines.append("not       \(visible(route.route)): \(visible(route.why))")
-        }
-        lines += [
-            "route     \(route.map { palette.paint(visible($0), .strong) } ?? none)",
-            "why       \(visible(why))",
-            "policies  \(policies.isEmpty ? "none" : visible(policies.joined(separator: ", ")))",
-        ]
-        if let status { lines.append("status    \(status)") }
-        guard status == nil else { return lines }
-        return lines + [
-            "upstream  \(upstream.map(visible) ?? "-")",
-            "endpoint  \(endpoint.map(visible) ?? "-")",
-            "path      \(visible(target))",
-            "host      \(visible(host))",
-        ]
+    private mutating func take(upstream name: String, _ configuration: Configuration) {
+        upstream = name
+        let endpoints = configuration.upstreams.first { $0.name == name }?.endpoints ?? []
+        let usable = endpoints.filter { $0.weight > 0 }
+        // The turns of a smooth weighted round robin start with the heaviest, the first of equals.
+        let first = usable.reduce(usable.first) { $1.weight > ($0?.weight ?? 0) ? $1 : $0 }
+        endpoint = first?.address.description
+        why += usable.count > 1 ? "; round robin over \(usable.count) endpoints" : ""
     }
 }
 

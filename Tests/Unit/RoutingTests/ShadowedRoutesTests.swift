@@ -1,0 +1,99 @@
+import FleetModel
+import Routing
+import Testing
+
+@Suite("Routes that are never taken")
+struct ShadowedRoutesTests {
+    private static func shadowed(_ rules: [Rule]) throws -> [String] {
+        let configuration = try configuration(rules, listeners: ["web", "other"])
+        return ShadowedRoutes.find(in: configuration).map { shadowed in
+            "\(configuration.routes[shadowed.route].name) by \(configuration.routes[shadowed.by].name)"
+        }
+    }
+
+    private static let get = #""methods":["GET"]"#
+
+    @Test("the first of equals takes all, whatever the order of its conditions' kinds")
+    func equals() throws {
+        #expect(
+            try Self.shadowed([
+                Rule("a", ["h"], .prefix("/x")), Rule("b", ["h"], .prefix("/x")),
+                Rule("c", ["h"], .prefix("/x"), [Self.get]),
+                Rule("d", ["h"], .prefix("/x"), [Self.get]),
+                Rule("e", ["h"], .prefix("/x"), [#""methods":["PUT"]"#]),
+            ]) == ["b by a", "d by c"]
+        )
+    }
+
+    @Test("a route with fewer conditions comes later, and shadows none with more")
+    func fewer() throws {
+        #expect(
+            try Self.shadowed([
+                Rule("a", nil, nil), Rule("b", nil, nil, [Self.get]),
+                Rule("c", nil, nil, [#""headers":[{"name":"x","exact":"12"}]"#]),
+                Rule("d", nil, nil, [#""headers":[{"name":"x","prefix":"1"}]"#]),
+            ]) == []
+        )
+    }
+
+    @Test("a wider condition shadows a narrower one of as many")
+    func wider() throws {
+        #expect(
+            try Self.shadowed([
+                Rule("a", nil, nil, [#""headers":[{"name":"x","prefix":"1"}]"#]),
+                Rule("b", nil, nil, [#""headers":[{"name":"x","exact":"12"}]"#]),
+                Rule("c", nil, nil, [#""clients":["10.0.0.0/8"]"#]),
+                Rule("d", nil, nil, [#""clients":["10.1.0.0/16"]"#]),
+                Rule("e", nil, nil, [#""clients":["10.1.0.0/16"]"#], not: [Self.get]),
+            ]) == ["b by a", "d by c"]
+        )
+    }
+
+    @Test("prefixes take all of the expressions below them, and the root all of what has no path")
+    func prefixes() throws {
+        #expect(
+            try Self.shadowed([
+                Rule("any", ["h"], nil), Rule("number", ["h"], .regex("/a/[0-9]+")),
+                Rule("letter", ["h"], .regex("/ab[a-z]")), Rule("a", ["h"], .prefix("/a")),
+                Rule("root", ["i"], .prefix("/")), Rule("late", ["i"], .regex("/x")),
+                Rule("last", ["i"], nil), Rule("exact", ["i"], .exact("/x")),
+            ]) == ["number by a", "late by root", "last by root"]
+        )
+    }
+
+    @Test("a route is taken if it is on one of its hosts or listeners")
+    func somewhere() throws {
+        #expect(
+            try Self.shadowed([
+                Rule("a", ["h"], nil), Rule("b", ["h", "i"], nil), Rule("c", ["h", "i"], nil),
+                Rule("d", ["j"], nil, listeners: ["web"]), Rule("e", ["j"], nil),
+                Rule("f", ["j"], nil, listeners: ["web"]),
+            ]) == ["c by b", "f by d"]
+        )
+    }
+
+    @Test("hosts that are more specific shadow none that are less")
+    func hosts() throws {
+        #expect(
+            try Self.shadowed([
+                Rule("a", ["x.test"], nil), Rule("b", ["*.test"], nil), Rule("c", nil, nil),
+            ]) == []
+        )
+    }
+
+    @Test(
+        "what is said to be never taken is not, and the table takes every other route that it can"
+    )
+    func agreesWithTable() throws {
+        let rules = [
+            Rule("a", nil, .prefix("/x")), Rule("b", nil, .prefix("/x"), [Self.get]),
+            Rule("c", nil, .prefix("/x")),
+        ]
+        #expect(try Self.shadowed(rules) == ["c by a"])
+        let table = try Table(rules)
+        #expect(table.match("h", "/x") == "b")
+        var request = Request("h", "/x")
+        request.method = "PUT"
+        #expect(table.match(request) == "a")
+    }
+}
