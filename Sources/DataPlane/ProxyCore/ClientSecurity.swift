@@ -65,8 +65,8 @@ final class ClientSecurity {
     }
 }
 
-/// Request fields that only the node may set, whatever a back end takes for them: `_` counts as `-`, as it does where
-/// fields become variables of an environment.
+/// Request fields that only the node may set, whatever a back end takes for them: `_`, and what else is neither a letter
+/// nor a digit, counts as `-`, as it does where fields become variables of an environment.
 struct PrivateFields {
     private let names: [[UInt8]]
 
@@ -90,9 +90,9 @@ struct PrivateFields {
 
     private static func folded(_ octet: UInt8) -> UInt8 {
         switch octet {
-        case UInt8(ascii: "_"): UInt8(ascii: "-")
         case UInt8(ascii: "A")...UInt8(ascii: "Z"): octet | 0x20
-        default: octet
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): octet
+        default: UInt8(ascii: "-")
         }
     }
 }

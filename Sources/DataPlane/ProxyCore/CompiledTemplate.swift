@@ -154,11 +154,13 @@ extension Exchange {
         to sink: inout some OctetSink & ~Copyable
     ) -> Bool {
         switch variable {
-        case .client: return sink.take(client?.peerText ?? [])
-        case .scheme: return sink.take(client?.scheme ?? "http")
+        case .client:
+            if !note.client.isEmpty { return note.give(note.client, to: &sink) }
+            return sink.take(client?.peerText ?? [])
+        case .scheme: return sink.take(isClientHTTPS ? "https" : "http")
         case .host: return note.give(note.keptHost, to: &sink)
         case .port:
-            let usual: UInt16 = client?.security == nil ? 80 : 443
+            let usual: UInt16 = isClientHTTPS ? 443 : 80
             let port = request.authority.port
             return sink.take(decimal: UInt64(port == 0 ? usual : port))
         case .path: return note.give(note.keptPath, to: &sink)

@@ -210,6 +210,27 @@ extension Exchange {
         }
     }
 
+    // MARK: The end before the end
+
+    /// Closes the connection to the endpoint, if there is one.
+    func closeOrigin() {
+        guard let origin else { return }
+        origin.exchange = nil
+        self.origin = nil
+        origin.close()
+    }
+
+    /// Nobody waits for the response any more, or it cannot be completed: closes both connections.
+    func abandon() {
+        guard phase != .idle, let client else { return }
+        closeOrigin()
+        if started != .never, phase != .receiving { log(isCut: true) }
+        // The end of the connection would pass for that of the response.
+        let isReset = phase == .delivering && !isEndVisible
+        end()
+        client.close(isReset: isReset)
+    }
+
     // MARK: Buffers
 
     /// Drops what the endpoint has of the request from the client's buffer.
@@ -236,13 +257,12 @@ extension Exchange {
         let section = client.takeTrailers()
         worker.makeRoom(for: section.count, in: &client.buffer)
         do throws(HTTP1Error) {
-            let isTrusted = client.isTrusted
             let mayEnd = try requestBody.close(
                 &client.buffer,
                 trailers: section,
                 limits: Limits.translated
             ) { line, octets in
-                keepsRequestTrailer(line, octets, isTrusted: isTrusted)
+                keepsRequestTrailer(line, octets)
             }
             if mayEnd { return true }
         } catch {
@@ -256,9 +276,8 @@ extension Exchange {
     func advanceRequest(_ client: Client, _ listener: ListenerTable) -> Bool {
         if requestBody.isComplete { return true }
         do throws(HTTP1Error) {
-            let isTrusted = listener.trusts(client.peer)
             try requestBody.advance(&client.buffer, limits: listener.limits) { line, octets in
-                keepsRequestTrailer(line, octets, isTrusted: isTrusted)
+                keepsRequestTrailer(line, octets)
             }
         } catch {
             self.error = ExchangeError(.httpRequestError, .downstream)

@@ -80,6 +80,14 @@ final class Exchange {
     var normalisedPath: [UInt8] = []
     var isPathNormalised = true
 
+    /// Whether what the peer says of others is believed.
+    var isPeerTrusted = false
+    /// Whom the request has come from before the peer, the nearest first; empty where the peer is the client.
+    var hops: [ClientAddress] = []
+    /// Whether a trusted peer has told that the client came over TLS, or that it did not.
+    var isHTTPSTold: Bool?
+    var traceContext = TraceContext.unknown
+
     var started = LoopInstant.never
     var totalDeadline = LoopInstant.never
     var status: UInt16 = 0
@@ -159,6 +167,7 @@ final class Exchange {
         started = worker.loop.now
         client.requestBegan()
         client.clearDeadline()
+        identifyClient(client, served.listener)
         // What follows CONNECT may be meant for the tunnel that it does not get, and is no request.
         isClientPersistent =
             request.isPersistent && request.method != .connect && client.mayPersist
@@ -191,7 +200,12 @@ final class Exchange {
         if isForUs { return answer(status: 200, headBytes: headBytes) }
         let found = client.buffer.withReadable { octets in
             let path = isPathNormalised ? nil : normalisedPath
-            return served.listener.match(request, octets, path: path, client)
+            return served.listener.match(
+                request,
+                octets,
+                path: path,
+                client: clientAddress(client)
+            )
         }
         guard let found else { return answer(status: 404, headBytes: headBytes) }
         route = found
@@ -569,30 +583,13 @@ final class Exchange {
         cohortMark = 0
         if !protocolsAsked.isEmpty { protocolsAsked = [] }
         isPathNormalised = true
+        if isPeerTrusted { forgetHops() }
+        traceContext = .unknown
         totalDeadline = .never
         status = 0
         responseHeadBytes = 0
         sentBytes = 0
         error = nil
         worker.spare(self)
-    }
-
-    /// Closes the connection to the endpoint, if there is one.
-    func closeOrigin() {
-        guard let origin else { return }
-        origin.exchange = nil
-        self.origin = nil
-        origin.close()
-    }
-
-    /// Nobody waits for the response any more, or it cannot be completed: closes both connections.
-    func abandon() {
-        guard phase != .idle, let client else { return }
-        closeOrigin()
-        if started != .never, phase != .receiving { log(isCut: true) }
-        // The end of the connection would pass for that of the response.
-        let isReset = phase == .delivering && !isEndVisible
-        end()
-        client.close(isReset: isReset)
     }
 }

@@ -73,6 +73,10 @@ enum Limits {
     /// How many octets are read and dropped of a client whose TLS handshake has failed, for as long and for the same
     /// reason: about a flight of it.
     static let refusedOctets = 16 * 1024
+    /// Addresses of X-Forwarded-For that are walked over in one request: more proxies than any request passes.
+    ///
+    /// What stands before them is not believed.
+    static let hops = 64
     /// Longest path that is looked at for an authority's challenge, in octets: tokens have 512 at most.
     static let challengePathBytes = 1024
     /// How long a client whose connection is to end may send requests, when it does not answer to PING: some round trips.

@@ -1,5 +1,6 @@
 internal import Bytes
 internal import HTTP1
+internal import HTTPSemantics
 internal import SystemCalls
 internal import Telemetry
 internal import Upstreams
@@ -16,6 +17,8 @@ struct LogNote {
     var referer = 0..<0
     var userAgent = 0..<0
     var requestID = RequestID.none
+    /// The client's address as text, where it is not the peer's.
+    var client = 0..<0
     /// What texts of the route stand for, where it has such: host, normalised path and query, whole.
     var keptHost = 0..<0
     var keptPath = 0..<0
@@ -38,6 +41,7 @@ struct LogNote {
         octets.removeAll(keepingCapacity: octets.capacity <= Self.pieceBytesMax)
         (authority, method, host, path) = (0..<0, 0..<0, 0..<0, 0..<0)
         (referer, userAgent, requestID) = (0..<0, 0..<0, .none)
+        client = 0..<0
         (keptHost, keptPath, keptQuery) = (0..<0, 0..<0, 0..<0)
     }
 
@@ -47,6 +51,13 @@ struct LogNote {
         let count = min(piece.count, bytesMax)
         octets.append(copying: piece.extracting(first: count))
         return start..<start + count
+    }
+
+    /// Adds an address as text and says where it lies.
+    mutating func add(_ address: ClientAddress) -> Range<Int> {
+        let start = octets.count
+        address.append(to: &octets)
+        return start..<octets.count
     }
 
     /// Appends the identifier's text to a head.
@@ -93,7 +104,7 @@ struct LogNote {
     /// Hands the pieces to the log.
     mutating func append(
         _ record: AccessRecord,
-        client: [UInt8],
+        peer: [UInt8],
         route: [UInt8],
         upstream: [UInt8],
         endpoint: [UInt8],
@@ -103,7 +114,7 @@ struct LogNote {
         let span = octets.span
         log.append(
             record,
-            client: client.span,
+            client: client.isEmpty ? peer.span : span.extracting(client),
             method: span.extracting(method),
             host: span.extracting(host),
             path: span.extracting(path),
@@ -134,12 +145,12 @@ extension AccessRecorder {
             } else {
                 exchange.request.version == .http11 ? "HTTP/1.1" : "HTTP/1.0"
             }
-        record.scheme = client.scheme
+        record.scheme = exchange.isClientHTTPS ? "https" : "http"
         record.tls = client.security?.versionName ?? ""
         record.error = exchange.error?.kind
         exchange.note.append(
             record,
-            client: client.peerText,
+            peer: client.peerText,
             route: exchange.routeLabel,
             upstream: exchange.upstream?.label ?? [],
             endpoint: exchange.endpoint?.label ?? [],

@@ -43,8 +43,12 @@ final class WorkerTables {
     /// What Server is replaced by; empty when it is not.
     let serverField: [UInt8]
     private let hiddenFields: HiddenFields
-    /// Request fields that tell of clients' certificates, on any listener.
+    /// Request fields that only the node sets: those that tell of clients' certificates on any listener, and the
+    /// identifier's where it has a name of its own.
     let privateFields: PrivateFields
+    let requestID: RequestIDRules
+    /// Whether trace context is passed on.
+    let propagatesTrace: Bool
     /// What recognises endpoints in fields of responses, unless they may stand there.
     let publicNames: PublicNames?
     /// Whether Proxy-Status names upstreams.
@@ -96,11 +100,13 @@ final class WorkerTables {
         self.listeners = listeners
         connectors = contexts.connectors
         challengeFiles = contexts.challengeFiles
+        requestID = RequestIDRules(configuration.requestID)
         privateFields = PrivateFields(
             configuration.listeners.compactMap(\.tls?.clientCertificate).flatMap { clients in
                 [clients.subjectField, clients.fingerprintField].compactMap(\.self)
-            }
+            } + requestID.ownNames
         )
+        propagatesTrace = configuration.tracing.propagates
         let hiding = configuration.hiding
         via = Array((hiding.via ?? "").utf8)
         let end: [UInt8] = [0x0D, 0x0A]
@@ -146,16 +152,20 @@ final class ServedTables {
         (self.tables, self.listener) = (tables, listener)
     }
 
-    /// Whether lines that tell of a client's certificate may only be ours.
+    /// Whether a request may have lines that only we set.
     ///
-    /// A proxy that is trusted may tell where the listener itself does not.
+    /// A proxy that is trusted may tell of certificates where the listener itself does not.
+    @inline(__always)
     func hasPrivateFields(isTrusted: Bool) -> Bool {
-        !tables.privateFields.isEmpty && (!isTrusted || listener.tellsCertificates)
+        isTrusted && !listener.tellsCertificates
+            ? !tables.requestID.fields.isEmpty : !tables.privateFields.isEmpty
     }
 
     /// Whether a field of a request is such a line.
-    func isPrivate(_ octets: Span<UInt8>, _ name: Range<Int>) -> Bool {
-        tables.privateFields.contains(octets, name)
+    func isPrivate(_ octets: Span<UInt8>, _ name: Range<Int>, isTrusted: Bool) -> Bool {
+        isTrusted && !listener.tellsCertificates
+            ? tables.requestID.fields.contains(octets, name)
+            : tables.privateFields.contains(octets, name)
     }
 }
 
@@ -262,19 +272,15 @@ final class ListenerTable {
     ///   - request: Its head.
     ///   - octets: The message from its start.
     ///   - path: The normalised path, where it is not the request's own.
-    ///   - client: Who asks.
+    ///   - client: Who asks; not called where no route wants to know.
     /// - Returns: The route's index in the configuration, or `nil` when none matches.
     func match(
         _ request: borrowing RequestHead,
         _ octets: Span<UInt8>,
         path: [UInt8]?,
-        _ client: Client
+        client: @autoclosure () -> ClientAddress
     ) -> Int? {
-        var address = ClientAddress(high: 0, low: 0)
-        if routes.looksAtClient {
-            let (high, low) = client.peer.mapped
-            address = ClientAddress(high: high, low: low)
-        }
+        let address = routes.looksAtClient ? client() : ClientAddress(high: 0, low: 0)
         if let path { return routes.match(request, octets, path: path.span, client: address) }
         if request.path.isEmpty {
             let root: [UInt8] = [UInt8(ascii: "/")]
@@ -328,9 +334,12 @@ final class ListenerTable {
 
     /// Whether what this peer says of others is believed.
     func trusts(_ peer: SocketAddress) -> Bool {
-        guard !trusted.isEmpty else { return false }
-        let (high, low) = peer.mapped
-        return trusted.contains { $0.contains(high: high, low: low) }
+        trusted.isEmpty ? false : trusts(ClientAddress(peer))
+    }
+
+    /// Whether what the hop at an address says of others is believed.
+    func trusts(_ address: ClientAddress) -> Bool {
+        trusted.contains { $0.contains(high: address.high, low: address.low) }
     }
 }
 

@@ -167,6 +167,7 @@ struct ConfigurationChecker {
         checkCertificateUses()
         checkChallenges()
         checkRelays()
+        checkIdentifierField()
         checkRequestEdits()
         checkRouteEdits()
         checkSizes()
@@ -320,6 +321,27 @@ struct ConfigurationChecker {
             where reference.kind == .upstream && secured.contains(reference.name) {
                 let message = "\(quoted(reference.name)) has tls, which a relay does not speak"
                 complain(message, of: reference, in: draft)
+            }
+        }
+    }
+
+    /// The identifier's field tells of nothing else.
+    private mutating func checkIdentifierField() {
+        for draft in drafts {
+            guard case .requestID(let settings)? = draft.checked?.typed else { continue }
+            for other in drafts {
+                guard case .listener(let listener)? = other.checked?.typed,
+                    let clients = listener.tls?.clientCertificate,
+                    [clients.subjectField, clients.fingerprintField].contains(settings.header)
+                else { continue }
+                complain(
+                    "\(settings.header) tells of clients' certificates on the listener "
+                        + "\(quoted(listener.name)); take another name",
+                    draft.place,
+                    kind: .requestID,
+                    name: draft.name,
+                    field: "header"
+                )
             }
         }
     }
