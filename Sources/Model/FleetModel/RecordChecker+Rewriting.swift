@@ -219,7 +219,7 @@ extension RecordChecker {
             let entry = entries.first { (try? StatusRange.text($0.key)) == page.name }
             // A body that was given and is wrong has its own problem.
             guard entry?.value["body"] == nil else { continue }
-            let hasFile = page.value["file"] != nil
+            let hasFile = page.value["file"]?.scalarText?.isEmpty == false
             // The contract's own example names files that nobody has read.
             if hasFile, acceptsUnbuilt { continue }
             complain(
