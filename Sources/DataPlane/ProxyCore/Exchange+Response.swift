@@ -1,7 +1,9 @@
 internal import Bytes
+internal import Disclosure
 internal import FleetModel
 internal import HTTP1
 internal import HTTPSemantics
+internal import SystemCalls
 internal import Telemetry
 internal import Upstreams
 
@@ -70,14 +72,18 @@ extension Exchange {
         _ tables: WorkerTables,
         into head: inout Buffer
     ) {
-        appendStatusLine(octets, to: &head)
+        appendStatusLine(octets, tables, to: &head)
         var hasDate = false
+        let dropped = steps?.response.dropped
         let lines = response.fields.lines
         var runStart = -1
         for index in 0..<lines.count {
             let line = lines[index]
             if line.name == .date, !line.isHopByHop { hasDate = true }
-            if reachesClient(line, octets, tables), !concernsNames(line.name, tables) {
+            let isDropped = dropped?.contains(octets, line.nameRange) ?? false
+            let isShown = !isDropped && reachesClient(line, octets, tables)
+            let isLooked = isShown && mayName(line, octets, tables)
+            if isShown, !isLooked {
                 if runStart < 0 { runStart = Int(line.nameOffset) }
                 continue
             }
@@ -85,14 +91,13 @@ extension Exchange {
                 head.append(octets.extracting(runStart..<Int(line.nameOffset)))
                 runStart = -1
             }
-            if concernsNames(line.name, tables), reachesClient(line, octets, tables) {
-                appendWithPublicNames(line, octets, to: &head)
-            }
+            if isLooked { appendWithPublicNames(line, octets, tables, to: &head) }
         }
         if runStart >= 0 {
             head.append(octets.extracting(runStart..<headBytes - 2))
         }
         if isChunkedOut { head.append("transfer-encoding: chunked\r\n" as StaticString) }
+        if let steps { appendEdits(steps, to: &head) }
         appendOwnFields(hasDate: hasDate, tables, to: &head)
         head.append("\r\n" as StaticString)
     }
@@ -104,19 +109,28 @@ extension Exchange {
         _ tables: WorkerTables,
         into head: inout Buffer
     ) {
-        appendStatusLine(octets, to: &head)
+        appendStatusLine(octets, tables, to: &head)
         appendLines(octets, tables, to: &head)
+        if let steps { appendEdits(steps, to: &head) }
         head.append("connection: upgrade\r\n" as StaticString)
         append(upgrade, octets, to: &head)
         head.append("\r\n" as StaticString)
     }
 
-    /// The lines of an interim response that go on, with public names.
-    private func appendLines(_ octets: Span<UInt8>, _ tables: WorkerTables, to head: inout Buffer) {
+    /// The lines of an interim response that go on, with public names; or of one that a page replaces.
+    func appendLines(
+        _ octets: Span<UInt8>,
+        _ tables: WorkerTables,
+        to head: inout Buffer,
+        where keeps: (HTTP1.FieldLine, Span<UInt8>) -> Bool = { _, _ in true }
+    ) {
+        let dropped = steps?.response.dropped
         let lines = response.fields.lines
         for index in 0..<lines.count where reachesClient(lines[index], octets, tables) {
-            if concernsNames(lines[index].name, tables) {
-                appendWithPublicNames(lines[index], octets, to: &head)
+            if let dropped, dropped.contains(octets, lines[index].nameRange) { continue }
+            guard keeps(lines[index], octets) else { continue }
+            if mayName(lines[index], octets, tables) {
+                appendWithPublicNames(lines[index], octets, tables, to: &head)
             } else {
                 append(lines[index], octets, to: &head)
             }
@@ -130,11 +144,21 @@ extension Exchange {
         head.append("\r\n" as StaticString)
     }
 
-    private func appendStatusLine(_ octets: Span<UInt8>, to head: inout Buffer) {
+    private func appendStatusLine(
+        _ octets: Span<UInt8>,
+        _ tables: WorkerTables,
+        to head: inout Buffer
+    ) {
         head.append("HTTP/1.1 " as StaticString)
         head.append(decimal: UInt64(response.status))
         head.append(UInt8(ascii: " "))
-        head.append(octets.extracting(response.reason.indices))
+        if PublicNames.isPlain(octets, response.reason.indices)
+            || tables.publicNames?.rewritesOthers != true
+        {
+            head.append(octets.extracting(response.reason.indices))
+        } else {
+            head.append(StatusPhrase.of(response.status))
+        }
         head.append("\r\n" as StaticString)
     }
 
@@ -154,27 +178,57 @@ extension Exchange {
         return !tables.hides(octets, line.nameRange)
     }
 
+    /// Whether a line may name what clients need not know; most cannot, which costs one look at the name.
     @inline(__always)
-    func concernsNames(_ name: FieldName, _ tables: WorkerTables) -> Bool {
-        tables.publicNames?.concerns(name) ?? false
+    func mayName(
+        _ line: HTTP1.FieldLine,
+        _ octets: Span<UInt8>,
+        _ tables: WorkerTables
+    ) -> Bool {
+        if tables.unconcernedFields.contains(line.name) { return false }
+        return PublicNames.concerns(line.name, octets, line.valueRange)
     }
 
-    /// A field line in which endpoints have public names.
+    /// A field line in which endpoints have public names, if it may go on so.
     private func appendWithPublicNames(
         _ line: HTTP1.FieldLine,
         _ octets: Span<UInt8>,
+        _ tables: WorkerTables,
         to head: inout Buffer
     ) {
-        let value = line.valueRange.map { octets[$0] }
-        let rewritten = served?.tables.publicNames?.rewrite(
+        var value: [UInt8] = []
+        value.append(copying: octets.extracting(line.valueRange))
+        let shown = tables.publicNames?.show(
             line.name,
             value,
-            authority: note.octets(of: note.authority)
+            to: publicView(tables),
+            route.flatMap { tables.inversePath(of: $0) }
         )
+        switch shown {
+        case .nothing: return
+        case .replaced(let other): value = other
+        case .same, nil: break
+        }
         head.append(octets.extracting(line.nameRange))
         head.append(": " as StaticString)
-        head.append(rewritten ?? value)
+        head.append(value)
         head.append("\r\n" as StaticString)
+    }
+
+    /// What the client asked for, and so may see.
+    func publicView(_ tables: WorkerTables) -> PublicView {
+        var hosts: [HostIdentity] = []
+        if let endpoint, case .name = endpoint.endpoint.address.host {
+            for case .internet(let address) in endpoint.addresses {
+                let (high, low) = address.mapped
+                hosts.append(HostIdentity(.v6(high: high, low: low)))
+            }
+        }
+        return PublicView(
+            authority: note.octets(of: note.authority),
+            isSecure: isClientHTTPS,
+            endpointHosts: hosts
+        )
     }
 
     /// What the proxy itself says in every response.
@@ -240,7 +294,7 @@ extension Exchange {
         }
         worker.scratch.clear()
         responseBuffer.withReadable { octets in
-            appendStatusLine(octets, to: &worker.scratch)
+            appendStatusLine(octets, tables, to: &worker.scratch)
             appendLines(octets, tables, to: &worker.scratch)
             worker.scratch.append("\r\n" as StaticString)
         }
@@ -283,22 +337,27 @@ extension Exchange {
 
     /// Answers out of the configuration.
     func answer(_ fixed: LocalResponse, headBytes: Int) {
-        guard let client else { return }
-        var fields: [UInt8] = []
-        var content: [UInt8] = []
-        client.buffer.withReadable { octets in
-            for field in fixed.fields {
-                fields += field.name
-                fields += expand(field.value, octets)
-                fields += [0x0D, 0x0A]
-            }
-            content = expand(fixed.content, octets)
+        var fields = TextSink(bytesMax: Limits.localFieldBytes)
+        var content = TextSink(bytesMax: Limits.localContentBytes)
+        var fits = true
+        for field in fixed.fields where fits {
+            fields.octets += field.name
+            fits = expand(field.value, to: &fields)
+            fields.octets += [0x0D, 0x0A]
         }
-        guard fields.count <= Limits.localFieldBytes else {
-            error = ExchangeError(.proxyConfigurationError, .local)
-            return answer(status: 500, headBytes: headBytes)
+        if fixed.yieldsToPages, let page = steps?.pages?.page(for: fixed.status) {
+            fields.octets = Self.withoutType(fields.octets) + page.fields
+            fits = fits && expand(page.content, escaping: page.escaping, to: &content)
+        } else {
+            fits = fits && expand(fixed.content, escaping: fixed.escaping, to: &content)
         }
-        answer(status: fixed.status, fields: fields, content: content, headBytes: headBytes)
+        guard fits else { return refuseToWrite(headBytes: headBytes) }
+        answer(
+            status: fixed.status,
+            fields: fields.octets,
+            content: content.octets,
+            headBytes: headBytes
+        )
     }
 
     /// What an authority is answered that wants proof of a host (RFC 8555 §8.3); `nil` where no order waits for it, and
@@ -365,15 +424,28 @@ extension Exchange {
             fields = Array("allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n".utf8)
         }
         var content: [UInt8] = []
-        if status >= 400 {
+        if let page = steps?.pages?.page(for: status), let text = text(of: page) {
+            fields += page.fields
+            content = text
+        } else if status >= 400 {
             fields += Array("content-type: text/plain; charset=utf-8\r\n".utf8)
             content = Array("\(status) \(StatusPhrase.of(status))\n".utf8)
         }
         answer(status: status, fields: fields, content: content, headBytes: headBytes)
     }
 
-    private func answer(status: UInt16, fields: [UInt8], content: [UInt8], headBytes: Int) {
+    /// Answers with these fields and this content, and with what the route's policies make of the fields.
+    func answer(status: UInt16, fields: [UInt8], content: [UInt8], headBytes: Int) {
         guard let client, let served else { return }
+        var fields = fields
+        if let steps, !steps.response.isEmpty {
+            guard let edited = edit(fields, steps) else {
+                // What could not be written is not tried again for the answer that says so.
+                self.steps = nil
+                return refuseToWrite(headBytes: headBytes)
+            }
+            fields = edited
+        }
         client.buffer.consume(headBytes)
         if !requestBody.isComplete, error == nil, status != 413 {
             // Content that has come along is passed over, so that the connection can go on.

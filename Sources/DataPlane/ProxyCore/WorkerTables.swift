@@ -16,6 +16,8 @@ final class WorkerTables {
     let version: UInt64
     /// In the order of the configuration; route tables give indices into it.
     let routes: [RouteEntry]
+    /// What they do besides, `nil` for most; only looked at where a route says that it has steps.
+    let steps: [RouteSteps?]
     /// The octets of their names.
     let routeLabels: [[UInt8]]
     /// By name.
@@ -37,14 +39,24 @@ final class WorkerTables {
     /// The pseudonym in Proxy-Status.
     let pseudonym: [UInt8]
     let proxyStatus: ProxyStatusMode
+    /// What a path means.
+    let pathRules: PathRules
     let keepsServer: Bool
     /// What Server is replaced by; empty when it is not.
     let serverField: [UInt8]
     private let hiddenFields: HiddenFields
-    /// Request fields that tell of clients' certificates, on any listener.
+    /// Request fields that only the node sets: those that tell of clients' certificates on any listener, and the
+    /// identifier's where it has a name of its own.
     let privateFields: PrivateFields
+    let requestID: RequestIDRules
+    /// Whether trace context is passed on.
+    let propagatesTrace: Bool
     /// What recognises endpoints in fields of responses, unless they may stand there.
     let publicNames: PublicNames?
+    /// Response fields that it need not look at.
+    let unconcernedFields: KnownFieldSet
+    /// The ways back from upstreams' paths, in the order of the routes; empty where no route replaces a prefix.
+    private let inversePaths: [InversePath?]
     /// Whether Proxy-Status names upstreams.
     let namesUpstreams: Bool
     let accessLog: AccessRecorder?
@@ -70,8 +82,16 @@ final class WorkerTables {
         self.accessLog = accessLog
         var indices: [String: Int] = [:]
         for (index, upstream) in upstreams.enumerated() { indices[upstream.upstream.name] = index }
-        routes = zip(configuration.routes, rows).map { route, row in
-            RouteEntry(route, upstreams, upstreamIndices: indices, row: row)
+        let steps = configuration.routes.map { RouteSteps($0, configuration.policies) }
+        self.steps = steps
+        routes = configuration.routes.indices.map { index in
+            RouteEntry(
+                configuration.routes[index],
+                upstreams,
+                upstreamIndices: indices,
+                row: index < rows.count ? rows[index] : nil,
+                steps: steps[index]
+            )
         }
         routeLabels = configuration.routes.map { Array($0.name.utf8) }
         var listeners: [String: ListenerTable] = [:]
@@ -86,11 +106,14 @@ final class WorkerTables {
         self.listeners = listeners
         connectors = contexts.connectors
         challengeFiles = contexts.challengeFiles
+        requestID = RequestIDRules(configuration.requestID)
         privateFields = PrivateFields(
             configuration.listeners.compactMap(\.tls?.clientCertificate).flatMap { clients in
                 [clients.subjectField, clients.fingerprintField].compactMap(\.self)
-            }
+            } + requestID.ownNames
         )
+        propagatesTrace = configuration.tracing.propagates
+        pathRules = PathRules(configuration.paths)
         let hiding = configuration.hiding
         via = Array((hiding.via ?? "").utf8)
         let end: [UInt8] = [0x0D, 0x0A]
@@ -104,8 +127,11 @@ final class WorkerTables {
         case .keep: (keepsServer, serverField) = (true, [])
         case .replace(let text): (keepsServer, serverField) = (false, Array(text.utf8))
         }
-        hiddenFields = HiddenFields(hiding.responseHeaders)
-        publicNames = PublicNames(hiding, configuration.upstreams)
+        hiddenFields = HiddenFields(hiding.responseHeaders + hiding.productHeaders)
+        publicNames = PublicNames(configuration)
+        unconcernedFields = publicNames?.unconcerned ?? KnownFieldSet(FieldName.allCases)
+        let inverse = configuration.routes.map { InversePath($0) }
+        inversePaths = inverse.contains { $0 != nil } ? inverse : []
         namesUpstreams = hiding.names
     }
 }
@@ -117,6 +143,11 @@ extension WorkerTables {
             routes[route].row?.record(nanoseconds: nanoseconds, failed: failed)
         }
         accessLog?.append(exchange, nanoseconds: nanoseconds)
+    }
+
+    /// The way back from the paths that a route's upstream gets.
+    func inversePath(of route: Int) -> InversePath? {
+        route < inversePaths.count ? inversePaths[route] : nil
     }
 
     /// Whether a response's field does not go on to clients.
@@ -136,16 +167,20 @@ final class ServedTables {
         (self.tables, self.listener) = (tables, listener)
     }
 
-    /// Whether lines that tell of a client's certificate may only be ours.
+    /// Whether a request may have lines that only we set.
     ///
-    /// A proxy that is trusted may tell where the listener itself does not.
+    /// A proxy that is trusted may tell of certificates where the listener itself does not.
+    @inline(__always)
     func hasPrivateFields(isTrusted: Bool) -> Bool {
-        !tables.privateFields.isEmpty && (!isTrusted || listener.tellsCertificates)
+        isTrusted && !listener.tellsCertificates
+            ? !tables.requestID.fields.isEmpty : !tables.privateFields.isEmpty
     }
 
     /// Whether a field of a request is such a line.
-    func isPrivate(_ octets: Span<UInt8>, _ name: Range<Int>) -> Bool {
-        tables.privateFields.contains(octets, name)
+    func isPrivate(_ octets: Span<UInt8>, _ name: Range<Int>, isTrusted: Bool) -> Bool {
+        isTrusted && !listener.tellsCertificates
+            ? tables.requestID.fields.contains(octets, name)
+            : tables.privateFields.contains(octets, name)
     }
 }
 
@@ -252,19 +287,15 @@ final class ListenerTable {
     ///   - request: Its head.
     ///   - octets: The message from its start.
     ///   - path: The normalised path, where it is not the request's own.
-    ///   - client: Who asks.
+    ///   - client: Who asks; not called where no route wants to know.
     /// - Returns: The route's index in the configuration, or `nil` when none matches.
     func match(
         _ request: borrowing RequestHead,
         _ octets: Span<UInt8>,
         path: [UInt8]?,
-        _ client: Client
+        client: @autoclosure () -> ClientAddress
     ) -> Int? {
-        var address = ClientAddress(high: 0, low: 0)
-        if routes.looksAtClient {
-            let (high, low) = client.peer.mapped
-            address = ClientAddress(high: high, low: low)
-        }
+        let address = routes.looksAtClient ? client() : ClientAddress(high: 0, low: 0)
         if let path { return routes.match(request, octets, path: path.span, client: address) }
         if request.path.isEmpty {
             let root: [UInt8] = [UInt8(ascii: "/")]
@@ -292,15 +323,12 @@ final class ListenerTable {
     /// Whether upstreams are told of clients' certificates.
     var tellsCertificates: Bool { !subjectField.isEmpty || !fingerprintField.isEmpty }
 
-    /// The lines that tell an upstream of a client's certificate, which was verified; none without one.
-    func certificateLines(of stream: TLSStream) -> [UInt8] {
-        guard tellsCertificates, let der = stream.peerCertificate else { return [] }
+    /// The lines that tell an upstream of a client's certificate.
+    func certificateLines(subject: [UInt8], fingerprint: [UInt8]) -> [UInt8] {
         let end: [UInt8] = [0x0D, 0x0A]
         var lines: [UInt8] = []
-        if !subjectField.isEmpty { lines += subjectField + (stream.peerSubject ?? []) + end }
-        if !fingerprintField.isEmpty {
-            lines += fingerprintField + Array(encodeHex(sha256(der)).utf8) + end
-        }
+        if !subjectField.isEmpty { lines += subjectField + subject + end }
+        if !fingerprintField.isEmpty { lines += fingerprintField + fingerprint + end }
         return lines
     }
 
@@ -321,9 +349,12 @@ final class ListenerTable {
 
     /// Whether what this peer says of others is believed.
     func trusts(_ peer: SocketAddress) -> Bool {
-        guard !trusted.isEmpty else { return false }
-        let (high, low) = peer.mapped
-        return trusted.contains { $0.contains(high: high, low: low) }
+        trusted.isEmpty ? false : trusts(ClientAddress(peer))
+    }
+
+    /// Whether what the hop at an address says of others is believed.
+    func trusts(_ address: ClientAddress) -> Bool {
+        trusted.contains { $0.contains(high: address.high, low: address.low) }
     }
 }
 
@@ -331,6 +362,10 @@ final class ListenerTable {
 /// request finds its own in memory.
 struct RouteEntry {
     let action: Action
+    /// What the route's texts need of a request's head.
+    let needs: KeptParts
+    /// Whether it has steps in the tables.
+    let hasSteps: Bool
     /// Limit of the whole exchange, `.max` for none.
     let totalNanoseconds: UInt64
     let row: MetricsRow?
@@ -349,9 +384,11 @@ struct RouteEntry {
         _ route: Route,
         _ upstreams: [SharedUpstream],
         upstreamIndices indices: [String: Int],
-        row: MetricsRow?
+        row: MetricsRow?,
+        steps: RouteSteps?
     ) {
         self.row = row
+        hasSteps = steps != nil
         var total = route.totalTimeout?.nanoseconds ?? 0
         switch route.action {
         case .upstream(let name):
@@ -365,6 +402,12 @@ struct RouteEntry {
         case .respond(let response): action = .respond(LocalResponse(response))
         case .redirect(let redirect): action = .redirect(LocalResponse(redirect))
         }
+        let own: KeptParts =
+            switch action {
+            case .upstream, .split: []
+            case .respond(let response), .redirect(let response): response.needs
+            }
+        needs = own.union(steps?.needs ?? [])
         if total == 0 { total = .max }
         totalNanoseconds = total
     }
@@ -380,14 +423,17 @@ final class HiddenFields {
     private let patterns: [Pattern]
     /// The first letters of all patterns, one bit each from `a` on: most names are passed by one look.
     private let firstLetters: UInt32
+    /// The same of their third letters, as most begin with `x-`.
+    private let thirdLetters: UInt32
 
     init(_ patterns: [NamePattern]) {
         self.patterns = patterns.map { Pattern(name: Array($0.name.utf8), isPrefix: $0.isPrefix) }
-        var letters: UInt32 = 0
+        var (first, third): (UInt32, UInt32) = (0, 0)
         for pattern in self.patterns {
-            letters |= pattern.name.first.map(Self.bit) ?? .max
+            first |= pattern.name.first.map(Self.bit) ?? .max
+            third |= pattern.name.count > 2 ? Self.bit(pattern.name[2]) : .max
         }
-        firstLetters = letters
+        (firstLetters, thirdLetters) = (first, third)
     }
 
     private static func bit(_ octet: UInt8) -> UInt32 {
@@ -397,6 +443,9 @@ final class HiddenFields {
     @inline(__always)
     func contains(_ octets: Span<UInt8>, _ name: Range<Int>) -> Bool {
         guard !name.isEmpty, firstLetters & Self.bit(octets[name.lowerBound]) != 0 else {
+            return false
+        }
+        guard name.count < 3 || thirdLetters & Self.bit(octets[name.lowerBound + 2]) != 0 else {
             return false
         }
         return matches(octets, name)

@@ -76,11 +76,48 @@ struct ProblemTests {
         )
         #expect(problems(#"{"consumers":[],"certificates":[]}"#) == [])
         #expect(
-            problems(#"{"paths":{"mergeSlashes":true}}"#)
-                == ["paths.mergeSlashes: not supported by this build; only false is"]
+            problems(#"{"paths":{"normalise":false}}"#)
+                == ["paths.normalise: not supported by this build; only true is"]
         )
         #expect(problems(#"{"paths":{"normalise":true,"encodedSlash":"reject"}}"#) == [])
-        #expect(problems(#"{"paths":{"encodedSlash":"keep"}}"#).count == 1)
+    }
+
+    @Test(
+        "a pattern that no path fits by the rules of paths is refused",
+        arguments: [
+            ("reject", "/a%2Fb", "encodedSlash: keep"), ("reject", "/a%5cb", "backslash"),
+            ("reject", "/a", ""), ("keep", "/a%2fb", ""), ("keep", "/a%5Cb", ""),
+            ("decode", "/a%2Fb", ""), ("keep", "/a%2F..", "dot segment"),
+            ("decode", "/a%2F..", "dot segment"), ("keep", "/a/..%5Cb", "dot segment"),
+            ("keep", "/..;x/b", "segment"), ("keep", "/a%00", "control"),
+            ("keep", "/a%0A", "control"),
+        ]
+    )
+    func refusesPatterns(slash: String, path: String, message: String) {
+        for kind in ["exact", "prefix"] {
+            let found = problems(
+                #"{"paths":{"encodedSlash":"\#(slash)"},"routes":[{"name":"r","respond":{},"#
+                    + #""match":{"path":{"\#(kind)":"\#(path)"}}}]}"#
+            )
+            #expect(found.count == (message.isEmpty ? 0 : 1), "\(found)")
+            #expect(found.allSatisfy { $0.contains(message) }, "\(found)")
+        }
+    }
+
+    @Test("patterns are as paths are by the rules of paths")
+    func settlesPatterns() throws {
+        func path(_ pattern: String, _ paths: String) throws -> String? {
+            try Configuration(
+                json: #"{"paths":{\#(paths)},"routes":[{"name":"r","respond":{},"#
+                    + #""match":{"path":{\#(pattern)}}}]}"#
+            ).routes.first?.conditions.path?.description
+        }
+        #expect(try path(#""exact":"/a%2fb""#, #""encodedSlash":"keep""#) == "/a%2Fb")
+        #expect(try path(#""exact":"/a%2fb""#, #""encodedSlash":"decode""#) == "/a/b")
+        #expect(try path(#""prefix":"/a%2f""#, #""encodedSlash":"decode""#) == "/a")
+        #expect(try path(#""prefix":"/a//b//""#, #""mergeSlashes":true"#) == "/a/b")
+        #expect(try path(#""exact":"/a//b//""#, #""mergeSlashes":true"#) == "/a/b/")
+        #expect(try path(#""exact":"/a//b""#, "") == "/a//b")
     }
 
     @Test(
@@ -293,6 +330,56 @@ struct ProblemTests {
             #"{"listeners":[{"name":"web","address":"0.0.0.0:80",\#(fields)}],\#(Self.upstreams)}"#
         )
         #expect(found.count == 1 && found[0].hasPrefix("listeners[web]\(message)"), "\(found)")
+    }
+
+    @Test(
+        "the identifier of requests has a field that means nothing else",
+        arguments: [
+            "x-request-id", "x-correlation-id", "x-amzn-trace-id", "cf-ray",
+        ]
+    )
+    func takesIdentifierFields(name: String) {
+        #expect(problems(#"{"requestID":{"header":"\#(name)","accept":"always"}}"#) == [])
+    }
+
+    @Test(
+        "the identifier of requests takes no field that means something",
+        arguments: [
+            "x-forwarded-for", "host", "connection", "traceparent", "cookie", "via", "user-agent",
+        ]
+    )
+    func refusesIdentifierFields(name: String) {
+        #expect(
+            problems(#"{"requestID":{"header":"\#(name)"}}"#)
+                == ["requestID.header: \(name) has a meaning of its own; take another name"]
+        )
+    }
+
+    @Test("the identifier of requests and clients' certificates have fields of their own")
+    func refusesSharedFields() {
+        let tls =
+            #""tls":{"certificates":["c"],"clientCertificate":{"forward":{"subject":"x-who"}}}"#
+        let found = problems(
+            #"{"listeners":[{"name":"web","address":"0.0.0.0:80","protocol":"https",\#(tls)}],"#
+                + #"\#(Self.certificates),"requestID":{"header":"X-Who"}}"#
+        )
+        #expect(
+            found == [
+                #"requestID.header: x-who tells of clients' certificates on the listener "web"; "#
+                    + "take another name"
+            ]
+        )
+    }
+
+    @Test("trace context is passed on or not; spans go nowhere")
+    func readsTracing() throws {
+        #expect(try Configuration(json: "{}").tracing.propagates)
+        let off = try Configuration(
+            json: #"{"tracing":{"propagate":false,"otlp":"","sample":"1%"}}"#
+        )
+        #expect(!off.tracing.propagates)
+        let found = problems(#"{"tracing":{"otlp":"http://a.test","sample":"2%"}}"#)
+        #expect(found.count == 2 && found.allSatisfy { $0.contains("not supported") }, "\(found)")
     }
 
     @Test("a route names no tcp listener, and one without listeners is for the others")
