@@ -28,6 +28,10 @@ public enum Metric: Int, CaseIterable, Sendable {
     case upstreamConnectFailures
     case upstreamRetries
     case exchangesEvicted
+    case mirrorsComplete
+    case mirrorsFailed
+    case mirrorsTooLong
+    case mirrorsLimited
     case tunnelsOpen
     case upstreamReceivedBytes
     case upstreamSentBytes
@@ -232,6 +236,17 @@ extension MetricFamily {
                 .counter,
                 "Exchanges and relays whose clients did not go on, ended to make room at an upstream.",
                 [("", .exchangesEvicted)]
+            ),
+            MetricFamily(
+                "weir_mirrored_requests_total",
+                .counter,
+                "Requests for a route's mirror, by what became of the copy: complete, it was answered; failed; "
+                    + "too_long and limited, it was not sent.",
+                label: "result",
+                [
+                    ("complete", .mirrorsComplete), ("failed", .mirrorsFailed),
+                    ("too_long", .mirrorsTooLong), ("limited", .mirrorsLimited),
+                ]
             ),
             MetricFamily(
                 "weir_tunnels",

@@ -20,8 +20,9 @@ struct BodyRelay {
     /// Octets of content seen so far.
     private(set) var contentBytes: UInt64 = 0
 
+    /// Whether it leaves in the chunked coding.
+    private(set) var isChunkedOut = false
     private var source = Source.nothing
-    private var isChunkedOut = false
 
     private enum Source {
         case nothing

@@ -224,7 +224,7 @@ class Client: EventHandler {
     /// that it owes; `nil` while others are waited for.
     ///
     /// One that takes a little now and then does not begin anew.
-    final var stalledSince: LoopInstant? {
+    var stalledSince: LoopInstant? {
         guard let exchange else { return nil }
         if writingSince != .never { return writingSince }
         return exchange.phase == .forwarding && contentDeadline != .never

@@ -264,7 +264,10 @@ extension Exchange {
             ) { line, octets in
                 keepsRequestTrailer(line, octets)
             }
-            if mayEnd { return true }
+            if mayEnd {
+                if copy != nil { gatherCopy(client) }
+                return true
+            }
         } catch {
             // A trailer section that HTTP/1.1 cannot have: nobody is told half of it.
         }
@@ -295,6 +298,7 @@ extension Exchange {
         if client.framesContent, client.isAtEnd, !requestBody.isComplete, phase != .tunnelling {
             return closeRequest(client)
         }
+        if copy != nil { gatherCopy(client) }
         return true
     }
 

@@ -63,6 +63,7 @@ extension Exchange {
         client.buffer.consume(headBytes)
         offer = upstream.offer(isFramed: request.framing == .chunked)
         if offer == .http2 { requestBody.leavePlain() }
+        if let mirror = steps?.mirror { beginCopy(mirror, client, served) }
         if client.framesContent { _ = client.fill() }
         guard advanceRequest(client, served.listener) else { return }
         worker.prependScratch(to: &client.buffer)

@@ -441,6 +441,7 @@ extension Exchange {
         if let steps, !steps.response.isEmpty {
             guard let edited = edit(fields, steps) else {
                 // What could not be written is not tried again for the answer that says so.
+                forgetCopy()
                 self.steps = nil
                 return refuseToWrite(headBytes: headBytes)
             }

@@ -64,6 +64,10 @@ final class Exchange {
     var isRequestRetained = true
     /// Whether the request was sent again although an endpoint may have looked at it.
     var isRetried = false
+    /// The copy of the request that is being made for another upstream, if there is one; only with steps.
+    var copy: MirrorClient?
+    /// Whether this is what takes such a copy there: nobody waits for the response.
+    var isCopy = false
     /// What keeps the client on its side of a split from now on; 0 if nothing does, or the client has it.
     var cohortMark: UInt64 = 0
     /// How often an endpoint has said that it has not.
@@ -263,7 +267,7 @@ final class Exchange {
         guard let address = endpoint.address() else {
             return fail(ExchangeError(.dnsError, .upstream))
         }
-        guard upstream.admit(to: endpoint, worker) else {
+        guard upstream.admit(to: endpoint, worker, makesRoom: !isCopy) else {
             return fail(ExchangeError(.connectionLimitReached, .upstream))
         }
         do throws(SystemCallError) {
@@ -285,7 +289,7 @@ final class Exchange {
             made.proxyHeader = upstream.proxyHeader(for: client)
             made.setDeadline(after: upstream.limits.connect)
         } catch {
-            if error.errno == .tooManyOpenFiles, worker.makeRoomForDescriptors() {
+            if error.errno == .tooManyOpenFiles, !isCopy, worker.makeRoomForDescriptors() {
                 return connect()
             }
             worker.metrics.add(.upstreamConnectFailures)
@@ -539,17 +543,12 @@ final class Exchange {
     /// - Parameter isCut: Whether the client did not get the whole response.
     func log(isCut: Bool) {
         let nanoseconds = worker.loop.now.nanoseconds(since: started)
+        if isCopy { return logCopy(nanoseconds, isCut: isCut) }
         worker.count(status: status, sentBytes: sentBytes, nanoseconds: nanoseconds, isCut: isCut)
         if let error { worker.metrics.countError(error.kind) }
         let hasFailed = status >= 500 || isCut
         upstream?.record(nanoseconds: nanoseconds, failed: hasFailed)
         served?.tables.record(self, nanoseconds: nanoseconds, failed: hasFailed)
-    }
-
-    /// The octets of the route's name; none before one was taken.
-    var routeLabel: [UInt8] {
-        guard let served, let route else { return [] }
-        return served.tables.routeLabels[route]
     }
 
     /// Makes the exchange ready for another request and gives it back.
@@ -563,7 +562,11 @@ final class Exchange {
         if let served { worker.release(served.tables) }
         served = nil
         route = nil
-        if steps != nil { steps = nil }
+        if steps != nil {
+            forgetCopy()
+            steps = nil
+        }
+        isCopy = false
         upstream = nil
         endpoint = nil
         if !localContent.isEmpty { localContent = [] }

@@ -127,6 +127,24 @@ enum Limits {
     static let unprocessedRetries = 4
     /// How long a peer may leave our SETTINGS unacknowledged (RFC 9113 §6.5.3), and an origin a field section open.
     static let settingsNanoseconds: UInt64 = 10_000_000_000
+    /// The longest request of which a copy goes to a mirror, in octets with its head; longer ones are not copied.
+    ///
+    /// It is held whole until it is on its way.
+    static let mirrorRequestBytes = 1 << 20
+    /// Octets of all such copies of a worker; what comes on top is not copied.
+    ///
+    /// As much as a few thousand ordinary requests have, and little beside what their clients' connections take.
+    static let mirrorBytesInAll = 32 << 20
+    /// Such copies of a worker that are on their way; others are not sent.
+    ///
+    /// A mirror that answers in 50 ms gets 5,000 requests per second of each worker so, and one that does not answer
+    /// holds no more connections than these.
+    static let mirrors = 256
+    /// How long a copy may be on its way, whatever the mirror's upstream allows.
+    static let mirrorNanoseconds: UInt64 = 30_000_000_000
+    /// Octets of the response to a copy that are read and thrown away, so that its connection can be used again; above,
+    /// another connection costs less.
+    static let mirrorResponseBytes = 1 << 20
     /// Exchanges kept for use again, per worker.
     static let sparedExchanges = 256
     /// How long a listening socket that is going away lets no new connection in before it closes, so

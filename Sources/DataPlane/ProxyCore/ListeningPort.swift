@@ -324,6 +324,7 @@ final class ListeningPort: EventHandler {
         worker.loop.unregister(registration)
         registration = .none
         worker.closeClients { $0 === self }
+        worker.endMirrors { $0 === self }
         worker.release(tables)
     }
 }

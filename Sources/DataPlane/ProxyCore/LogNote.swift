@@ -128,6 +128,14 @@ struct LogNote {
     }
 }
 
+extension Exchange {
+    /// The octets of the route's name; none before one was taken.
+    var routeLabel: [UInt8] {
+        guard let served, let route else { return [] }
+        return served.tables.routeLabels[route]
+    }
+}
+
 extension AccessRecorder {
     /// Appends the record of an exchange that ends now.
     func append(_ exchange: Exchange, nanoseconds: UInt64) {

@@ -22,11 +22,17 @@ final class RouteSteps {
     let pages: ErrorPages?
     /// What is answered in place of the route's action.
     let maintenance: LocalResponse?
+    /// Where a copy of requests goes, if anywhere.
+    let mirror: Mirror?
     /// What its texts need of a request's head.
     let needs: KeptParts
 
     /// Compiles what a route does; `nil` where that is nothing.
-    init?(_ route: Route, _ policies: [String: Policy]) {
+    init?(
+        _ route: Route,
+        _ policies: [String: Policy],
+        upstreamIndices indices: [String: Int] = [:]
+    ) {
         var request: [FieldEdits] = []
         var response: [FieldEdits] = []
         var pages: [[ErrorPage]] = []
@@ -40,8 +46,10 @@ final class RouteSteps {
             }
         }
         let maintenance = route.maintenance.flatMap { $0.isEnabled ? LocalResponse($0) : nil }
+        mirror = Mirror(route.mirror, upstreamIndices: indices)
         guard
-            route.rewrite != nil || !request.isEmpty || !response.isEmpty || !pages.isEmpty
+            mirror != nil || route.rewrite != nil || !request.isEmpty || !response.isEmpty
+                || !pages.isEmpty
                 || maintenance != nil
         else { return nil }
         pathRewriter = PathRewriter(route)

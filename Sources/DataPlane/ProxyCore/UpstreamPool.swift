@@ -264,13 +264,16 @@ final class UpstreamPool {
     /// - Parameters:
     ///   - endpoint: One of the upstream's.
     ///   - worker: The pool's.
+    ///   - makesRoom: Whether such exchanges end for it.
     /// - Returns: Whether there is room; then both counts are raised.
-    func admit(to endpoint: EndpointPool, _ worker: Worker) -> Bool {
+    func admit(to endpoint: EndpointPool, _ worker: Worker, makesRoom: Bool = true) -> Bool {
         guard
             count.add() || evict() && count.add()
-                || worker.makeRoom(at: self) && count.add()
+                || makesRoom && worker.makeRoom(at: self) && count.add()
         else { return false }
-        if endpoint.count.add() || worker.makeRoom(at: self, endpoint) && endpoint.count.add() {
+        if endpoint.count.add()
+            || makesRoom && worker.makeRoom(at: self, endpoint) && endpoint.count.add()
+        {
             return true
         }
         count.remove()

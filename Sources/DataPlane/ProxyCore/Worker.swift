@@ -48,6 +48,8 @@ final class Worker: EventHandler {
     /// Reads of all that it serves in the tick that began at that moment.
     private var readsInTick = 0
     private var readsAt = LoopInstant.never
+    /// The copies of requests that it has.
+    var mirrors = MirrorLoad()
     /// When room was last looked for in vain, by what lacked it.
     var vainSearches: [ObjectIdentifier: LoopInstant] = [:]
     /// How long connections of a listener that was removed may go on.
@@ -170,6 +172,7 @@ final class Worker: EventHandler {
             }
         }
         for new in newPorts { open(new, next) }
+        moveMirrors()
         if let previous { retire(previous) }
     }
 
@@ -297,6 +300,7 @@ final class Worker: EventHandler {
     func checkDrained() {
         guard isDraining, clientCount == 0, closingPorts.isEmpty, let onDrained else { return }
         self.onDrained = nil
+        endMirrors { _ in true }
         onDrained()
     }
 

@@ -82,7 +82,9 @@ final class WorkerTables {
         self.accessLog = accessLog
         var indices: [String: Int] = [:]
         for (index, upstream) in upstreams.enumerated() { indices[upstream.upstream.name] = index }
-        let steps = configuration.routes.map { RouteSteps($0, configuration.policies) }
+        let steps = configuration.routes.map {
+            RouteSteps($0, configuration.policies, upstreamIndices: indices)
+        }
         self.steps = steps
         routes = configuration.routes.indices.map { index in
             RouteEntry(

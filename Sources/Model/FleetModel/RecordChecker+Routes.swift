@@ -9,6 +9,7 @@ extension RecordChecker {
         checkExceptions(route, node)
         checkPathExpressions(route, node)
         checkSplit(route, node)
+        checkMirror(route, node)
         checkCaptures(route, node)
     }
 
@@ -128,6 +129,31 @@ extension RecordChecker {
                 field: "split[\(index)].upstream",
                 at: node["split"]?.place ?? node.place
             )
+        }
+    }
+
+    // MARK: Mirrors
+
+    /// A copy is of a request that goes somewhere, and goes somewhere else.
+    private mutating func checkMirror(_ route: Route, _ node: ConfigurationNode) {
+        guard let mirror = route.mirror else { return }
+        switch route.action {
+        case .upstream(let name) where name == mirror.upstream:
+            complain(
+                "\(quoted(name)) gets the requests themselves: name another upstream",
+                ["mirror", "upstream"],
+                node
+            )
+        case .split(let sides)
+        where sides.allSatisfy { $0.upstream == mirror.upstream || $0.weight == 0 }:
+            complain(
+                "\(quoted(mirror.upstream)) gets all requests themselves: name another upstream",
+                ["mirror", "upstream"],
+                node
+            )
+        case .upstream, .split: break
+        case .respond, .redirect:
+            complain("does nothing without upstream or split", ["mirror"], node)
         }
     }
 

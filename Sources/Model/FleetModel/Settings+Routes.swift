@@ -45,7 +45,7 @@ extension Settings {
                     "How long an exchange may take"
                 ),
                 Setting("cohort", cohort, .optional, "Keep a client on its side of the split"),
-                Setting("mirror", mirror, .optional, "Send a copy elsewhere", .unbuilt),
+                Setting("mirror", mirror, .optional, "Send a copy of requests elsewhere"),
                 Setting("maintenance", maintenance, .optional, "Answer in place of the action"),
             ],
             exactlyOneOf: [["upstream", "split", "redirect", "respond", "aggregate"]]
@@ -212,7 +212,12 @@ extension Settings {
     )
 
     private static let mirror = SettingType.fields([
-        Setting("upstream", .reference(.upstream), .required, "Upstream"),
+        Setting(
+            "upstream",
+            .reference(.upstream),
+            .required,
+            "Where the copy goes; what it answers is thrown away"
+        ),
         Setting("share", .percentage, .defaultsTo("100%"), "Share of the requests"),
     ])
 

@@ -43,6 +43,29 @@ struct RouteStepsTests {
         #expect(try steps("", "", route: #","maintenance":{"enabled":true}"#) != nil)
     }
 
+    @Test("a mirror of a share is a step, and takes that share of all numbers")
+    func hasMirror() throws {
+        func mirror(_ share: Int) throws -> Mirror? {
+            Mirror(Mirroring(upstream: "v", share: share), upstreamIndices: ["u": 0, "v": 1])
+        }
+        #expect(try mirror(0) == nil)
+        let some = try #require(try mirror(25_000))
+        #expect(some.upstream == 1)
+        let numbers: [UInt64] = Array(0..<100_000)
+        #expect(numbers.count(where: some.takes) == 25_000)
+        let all = try #require(try mirror(100_000))
+        #expect(numbers.allSatisfy(all.takes) && all.takes(.max))
+        let json = #"""
+            {"upstreams":[{"name":"u","endpoints":[{"address":"a:80"}]},
+                          {"name":"v","endpoints":[{"address":"b:80"}]}],
+             "routes":[{"name":"r","upstream":"u","mirror":{"upstream":"v"}}]}
+            """#
+        let route = try #require(try Configuration(json: json).routes.first)
+        let steps = try #require(RouteSteps(route, [:], upstreamIndices: ["u": 0, "v": 1]))
+        #expect(steps.mirror?.upstream == 1 && !steps.rewrites && steps.request.isEmpty)
+        #expect(steps.needs.isEmpty)
+    }
+
     @Test("policies in one do what they do one after the other")
     func joinsPolicies() throws {
         let a = headers("a", #"{"set":{"x-one":"a"},"add":{"x-two":"a${path}b"}}"#)
