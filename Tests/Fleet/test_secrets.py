@@ -113,9 +113,15 @@ routes:
         for token in (self.tokens[0], self.tokens[2] + "x", self.tokens[3]):
             self.call("GET", "/v1/status", token=token)
             self.call("GET", f"/?token={token}", token=token)
+            for method in ("GET", "DELETE"):
+                self.call(method, f"/v1/tokens/{token}")
         self.call("POST", "/v1/certificates", json.dumps({"name": "x", "certificate": (folder / "ec.crt").read_text(),
                                                           "key": (folder / "rsa.key").read_text()}))
         self.call("PUT", "/v1/configuration", json.dumps({"configuration": {"key": (folder / "ec.key").read_text()}}))
+        pasted = json.dumps((folder / "ec.key").read_text())
+        careless = self.workspace.configuration(self.text.replace("tls/ec.key", pasted))
+        self.note("validate of a pasted key", self.fleet.ctl("validate", careless, code=1))
+        careless.unlink()
         for name in ("n1", "n2"):
             get(self.fleet.nodes[name].admin, "/nowhere")
 
