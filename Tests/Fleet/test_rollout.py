@@ -29,7 +29,7 @@ routes:
 def test_from_the_first_apply_to_the_rollback(workspace, fleet):
     port, origin = workspace.keep(ReservedPort()), workspace.origin()
     fleet.apply(configuration(port, origin), "-m", "the first", "--wait")
-    fleet.wait_steady(1, seconds=5)
+    fleet.wait_steady(1)
     for _ in range(20):
         assert get(port.address, "/hello").body == b"one"
         assert get(port.address, "/else").status == 200
@@ -232,7 +232,7 @@ def test_apply_without_nodes_says_so_and_does_not_wait(workspace):
     fleet = Fleet(workspace)
     with ReservedPort() as port:
         result = fleet.apply(f"listeners: [{{name: web, address: {port}}}]\nroutes: [{{name: a, respond: {{status: 204}}}}]\n",
-                             "--wait", "--timeout", "60s", seconds=20)
+                             "--wait", "--timeout", "90s", seconds=60)
         assert "no node" in (result.err + result.out).lower()
         # A node that joins later gets the version that is there.
         fleet.add("late")

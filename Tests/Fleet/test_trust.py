@@ -182,7 +182,7 @@ def test_a_forced_retirement_cuts_off_who_has_not_confirmed(workspace):
 
 
 def test_certificates_are_renewed_at_half_of_their_life(workspace):
-    fleet = Fleet(workspace, arguments=["--node-life", "8s"])
+    fleet = Fleet(workspace, arguments=["--node-life", "12s"])
     port = workspace.keep(ReservedPort())
     node, away = fleet.add("n1"), fleet.add("n2")
     fleet.apply(respond(port, "one"), "--wait")
@@ -218,7 +218,7 @@ def test_a_revoked_certificate_is_refused_while_it_is_valid(workspace):
     fleet.apply(respond(port, "one"), "--wait")
     identity = identity_file(node, workspace.folder / "stolen.pem")
     fleet.ctl("node", "revoke", "n1")
-    until(lambda: "node.revoked" in node.program.stderr(), "the session was ended", 5)
+    until(lambda: "node.revoked" in node.program.stderr(), "the session was ended", 8)
     # Goodbye (type 112) is all that the thief hears.
     heard = handshake(fleet, identity)
     assert heard[4:6] == b"\x00\x70", heard

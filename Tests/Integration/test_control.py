@@ -8,7 +8,6 @@ import socket
 import ssl
 import stat
 import subprocess
-import time
 
 import pytest
 
@@ -109,13 +108,13 @@ def test_hostile_bodies_are_refused_at_once(control):
         b'{"configuration":"\xff\xfe"}',
     ]
     for bomb in bombs:
-        start = time.monotonic()
+        before = control.program.processor_seconds()
         try:
             answer, body = control.call("PUT", "/v1/configuration", bomb)
         except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
             continue  # refused before all of it was sent, and the connection closed
         assert answer.status in (400, 413, 422), body
-        assert time.monotonic() - start < 10
+        assert control.program.processor_seconds() - before < 10
     assert control.call("GET", "/healthz")[0].status == 200
 
 

@@ -44,7 +44,7 @@ def test_many_interim_responses_come_through(workspace):
 
 @pytest.mark.parametrize("size", [3055, 3056, 3057])
 def test_a_request_that_fills_its_block_leaves_the_idle_limit(workspace, size):
-    _, web = serve(workspace, workspace.origin(), listener=", timeouts: {idle: 300ms}",
+    _, web = serve(workspace, workspace.origin(), listener=", timeouts: {idle: 1500ms}",
                    routes="[{name: all, respond: {status: 200, body: ok}}]")
     bare = len(request(fields=["X-Filler: "]))
     with Peer.connect(web) as peer:
@@ -78,31 +78,33 @@ def test_an_early_answer_of_an_origin_that_then_closes_is_delivered(workspace):
 
 
 def test_the_time_to_the_first_octet_begins_with_the_end_of_the_request(workspace):
-    _, web = serve(workspace, workspace.origin(), ", timeouts: {firstByte: 200ms}")
+    _, web = serve(workspace, workspace.origin(), ", timeouts: {firstByte: 2s}")
     with Peer.connect(web) as peer:
         peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
-        # Twice as long as the endpoint may take, which has nothing to answer yet.
-        time.sleep(0.4)
+        # Longer than the endpoint may take, which has nothing to answer yet.
+        time.sleep(2.5)
         peer.send(b"cd")
         assert peer.read_response().status == 200
 
 
 def test_an_endpoint_that_is_slow_to_read_is_not_slow_to_answer(workspace):
-    begin = threading.Event()
+    begin, size = threading.Event(), 20 << 20
 
     def script(peer, origin):
-        head = peer.read_head()
+        peer.read_head()
         begin.wait(20)
-        peer.read_body(head)
+        missing = size - len(peer.buffer)
+        while missing > 0 and (octets := peer.socket.recv(1 << 20)):
+            missing -= len(octets)
         peer.send(ok(2))
 
     workspace.closing.callback(begin.set)
-    _, web = serve(workspace, workspace.keep(Origin(script)), ", timeouts: {firstByte: 1s, idle: 10s}")
+    _, web = serve(workspace, workspace.keep(Origin(script)), ", timeouts: {firstByte: 2s, idle: 30s}")
     with Peer.connect(web) as peer:
-        sender = threading.Thread(target=peer.send, args=[request("POST", body=b"x" * (20 << 20))])
+        sender = threading.Thread(target=peer.send, args=[request("POST", body=b"x" * size)])
         sender.start()
         # Longer than the endpoint may take to answer, had it the request.
-        time.sleep(1.5)
+        time.sleep(2.5)
         begin.set()
         assert peer.read_response().status == 200
         sender.join()

@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import socket
-import time
 
 import http2
 import pytest
@@ -49,13 +48,12 @@ def answered(web):
 
 @pytest.mark.parametrize("octets", [b"", b"GET / HTTP/1.1\r\nHo"], ids=["silent", "half a head"])
 def test_a_client_is_served_when_descriptors_have_run_out(workspace, octets):
-    _, web = serve(workspace, prefix=("prlimit", "--nofile=200:200"))
+    _, web = serve(workspace, ", timeouts: {header: 60s}", prefix=("prlimit", "--nofile=200:200"))
     assert get(web).status == 200
     hold(workspace, web, 300, octets)
     for _ in range(20):
-        start = time.monotonic()
+        # PEER_SECONDS is less than timeouts.header, after which they would go anyway.
         assert get(web).status == 200
-        assert time.monotonic() - start < 10
 
 
 def test_a_client_is_served_when_the_limit_of_connections_is_reached(workspace):
@@ -130,9 +128,7 @@ def evictions(node):
 
 def is_served_at_once(web):
     """Nobody waits for the deadline of those that do not go on, which is a minute."""
-    start = time.monotonic()
-    until(lambda: answered(web), "a client is served")
-    return time.monotonic() - start < 10
+    return until(lambda: answered(web), "a client is served")
 
 
 def test_streams_whose_windows_stay_closed_make_room_at_the_upstream(workspace):
@@ -162,6 +158,7 @@ def test_responses_that_are_not_read_make_room_at_the_upstream(workspace):
 def test_content_that_does_not_come_makes_room_at_the_upstream(workspace):
     node, web = serve_few(workspace)
     held = hold(workspace, web, 10, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345")
+    until(lambda: "weir_upstream_connections 10\n" in node.get("/metrics").body.decode(), "all connections are in use")
     assert is_served_at_once(web)
     assert held[0].read_response().status == 408, "the one that has waited for longest is told"
     assert evictions(node) == 1
@@ -199,7 +196,8 @@ upstreams: [{{name: main, endpoints: [{{address: {origin}}}], connections: {{max
 def test_connections_that_wait_for_a_proxy_header_make_room(workspace, limit):
     limits = ", limits: {connections: 20}" if limit == "connections" else ""
     prefix = ("prlimit", "--nofile=200:200") if limit == "descriptors" else ()
-    _, web = serve(workspace, ", proxyProtocol: require" + limits, prefix)
+    # until() has less time than timeouts.header, after which they would go anyway.
+    _, web = serve(workspace, ", proxyProtocol: require, timeouts: {header: 60s}" + limits, prefix)
     hold(workspace, web, 300 if limit == "descriptors" else 40, kind=raw)
 
     def told():
@@ -207,7 +205,5 @@ def test_connections_that_wait_for_a_proxy_header_make_room(workspace, limit):
         with contextlib.suppress(OSError, EOFError), Peer.connect(web, before=header) as peer:
             return peer.exchange(request()).status == 200
 
-    start = time.monotonic()
     for _ in range(5):
         until(told, "a client is served")
-    assert time.monotonic() - start < 8, "nobody waits for timeouts.header"

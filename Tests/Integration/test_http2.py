@@ -14,8 +14,8 @@ import pytest
 import websockets
 
 import http2
-from weir import (TLS_EVERYWHERE, Origin, Peer, ReservedPort, answer_with_request, answering, get, is_listening, request,
-                  scheme, speaks_tls, until)
+from weir import (PEER_SECONDS, TLS_EVERYWHERE, Origin, Peer, ReservedPort, answer_with_request, answering, get,
+                  is_listening, request, scheme, speaks_tls, until)
 
 WINDOW = h2.settings.SettingCodes.INITIAL_WINDOW_SIZE
 EXTENDED_CONNECT = h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL
@@ -232,7 +232,7 @@ def test_a_reset_by_the_client_reaches_the_origin(workspace):
         until(lambda: origin.requests, "the request is there")
         client.http2.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
         client.flush()
-        assert ended.wait(10)
+        assert ended.wait(PEER_SECONDS)
         assert not client.is_closed
 
 
@@ -324,14 +324,14 @@ def test_requests_per_connection_end_it_politely(workspace):
 
 
 def test_a_connection_without_streams_ends_after_the_idle_timeout(workspace):
-    _, web = serve(workspace, workspace.keep(Origin(answer_with_request)), listener=", timeouts: {idle: 200ms}")
+    _, web = serve(workspace, workspace.keep(Origin(answer_with_request)), listener=", timeouts: {idle: 1500ms}")
     with http2.Client(web) as client:
         assert client.get("/").status == 200
         assert client.wait_closed() == h2.errors.ErrorCodes.NO_ERROR
 
 
 def test_a_field_section_that_does_not_come_ends_the_connection(workspace):
-    _, web = serve(workspace, workspace.keep(Origin(answer_with_request)), listener=", timeouts: {header: 200ms, idle: 60s}")
+    _, web = serve(workspace, workspace.keep(Origin(answer_with_request)), listener=", timeouts: {header: 1500ms, idle: 60s}")
     with http2.Client(web) as client:
         assert client.get("/").status == 200
         client.socket.sendall(http2.frame(1, 0, 3, b"\x82\x86"))  # HEADERS without END_HEADERS
@@ -723,7 +723,7 @@ def test_grpc_errors_and_deadlines(grpc_channel):
         channel.unary_unary("/t.Echo/Nothing")(b"")
     assert unknown.value.code() == grpc.StatusCode.UNIMPLEMENTED
     with pytest.raises(grpc.RpcError) as late:
-        channel.unary_unary("/t.Echo/Wait")(b"", timeout=0.3)
+        channel.unary_unary("/t.Echo/Wait")(b"", timeout=2)
     assert late.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     until(lambda: getattr(handler, "cancelled", None), "the origin learns that nobody waits")
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-import time
+import resource
 
 import pytest
 import yaml
@@ -80,9 +80,11 @@ BOMBS = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_at_once(workspace, name):
     path = workspace.configuration(BOMBS[name])
-    before = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     run_proxyctl("validate", path, code=1)
-    assert time.monotonic() - before < 2
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # Time on a processor: how long that takes is a matter of what else the machine does.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 8
 
 
 def test_a_missing_file_is_an_error_and_not_a_usage_error(workspace):

@@ -57,6 +57,10 @@ routes:
                 return int(line.split(" ")[1])
         raise AssertionError(f"no {text}")
 
+    def wait_metric(self, text, value):
+        """Waits until a number is what it has to be: what a worker does may be seen before it is counted."""
+        until(lambda: self.metric(text) == value, lambda: f"{text} is {value}, not {self.metric(text)}")
+
     def reload(self):
         """Has the node read its certificates again."""
         before = self.node.program.stderr().count("certificates.")
@@ -87,8 +91,8 @@ def test_a_request_is_served_and_the_upstream_learns_how_it_came(workspace):
         assert peer.socket.version() == "TLSv1.3" and peer.socket.selected_alpn_protocol() == "http/1.1"
     record = site.node.access_log(2)[0]
     assert (record["scheme"], record["tls"], record["protocol"]) == ("https", "TLSv1.3", "HTTP/1.1")
-    assert site.metric('weir_tls_handshakes_total{result="complete"}') == 1
-    assert site.metric('weir_tls_connections_total{version="1.3"}') == 1
+    site.wait_metric('weir_tls_handshakes_total{result="complete"}', 1)
+    site.wait_metric('weir_tls_connections_total{version="1.3"}', 1)
 
 
 @pytest.mark.parametrize("protocols,chosen", [(("h2", "http/1.1"), "h2"), (("http/1.1",), "http/1.1"), ((), None)])
@@ -131,7 +135,7 @@ def test_only_the_versions_that_are_wanted_are_spoken(workspace):
     old.maximum_version = ssl.TLSVersion.TLSv1_2
     assert "TLSV1_ALERT_PROTOCOL_VERSION" in fails(lambda: Peer.connect(site.web, old))
     assert site.get().status == 200
-    assert site.metric('weir_tls_handshakes_total{result="failed"}') == 1
+    site.wait_metric('weir_tls_handshakes_total{result="failed"}', 1)
 
 
 def test_tls12_is_served_with_forward_secrecy(workspace):
@@ -305,7 +309,7 @@ def test_a_session_goes_on_with_the_same_host_and_with_no_other(workspace):
     # Any worker takes it up.
     assert all(connect("one.test", session, context)[0] for _ in range(8))
     assert not connect("example.test", session, context)[0]
-    assert site.metric("weir_tls_resumptions_total") == 8
+    site.wait_metric("weir_tls_resumptions_total", 8)
     # RFC 8446 §C.4: a ticket that is used twice tells whose it is, so each that was used is followed by another.
     reused, newer = connect("one.test", session, context)
     assert reused and newer.id != session.id
@@ -393,24 +397,33 @@ def test_a_revoked_certificate_is_refused(workspace):
 def test_a_session_does_not_outlive_the_clients_certificate(workspace, version):
     """Each session that goes on gives a ticket for the next, without end."""
     site = mutual(workspace, "require")
-    site.certificates.shorten("alice", 4)
-    context = site.certificates.client(identity="alice")
-    context.maximum_version = version
-    sessions, reused = [None], []
 
-    def is_refused():
-        try:
-            with context.wrap_socket(socket.create_connection(site.web, 15), server_hostname="example.test",
-                                     session=sessions[-1]) as connection:
-                assert Peer(connection).exchange(request()).status == 200
-                reused.append(connection.session_reused)
-                sessions.append(connection.session)
-        except ssl.SSLError as error:
-            return "EXPIRED" in str(error).upper()
-        return False
+    def reused_until_the_end(seconds):
+        """For each connection that was let in with a certificate of so many seconds, whether its session went on."""
+        site.certificates.shorten("alice", seconds)
+        context = site.certificates.client(identity="alice")
+        context.maximum_version = version
+        sessions, reused = [None], []
 
-    until(is_refused, "the certificate has ended")
-    assert not reused[0] and all(reused[1:]) and len(reused) > 1
+        def is_refused():
+            try:
+                with context.wrap_socket(socket.create_connection(site.web, 15), server_hostname="example.test",
+                                         session=sessions[-1]) as connection:
+                    assert Peer(connection).exchange(request()).status == 200
+                    reused.append(connection.session_reused)
+                    sessions.append(connection.session)
+            except ssl.SSLError as error:
+                return "EXPIRED" in str(error).upper()
+            except ConnectionError:
+                return False  # The request met the end of the connection, which took its reason along.
+            return False
+
+        until(is_refused, "the certificate has ended", seconds + 15)
+        return reused
+
+    # A slow machine may take longer for two connections than the first of these certificates lives.
+    reused = next(reused for seconds in (4, 15, 60) if len(reused := reused_until_the_end(seconds)) > 1)
+    assert not reused[0] and all(reused[1:])
 
 
 def test_who_was_let_in_has_to_come_again_when_something_else_is_asked(workspace):
@@ -428,7 +441,7 @@ def test_who_was_let_in_has_to_come_again_when_something_else_is_asked(workspace
         site.certificates.revoke("authority", "alice")
         site.reload()
         assert get_both() == "close" and one.is_closed()
-        until(lambda: two.goaway is not None, "the other client was told to go")
+        two.wait(lambda: two.goaway, "the other client is told to go")
     assert "CERTIFICATE_REVOKED" in fails(lambda: site.connect(identity="alice"))
 
 
@@ -470,28 +483,30 @@ def test_a_session_does_not_outlive_what_was_demanded_of_it(workspace):
 # Limits
 
 
+def is_served(site):
+    try:
+        return site.get().status == 200
+    except (OSError, EOFError):
+        return False
+
+
 def test_a_handshake_has_its_time(workspace):
     site = Site(workspace, listener=", timeouts: {handshake: 200ms}")
     with Peer.connect(site.web) as silent, Peer.connect(site.web) as slow:
         slow.send(b"\x16\x03\x01\x02")
         assert silent.is_closed() and slow.is_closed()
-    assert site.metric('weir_tls_handshakes_total{result="timeout"}') == 2
-    assert site.get().status == 200
+    site.wait_metric('weir_tls_handshakes_total{result="timeout"}', 2)
+    # On a slow machine an honest handshake may take as long.
+    until(lambda: is_served(site), "a client that shakes hands is served")
 
 
 def test_a_client_begins_so_many_handshakes_in_a_second(workspace):
     site = Site(workspace, tls="certificates: [test], handshakesPerSecond: 5")
-
-    def attempt(_):
-        try:
-            return site.get().status == 200
-        except OSError:
-            return False
-
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        served = sum(pool.map(attempt, range(60)))
-    limited = site.metric('weir_tls_handshakes_total{result="limited"}')
-    assert served + limited == 60 and limited > 0 and served >= 5
+        served = sum(pool.map(lambda _: is_served(site), range(60)))
+    limited = 'weir_tls_handshakes_total{result="limited"}'
+    site.wait_metric(limited, 60 - served)
+    assert site.metric(limited) > 0 and served >= 5
     # Others have their own share.
     with socket.create_connection(site.web, 15, ("127.0.0.2", 0)) as raw:
         with site.certificates.client().wrap_socket(raw, server_hostname="example.test") as connection:
@@ -503,14 +518,7 @@ def test_handshakes_make_room_for_others(workspace):
     site = Site(workspace, listener=", limits: {connections: 4}", workers=1)
     silent = [workspace.keep(Peer.connect(site.web)) for _ in range(4)]
     until(lambda: site.metric("weir_connections") >= 4, "all are there")
-
-    def served():
-        try:
-            return site.get().status == 200
-        except OSError:
-            return False
-
-    until(served, "a client that speaks is served")
+    until(lambda: is_served(site), "a client that speaks is served")
     assert silent[0].is_closed()
 
 

@@ -48,7 +48,7 @@ def test_a_tunnel_carries_octets_both_ways(workspace):
         assert head.status == 101
         assert (head.get("connection"), head.get("upgrade")) == ("upgrade", "echo/1")
         assert "server" not in head and "content-length" not in head and "date" not in head
-        assert tunnels(node) == 1
+        until(lambda: tunnels(node) == 1, "the tunnel is counted")
         for size in (1, 100, 5000, 300_000, 2_000_000):
             content = bytes(index * 7 % 251 for index in range(size))
             threading.Thread(target=peer.send, args=[content]).start()
@@ -161,7 +161,7 @@ def test_an_http_1_0_client_does_not_switch(workspace):
 
 
 def test_a_tunnel_at_rest_is_closed_after_the_idle_time(workspace):
-    node, web = serve(workspace, workspace.keep(Origin(echo)), ", timeouts: {idle: 300ms}")
+    node, web = serve(workspace, workspace.keep(Origin(echo)), ", timeouts: {idle: 1s}")
     with Peer.connect(web) as peer:
         peer.send(ask())
         assert peer.read_head().status == 101
@@ -184,6 +184,7 @@ def test_a_reset_of_either_side_ends_the_tunnel(workspace):
     for peer in (first, second):
         peer.send(ask())
         assert peer.read_head().status == 101
+    until(lambda: tunnels(node) == 2, "both are counted")
     first.reset()
     until(lambda: tunnels(node) == 1, "the tunnel of the client that reset is gone")
     resets.set()

@@ -1,5 +1,6 @@
 """Certificate authorities for tests: Debian's pebble, and a double in front of it that suggests renewals (RFC 9773)."""
 
+import contextlib
 import http.server
 import json
 import re
@@ -13,16 +14,15 @@ import urllib.request
 from weir import until
 
 
-def free_ports(count):
-    """Ports of loopback that nobody has now, for programs that cannot choose their own."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+def held_port(space):
+    """A port of loopback for a program of Go, which cannot choose one, held until the end of the test.
+
+    Go sets SO_REUSEADDR, so it may bind what is bound and does not listen; nobody else is given it meanwhile.
+    """
+    held = space.keep(contextlib.closing(socket.socket()))
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    return held.getsockname()[1]
 
 
 class Pebble:
@@ -37,7 +37,7 @@ class Pebble:
              "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", "key.pem",
              "-out", "cert.pem"], cwd=folder, check=True, capture_output=True)
         self.certificate, self.key = folder / "cert.pem", folder / "key.pem"
-        listen, management, dns, dns_management = free_ports(4)
+        listen, management, dns, dns_management = [held_port(space) for _ in range(4)]
         settings = {
             "listenAddress": f"127.0.0.1:{listen}", "managementListenAddress": f"127.0.0.1:{management}",
             "certificate": str(self.certificate), "privateKey": str(self.key), "httpPort": http_port,

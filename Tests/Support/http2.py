@@ -275,6 +275,7 @@ class Client:
                 self.flush()
                 if not octets:
                     return
+                deadline = time.monotonic() + PEER_SECONDS
             else:
                 assert time.monotonic() < deadline, "the window does not open"
                 self.read()
@@ -439,10 +440,10 @@ def echoing(origin, connection, event):
             connection.send_headers(event.stream_id, tail, end_stream=True)
 
 
-def flood(wire, octets, reads=True, bytes_max=64_000_000, seconds=10):
+def flood(wire, octets, reads=True, bytes_max=64_000_000, seconds=30, enough=None):
     """Sends octets, from an iterator, as fast as they are taken until the other side closes or there are no more.
 
-    Returns how often each kind of frame came, the code of GOAWAY or `None`, and how many octets were sent.
+    When all are sent, it reads on until `enough(kinds)`, or without that until nothing comes for a second. Returns how often each kind of frame came, the code of GOAWAY or `None`, and how many octets were sent.
     """
     kinds, code, sent, came = collections.Counter(), None, 0, b""
     waiting, deadline, is_open = b"", time.monotonic() + seconds, True
@@ -450,12 +451,12 @@ def flood(wire, octets, reads=True, bytes_max=64_000_000, seconds=10):
     while is_open and sent < bytes_max and time.monotonic() < deadline:
         while len(waiting) < 65536 and (more := next(octets, None)):
             waiting += more
-        if not waiting and not reads:
+        if not waiting and (not reads or enough and enough(kinds)):
             break
         readable, writable, _ = select.select([wire.socket] if reads else [], [wire.socket] if waiting else [], [], 1)
         # Octets of TLS may have been taken off the socket already.
         readable = readable or reads and getattr(wire.socket, "pending", int)()
-        if not waiting and not readable:
+        if not waiting and not readable and not enough:
             break
         try:
             if writable:

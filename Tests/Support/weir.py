@@ -24,6 +24,8 @@ import time
 import pytest
 import yaml
 
+from tls import Certificates, SharedTLS
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("WEIR_BIN") or ROOT / ".build" / "debug")
 # Generous, because a loaded CI machine is slow; a passing test waits for none of them.
@@ -74,19 +76,26 @@ class Program:
 
     def stderr(self):
         """What this process (not one before it of the same name) wrote to stderr."""
-        with open(self.err, "rb") as file:
-            file.seek(self.offset)
-            return file.read().decode("utf-8", "replace")
+        return self.written(self.err, self.offset)
 
     def stdout(self):
-        return self.out.read_text("utf-8", "replace")
+        """What it and those before it of the same name wrote to stdout."""
+        return self.written(self.out, 0)
+
+    def written(self, path, offset):
+        """A file's text from an offset on, without a line that is being written."""
+        has_ended = not self.is_running
+        with open(path, "rb") as file:
+            file.seek(offset)
+            octets = file.read()
+        return (octets if has_ended else octets[:octets.rfind(b"\n") + 1]).decode("utf-8", "replace")
 
     def ready(self, seconds=READY_SECONDS):
         """Waits for the `ready` line and returns its fields: {'admin': ('127.0.0.1', 4711), ...}."""
 
         def line():
             text = self.stderr()
-            for candidate in text[:text.rfind("\n") + 1].splitlines():
+            for candidate in text.splitlines():
                 if candidate.startswith("ready"):
                     return candidate
             if not self.is_running:
@@ -95,6 +104,11 @@ class Program:
 
         fields = dict(part.split("=", 1) for part in until(line, f"{self.name} is ready", seconds).split()[1:])
         return {key: address(value) for key, value in fields.items() if ":" in value}
+
+    def processor_seconds(self):
+        """The time that it was on processors: what it does, whatever else the machine has to do."""
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def descriptors(self):
         """The numbers of its open descriptors."""
@@ -251,84 +265,6 @@ def pytest_runtest_makereport(item, call):
 # TLS
 
 
-class Certificates:
-    """A folder as `--certificates` takes it, with an authority that issues what is in it."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        folder.mkdir()
-        self.authority = self.sign("authority", ["basicConstraints=critical,CA:TRUE", "keyUsage=keyCertSign,cRLSign"])
-
-    @property
-    def bundle(self):
-        """The file of the authority's certificate."""
-        return self.folder / "authority.pem"
-
-    @staticmethod
-    def openssl(*arguments):
-        return subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True).stdout
-
-    def sign(self, name, extensions, key="ec", subject=None, days=30, issuer=None):
-        """A new key and its certificate, in place of those of that name."""
-        kind = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"], "ed25519": ["ed25519"]}[key]
-        suffix = ".crt" if issuer else ".pem"
-        options = ["-CA", f"{self.folder}/{issuer}.pem", "-CAkey", f"{self.folder}/{issuer}.key"] if issuer else []
-        temporary = self.folder / f"new-{name}"
-        self.openssl("req", "-x509", "-utf8", "-newkey", *kind, "-nodes", "-keyout", f"{temporary}.key", "-out",
-                     f"{temporary}.crt", "-days", days, "-subj", subject or f"/CN={name}", *options,
-                     *[part for extension in extensions for part in ("-addext", extension)])
-        os.chmod(f"{temporary}.key", 0o600)
-        os.replace(f"{temporary}.key", self.folder / f"{name}.key")
-        os.replace(f"{temporary}.crt", self.folder / f"{name}{suffix}")
-        return self.folder / f"{name}{suffix}"
-
-    def issue(self, name, *hosts, key="ec", subject=None, usage="serverAuth", days=30, issuer="authority"):
-        """A certificate of the authority for these hosts: NAME.crt and NAME.key."""
-        names = ",".join(host if ":" in host else f"DNS:{host}" for host in hosts)
-        extensions = [f"extendedKeyUsage={usage}", "basicConstraints=critical,CA:FALSE"]
-        return self.sign(name, extensions + ([f"subjectAltName={names}"] if names else []), key, subject, days, issuer)
-
-    def revoke(self, authority, *names, extensions=""):
-        """Puts a CRL of an authority, with these certificates on it, behind its certificate."""
-        database = self.folder / "database"
-        database.write_text("")
-        (self.folder / "number").write_text("01\n")
-        configuration = self.folder / "ca.cnf"
-        configuration.write_text(f"[ca]\ndefault_ca=a\n[a]\ndatabase={database}\ncrlnumber={self.folder}/number\n"
-                                 "default_md=sha256\ndefault_crl_days=7\n"
-                                 f"[extensions]\n{extensions}")
-        options = ["ca", "-config", configuration, "-cert", self.folder / f"{authority}.pem", "-keyfile",
-                   self.folder / f"{authority}.key"]
-        for name in names:
-            self.openssl(*options, "-revoke", self.folder / f"{name}.crt")
-        chosen = ["-crlexts", "extensions"] if extensions else []
-        bundle = self.folder / f"{authority}.pem"
-        bundle.write_bytes(bundle.read_bytes() + self.openssl(*options, "-gencrl", *chosen))
-
-    def shorten(self, name, seconds, authority="authority"):
-        """Issues a client's certificate anew, for so many seconds from now on."""
-        configuration = self.folder / "short.cnf"
-        (self.folder / "short").write_text("")
-        configuration.write_text(f"[ca]\ndefault_ca=a\n[a]\ndatabase={self.folder}/short\nnew_certs_dir={self.folder}\n"
-                                 "rand_serial=yes\ndefault_md=sha256\npolicy=p\nunique_subject=no\n[p]\ncommonName=supplied\n"
-                                 "[x]\nextendedKeyUsage=clientAuth\n")
-        request = self.folder / "short.csr"
-        self.openssl("req", "-new", "-key", self.folder / f"{name}.key", "-subj", f"/CN={name}", "-out", request)
-        end = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + seconds))
-        self.openssl("ca", "-batch", "-notext", "-config", configuration, "-cert", self.folder / f"{authority}.pem",
-                     "-keyfile", self.folder / f"{authority}.key", "-in", request, "-out", self.folder / f"{name}.crt",
-                     "-startdate", "20200101000000Z", "-enddate", end, "-extensions", "x")
-
-    def client(self, protocols=("http/1.1",), identity=None, verify=True):
-        """What a client needs that believes the authority, and may show a certificate."""
-        context = ssl.create_default_context(cafile=self.bundle) if verify else ssl._create_unverified_context()
-        if protocols:
-            context.set_alpn_protocols(list(protocols))
-        if identity:
-            context.load_cert_chain(self.folder / f"{identity}.crt", self.folder / f"{identity}.key")
-        return context
-
-
 # Addresses at which TLS is spoken because of WEIR_TEST_TLS.
 tls_addresses = set()
 
@@ -435,7 +371,9 @@ class Peer:
         if tls is None and speaks_tls(target):
             tls, name = any_server(cls.protocols), None
         if tls is not None:
+            tls.sslsocket_class = SharedTLS
             connection = tls.wrap_socket(connection, server_hostname=name)
+            connection.share()
         return cls(connection)
 
     def __enter__(self):
@@ -457,10 +395,26 @@ class Peer:
         octets, self.buffer = self.buffer[:count], self.buffer[count:]
         return octets
 
+    def gather(self, count=None):
+        """Reads on until there are `count` octets, or to the end; whether there are so many.
+
+        What has come is put together once, because on a slow machine doing it each time takes longer than peers wait.
+        """
+        pieces, length = [self.buffer], len(self.buffer)
+        try:
+            while count is None or length < count:
+                self.buffer = b""
+                if not self.fill():
+                    return False
+                pieces.append(self.buffer)
+                length += len(self.buffer)
+            return True
+        finally:
+            self.buffer = b"".join(pieces)
+
     def read_exactly(self, count):
-        while len(self.buffer) < count:
-            if not self.fill():
-                raise EOFError(f"{count} octets expected, then the end came after {self.buffer!r}")
+        if not self.gather(count):
+            raise EOFError(f"{count} octets expected, then the end came after {self.buffer!r}")
         return self.take(count)
 
     def read_until(self, mark):
@@ -471,8 +425,7 @@ class Peer:
         return self.take(index + len(mark))
 
     def read_to_end(self):
-        while self.fill():
-            pass
+        self.gather()
         return self.take(len(self.buffer))
 
     def read_head(self):
@@ -830,7 +783,8 @@ class NetworkNamespace:
 
     def relay(self, target):
         """An address inside the namespace whose connections reach `target` outside of it."""
-        listener = self.inside(lambda: socket.create_server(("127.0.0.1", 0), backlog=64))
+        # At another address than the node's, whose ports were chosen outside of the namespace.
+        listener = self.inside(lambda: socket.create_server(("127.0.0.2", 0), backlog=64))
         self.closing.callback(listener.close)
         threading.Thread(target=self.relay_connections, args=(listener, target), daemon=True).start()
         return listener.getsockname()
@@ -902,6 +856,11 @@ class Fleet:
         node = Node(self, name, [*arguments], token_file, control, prefix, workers)
         self.nodes[name] = node
         node.start(wait)
+        if wait:
+            # It is ready after a while without a session too, and versions would not be waited for then.
+            # In another network namespace its admin address is out of reach.
+            until(lambda: self.node_json(name) if prefix else node.is_connected(), f"{name} has a session", READY_SECONDS)
+            until((node.folder / "node.pem").exists, f"{name} has stored its identity", READY_SECONDS)
         return node
 
     def apply(self, text, *arguments, **options):
@@ -962,6 +921,22 @@ class Node:
 
     def get(self, path):
         return get(self.admin, path)
+
+    def is_connected(self):
+        """Whether it has a session with the control plane."""
+        return b"weir_control_connected 1\n" in self.get("/metrics").body
+
+    def wait_stored(self, octets):
+        """Waits until what it serves after a start without the control plane has these octets.
+
+        A version is steady when it is served, which is before it is stored.
+        """
+        def stored():
+            with contextlib.suppress(FileNotFoundError):
+                return octets in (self.folder / "last-good").read_bytes()
+            return False
+
+        until(stored, f"{self.name} has stored {octets!r}")
 
     def kill(self):
         return self.program.kill()

@@ -223,7 +223,7 @@ struct AdminGate: RouterMiddleware {
         var refusal = AdminError(
             .methodNotAllowed,
             .methodNotAllowed,
-            "\(shown(path)) takes \(methods.sorted().joined(separator: ", "))"
+            "\(shown(Self.logged(path))) takes \(methods.sorted().joined(separator: ", "))"
         )
         refusal.allowed = methods.sorted()
         return refusal
@@ -293,7 +293,7 @@ struct AdminGate: RouterMiddleware {
         let milliseconds = duration / .milliseconds(1)
         var metadata: Logger.Metadata = [
             "method": "\(request.method.rawValue)",
-            "path": "\(request.uri.path)",
+            "path": "\(Self.logged(request.uri.path))",
             "status": "\(status)",
             "milliseconds": "\(Int(milliseconds.rounded()))",
             "request_id": "\(context.requestID)",
@@ -306,6 +306,12 @@ struct AdminGate: RouterMiddleware {
         let event: Logger.Message =
             status == 401 ? "admin.unauthorised" : status >= 500 ? "admin.failed" : "admin.request"
         logger.log(level: level, event, metadata: metadata)
+    }
+
+    /// A path without what stands in the place of a token's identity: it may be the token itself by mistake.
+    private static func logged(_ path: String) -> String {
+        let tokens = "/v1/tokens/"
+        return path.hasPrefix(tokens) ? tokens + "{id}" : path
     }
 
     private static let requestIDField = HTTPField.Name("x-request-id") ?? .contentType

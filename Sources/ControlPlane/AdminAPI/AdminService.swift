@@ -231,7 +231,7 @@ package struct AdminService: Sendable {
     func revokeToken(_ request: AdminRequest) async throws -> AdminAnswer {
         let id = try request.name("id")
         guard try await store.revokeToken(id, note: note(request)) else {
-            throw AdminError.notFound("there is no token \(shown(id))")
+            throw AdminError.notFound("there is no token of that id: proxyctl token list has them")
         }
         return .noContent
     }

@@ -310,7 +310,10 @@ private struct KeySet {
 }
 
 /// A text of the user in an error: in quotes, without control characters, and not too long.
+///
+/// A key that was pasted into the wrong place is not shown.
 package func quoted(_ text: String) -> String {
+    if text.contains("PRIVATE KEY") { return "(a private key)" }
     var shown = ""
     for scalar in text.unicodeScalars.prefix(60) {
         let isControl = scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value)

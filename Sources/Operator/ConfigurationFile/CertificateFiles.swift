@@ -239,6 +239,13 @@ private struct CertificateReader {
     }
 
     private mutating func read(_ field: FileField) -> [UInt8]? {
+        guard !field.path.contains("-----BEGIN") else {
+            // Not shown: it may be a key.
+            problems.append(
+                field.problem("holds the text itself: put it into a file and name that")
+            )
+            return nil
+        }
         do {
             return try FileContents.read(field.resolved, bytesMax: PEM.textBytesMax + 1)
         } catch {
