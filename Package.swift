@@ -186,6 +186,7 @@ let model = [
         "Routing",
         ["RegularExpressions", "Bytes", "HTTPSemantics", "HTTP1", "FleetModel"]
     ),
+    Part("Sources/Model", "Disclosure", ["Bytes", "HTTPSemantics", "FleetModel"]),
     Part("Sources/Model", "SnapshotCompiler", ["Cryptography", "Bytes", "FleetModel", "Routing"]),
     Part("Sources/Model", "FleetMessages", [], [(.protobuf, "SwiftProtobuf")], kind: .generated),
     Part(
@@ -215,7 +216,7 @@ let dataPlane = [
         [
             "SystemCalls", "Cryptography", "TLSLibrary", "Bytes", "Structures", "Telemetry",
             "HTTPSemantics", "HTTP1", "HTTP2", "ProxyProtocol", "TLSHello", "FleetModel", "Routing",
-            "SnapshotCompiler",
+            "Disclosure", "SnapshotCompiler",
             "EventLoop", "Transport", "Upstreams",
         ]
     ),
@@ -309,8 +310,14 @@ let operatorSide = [
     ),
     Part(
         "Sources/Operator",
+        "LeakSearch",
+        ["Bytes", "FleetModel", "Disclosure"],
+        [(.nio, "NIOCore"), (.nio, "NIOPosix"), (.nioSSL, "NIOSSL")]
+    ),
+    Part(
+        "Sources/Operator",
         "Presentation",
-        ["FleetModel", "Routing", "AdminMessages"]
+        ["FleetModel", "Routing", "AdminMessages", "LeakSearch"]
     ),
 ]
 let commands = [
@@ -339,7 +346,7 @@ let commands = [
         "proxyctl",
         [
             "FleetModel", "Routing", "SnapshotCompiler", "AdminMessages", "ConfigurationFile",
-            "AdminClient", "Presentation",
+            "AdminClient", "LeakSearch", "Presentation",
         ],
         [(.argumentParser, "ArgumentParser")],
         kind: .command
@@ -377,6 +384,7 @@ let tests = [
     test("TLSHelloTests", ["TLSHello"]),
     test("FleetModelTests", ["FleetModel", "Cryptography"]),
     test("RoutingTests", ["Routing", "FleetModel", "HTTPSemantics", "HTTP1", "Bytes"]),
+    test("DisclosureTests", ["Disclosure", "FleetModel", "Bytes"]),
     test("SnapshotCompilerTests", ["SnapshotCompiler", "Routing", "FleetModel", "Cryptography"]),
     test(
         "FleetProtocolTests",
@@ -387,7 +395,10 @@ let tests = [
     test("UpstreamsTests", ["Upstreams"]),
     test(
         "ProxyCoreTests",
-        ["ProxyCore", "HTTP1", "HTTPSemantics", "FleetModel", "SnapshotCompiler", "Bytes"]
+        [
+            "ProxyCore", "HTTP1", "HTTPSemantics", "FleetModel", "Disclosure", "SnapshotCompiler",
+            "Bytes",
+        ]
     ),
     test(
         "NodeAgentTests",
@@ -449,6 +460,7 @@ let tests = [
     ),
     test("ConfigurationFileTests", ["ConfigurationFile", "FleetModel"]),
     test("AdminClientTests", ["AdminClient", "AdminMessages"]),
+    test("LeakSearchTests", ["LeakSearch", "FleetModel"]),
     test("PresentationTests", ["Presentation", "Routing", "AdminMessages", "FleetModel"]),
 ]
 

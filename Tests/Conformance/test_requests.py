@@ -168,11 +168,7 @@ def test_rfc9110_15_5_15_a_target_that_is_too_long_is_414(stage, length):
        b"HTTP/1.1", b"http;//a.test/", b"httpx://a.test/", b"\xff/")
 def test_rfc9112_3_2_a_target_has_one_of_four_forms(stage, target):
     """A target in none of the forms that suit the method SHOULD be answered with 400."""
-    if target == b"//\\x":
-        record, _ = stage.forwards(get(start=b"GET " + target + b" HTTP/1.1"))
-        assert record.target == b"//%5Cx"
-    else:
-        stage.refuses(get(start=b"GET " + target + b" HTTP/1.1"), 400)
+    stage.refuses(get(start=b"GET " + target + b" HTTP/1.1"), 400)
 
 
 @cases("target", b"/#", b"/a#b", b"/?a#b", b"/a?b#c", b"http://a.test/#b", b"#")
@@ -197,9 +193,10 @@ def test_rfc9112_3_2_1_an_origin_form_is_forwarded(stage, target):
 
 
 @cases("target", b"/%00", b"/a%00b", b"/%2f", b"/a%2Fb", b"/%", b"/%4", b"/%zz", b"/a%2", b"/%u0041", b"/..", b"/../a",
-       b"/a/../../b", b"/%2e%2e/a", b"/.%2e", b"/a/%2e%2e/%2e%2e/b")
+       b"/a/../../b", b"/%2e%2e/a", b"/.%2e", b"/a/%2e%2e/%2e%2e/b", b"/a\\b", b"/a%5cb", b"/a/..;x/b", b"/.;/a", b"/%2e%2e;/a",
+       b"/..%3bx", b"/%c0%af", b"/%C1%9C", b"/%c0%ae%c0%ae/a", b"/%e0%80%af", b"/%f0%80%80%af", b"/%0d%0aa", b"/a%09", b"/%7f")
 def test_rfc3986_6_2_2_a_path_with_no_one_meaning_is_refused(stage, target):
-    """Broken encoding, encoded NUL or slash, and paths above the root are read in more than one way."""
+    """Broken encoding, encoded controls or separators, parameters of dot segments and paths above the root are read in two ways."""
     stage.refuses(get(start=b"GET " + target + b" HTTP/1.1"), 400)
 
 

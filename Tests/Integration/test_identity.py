@@ -246,6 +246,16 @@ def test_a_trusted_peer_says_how_the_client_came(workspace):
     assert ("x-forwarded-proto", "https") in told and forwarded(told) == (["127.0.0.1"], ["https"])
 
 
+def test_fields_for_tls_alone_go_to_whom_a_trusted_peer_has_served_with_it(workspace):
+    site = Site(workspace, TRUSTING, routes="""
+  - {name: go, match: {path: {prefix: /go}}, policies: [strict], respond: {status: 200}}
+""", more="policies: [{name: strict, headers: {response: {set: {strict-transport-security: max-age=1}}}}]")
+    for source, fields, is_there in (("127.0.0.1", ["X-Forwarded-Proto: https"], True), ("127.0.0.1", [], False),
+                                     ("127.0.0.2", ["X-Forwarded-Proto: https"], False)):
+        with site.connect("http/1.1", source=source) as peer:
+            assert ("strict-transport-security" in peer.exchange(request(target="/go", fields=fields))) == is_there
+
+
 # What may not be forged
 
 

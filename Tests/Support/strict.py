@@ -184,16 +184,22 @@ def normalise(target):
 
     def respell(match):
         octet = int(match[1], 16)
-        if octet in (0, 0x2f):
-            raise Refused(400, "an encoded NUL or slash")
+        if octet < 0x20 or octet in (0x2f, 0x5c, 0x7f):
+            raise Refused(400, "an encoded control or separator")
         return bytes([octet]) if octet in UNRESERVED else b"%%%02X" % octet
 
     if re.search(rb"%(?![0-9A-Fa-f]{2})", path):
         raise Refused(400, "broken percent-encoding")
+    if b"\\" in path:
+        raise Refused(400, "a separator to some")
     path = re.sub(rb"%(..)", respell, path)
     path = b"".join(bytes([octet]) if octet in PATH + b"%" else b"%%%02X" % octet for octet in path)
     kept = []
     segments = path.split(b"/")[1:]
+    if any(re.match(rb"\.\.?(?:;|%3B)", segment) for segment in segments):
+        raise Refused(400, "a dot segment with a parameter")
+    if re.search(rb"%C[01]%[89AB]|%E0%[89]|%F0%8|%F8%8[0-7]|%FC%8[0-3]", path):
+        raise Refused(400, "overlong UTF-8")
     for number, segment in enumerate(segments):
         if segment == b"..":
             if not kept:

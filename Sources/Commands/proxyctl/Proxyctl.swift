@@ -18,7 +18,7 @@ struct Proxyctl: AsyncParsableCommand {
               proxyctl rollback --wait
 
             EXIT CODES
-              0 done               3 differences (diff)      6 timed out waiting
+              0 done               3 differences, leaks      6 timed out waiting
               1 error              4 conflict                7 unauthorised
               2 usage              5 rejected by a node      8 unreachable
             """,
@@ -27,7 +27,8 @@ struct Proxyctl: AsyncParsableCommand {
             DiffCommand.self, ApplyCommand.self, ExportCommand.self, VersionsCommand.self,
             ShowCommand.self, RollbackCommand.self, StatusCommand.self, NodesCommand.self,
             NodeCommand.self, CertificatesCommand.self, TokenCommand.self, AuthorityCommand.self,
-            AuditCommand.self, ContextCommand.self, CompletionCommand.self, VersionCommand.self,
+            AuditCommand.self, LeaksCommand.self, ContextCommand.self, CompletionCommand.self,
+            VersionCommand.self,
         ]
     )
 

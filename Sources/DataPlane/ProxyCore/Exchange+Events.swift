@@ -317,7 +317,10 @@ extension Exchange {
         if let dropped = steps?.response.dropped, dropped.contains(octets, line.nameRange) {
             return false
         }
-        return reachesClient(line, octets, tables) && !concernsNames(line.name, tables)
+        guard reachesClient(line, octets, tables) else { return false }
+        if tables.unconcernedFields.contains(line.name) { return true }
+        guard let names = tables.publicNames else { return true }
+        return names.mayPass(line.name, octets, line.valueRange) { publicView(tables) }
     }
 
     /// Frames what has come of the response's content; `false` when it is broken.

@@ -8,13 +8,15 @@ extension Exchange {
     /// Settles the path that counts for matching and for the endpoint (RFC 3986 §6.2.2).
     ///
     /// - Returns: `false` when the path has no one meaning.
-    func normalise(_ client: Client) -> Bool {
+    func normalise(_ client: Client, _ rules: PathRules) -> Bool {
         guard request.form != .asterisk else { return true }
         let range = request.path.indices
         return client.buffer.withReadable { octets in
-            isPathNormalised = PathNormaliser.isNormal(octets, range)
+            isPathNormalised = PathNormaliser.isNormal(octets, range, rules: rules)
             if isPathNormalised { return true }
-            guard let path = PathNormaliser.normalise(octets, range) else { return false }
+            guard let path = PathNormaliser.normalise(octets, range, rules: rules) else {
+                return false
+            }
             normalisedPath = path
             return true
         }

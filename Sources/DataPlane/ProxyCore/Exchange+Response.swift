@@ -1,7 +1,9 @@
 internal import Bytes
+internal import Disclosure
 internal import FleetModel
 internal import HTTP1
 internal import HTTPSemantics
+internal import SystemCalls
 internal import Telemetry
 internal import Upstreams
 
@@ -70,7 +72,7 @@ extension Exchange {
         _ tables: WorkerTables,
         into head: inout Buffer
     ) {
-        appendStatusLine(octets, to: &head)
+        appendStatusLine(octets, tables, to: &head)
         var hasDate = false
         let filter = steps?.response.filter ?? FieldNameFilter()
         let isFiltered = !filter.isEmpty
@@ -82,7 +84,9 @@ extension Exchange {
             let isDropped =
                 isFiltered && filter.mayHold(octets, line.nameRange)
                 && drops(line, octets, fromRequest: false)
-            if reachesClient(line, octets, tables), !isDropped, !concernsNames(line.name, tables) {
+            let isShown = !isDropped && reachesClient(line, octets, tables)
+            let isLooked = isShown && mayName(line, octets, tables)
+            if isShown, !isLooked {
                 if runStart < 0 { runStart = Int(line.nameOffset) }
                 continue
             }
@@ -90,9 +94,7 @@ extension Exchange {
                 head.append(octets.extracting(runStart..<Int(line.nameOffset)))
                 runStart = -1
             }
-            if concernsNames(line.name, tables), !isDropped, reachesClient(line, octets, tables) {
-                appendWithPublicNames(line, octets, to: &head)
-            }
+            if isLooked { appendWithPublicNames(line, octets, tables, to: &head) }
         }
         if runStart >= 0 {
             head.append(octets.extracting(runStart..<headBytes - 2))
@@ -110,7 +112,7 @@ extension Exchange {
         _ tables: WorkerTables,
         into head: inout Buffer
     ) {
-        appendStatusLine(octets, to: &head)
+        appendStatusLine(octets, tables, to: &head)
         appendLines(octets, tables, to: &head)
         if let steps { appendEdits(steps, to: &head) }
         head.append("connection: upgrade\r\n" as StaticString)
@@ -130,8 +132,8 @@ extension Exchange {
         for index in 0..<lines.count where reachesClient(lines[index], octets, tables) {
             if let dropped, dropped.contains(octets, lines[index].nameRange) { continue }
             guard keeps(lines[index], octets) else { continue }
-            if concernsNames(lines[index].name, tables) {
-                appendWithPublicNames(lines[index], octets, to: &head)
+            if mayName(lines[index], octets, tables) {
+                appendWithPublicNames(lines[index], octets, tables, to: &head)
             } else {
                 append(lines[index], octets, to: &head)
             }
@@ -145,11 +147,21 @@ extension Exchange {
         head.append("\r\n" as StaticString)
     }
 
-    private func appendStatusLine(_ octets: Span<UInt8>, to head: inout Buffer) {
+    private func appendStatusLine(
+        _ octets: Span<UInt8>,
+        _ tables: WorkerTables,
+        to head: inout Buffer
+    ) {
         head.append("HTTP/1.1 " as StaticString)
         head.append(decimal: UInt64(response.status))
         head.append(UInt8(ascii: " "))
-        head.append(octets.extracting(response.reason.indices))
+        if PublicNames.isPlain(octets, response.reason.indices)
+            || tables.publicNames?.rewritesOthers != true
+        {
+            head.append(octets.extracting(response.reason.indices))
+        } else {
+            head.append(StatusPhrase.of(response.status))
+        }
         head.append("\r\n" as StaticString)
     }
 
@@ -169,27 +181,57 @@ extension Exchange {
         return !tables.hides(octets, line.nameRange)
     }
 
+    /// Whether a line may name what clients need not know; most cannot, which costs one look at the name.
     @inline(__always)
-    func concernsNames(_ name: FieldName, _ tables: WorkerTables) -> Bool {
-        tables.publicNames?.concerns(name) ?? false
+    func mayName(
+        _ line: HTTP1.FieldLine,
+        _ octets: Span<UInt8>,
+        _ tables: WorkerTables
+    ) -> Bool {
+        if tables.unconcernedFields.contains(line.name) { return false }
+        return PublicNames.concerns(line.name, octets, line.valueRange)
     }
 
-    /// A field line in which endpoints have public names.
+    /// A field line in which endpoints have public names, if it may go on so.
     private func appendWithPublicNames(
         _ line: HTTP1.FieldLine,
         _ octets: Span<UInt8>,
+        _ tables: WorkerTables,
         to head: inout Buffer
     ) {
-        let value = line.valueRange.map { octets[$0] }
-        let rewritten = served?.tables.publicNames?.rewrite(
+        var value: [UInt8] = []
+        value.append(copying: octets.extracting(line.valueRange))
+        let shown = tables.publicNames?.show(
             line.name,
             value,
-            authority: note.octets(of: note.authority)
+            to: publicView(tables),
+            route.flatMap { tables.inversePath(of: $0) }
         )
+        switch shown {
+        case .nothing: return
+        case .replaced(let other): value = other
+        case .same, nil: break
+        }
         head.append(octets.extracting(line.nameRange))
         head.append(": " as StaticString)
-        head.append(rewritten ?? value)
+        head.append(value)
         head.append("\r\n" as StaticString)
+    }
+
+    /// What the client asked for, and so may see.
+    func publicView(_ tables: WorkerTables) -> PublicView {
+        var hosts: [HostIdentity] = []
+        if let endpoint, case .name = endpoint.endpoint.address.host {
+            for case .internet(let address) in endpoint.addresses {
+                let (high, low) = address.mapped
+                hosts.append(HostIdentity(.v6(high: high, low: low)))
+            }
+        }
+        return PublicView(
+            authority: note.octets(of: note.authority),
+            isSecure: isClientHTTPS,
+            endpointHosts: hosts
+        )
     }
 
     /// What the proxy itself says in every response.
@@ -255,7 +297,7 @@ extension Exchange {
         }
         worker.scratch.clear()
         responseBuffer.withReadable { octets in
-            appendStatusLine(octets, to: &worker.scratch)
+            appendStatusLine(octets, tables, to: &worker.scratch)
             appendLines(octets, tables, to: &worker.scratch)
             worker.scratch.append("\r\n" as StaticString)
         }

@@ -148,7 +148,7 @@ extension Exchange {
 
     /// RFC 6797 §7.2: without TLS no response says that there must be TLS.
     private func responseLines(_ steps: RouteSteps) -> CompiledTemplate {
-        client?.security == nil ? steps.response.clearLines : steps.response.lines
+        isClientHTTPS ? steps.response.lines : steps.response.clearLines
     }
 
     /// Whether what is added to a response is short enough; what has no variables was checked with the configuration.

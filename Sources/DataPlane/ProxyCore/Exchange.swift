@@ -179,7 +179,7 @@ final class Exchange {
         if let status = refusal(client, served.listener) {
             return answer(status: status, headBytes: headBytes)
         }
-        guard normalise(client) else { return refuse(path: headBytes) }
+        guard normalise(client, served.tables.pathRules) else { return refuse(path: headBytes) }
         noteRequest(client, served)
         if !served.tables.challengeFiles.isEmpty, client.security == nil,
             let content = challengeContent(client, served)

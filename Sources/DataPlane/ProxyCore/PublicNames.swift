@@ -1,138 +1,203 @@
 internal import Bytes
+internal import Disclosure
 internal import FleetModel
 internal import HTTPSemantics
 
-/// Recognises what names an endpoint in the fields of a response, and says it in public names.
+/// Says in public names what the fields of a response say in internal ones (InternalNames.swift).
 ///
-/// An endpoint's host and port become the authority that the client asked for; a cookie's Domain that names an
-/// endpoint's host goes, so that the cookie is for the host that the client asked for. Everything else stays as it
-/// is, octet for octet.
-struct PublicNames {
-    /// `host:port` of all endpoints, in lower case.
-    private let authorities: Set<[UInt8]>
-    /// The hosts of all endpoints, in lower case.
-    private let hosts: Set<[UInt8]>
+/// A URL whose authority is internal gets the scheme and the authority that the client asked for, and the path that
+/// the client knows; so does a URL that names the client's own authority, and a path alone. What is left then of
+/// internal names becomes the client's authority in fields that a client acts on, and in URLs; a field that says
+/// such a name otherwise goes. Everything else stays as it is, octet for octet.
+final class PublicNames {
+    let names: InternalNames
     private let rewritesLocations: Bool
     private let rewritesCookies: Bool
+    let rewritesOthers: Bool
+    /// The pseudonym in Via; empty where none is sent.
+    private let via: [UInt8]
 
-    /// Makes the set of what names an endpoint; `nil` when nothing is to be rewritten.
-    init?(_ hiding: Hiding, _ upstreams: [Upstream]) {
-        // The path of a unix socket stands in no URL.
-        let addresses = upstreams.flatMap(\.endpoints).map(\.address).filter { $0.path == nil }
-        guard hiding.rewriteLocation || hiding.rewriteCookies, !addresses.isEmpty else {
-            return nil
-        }
-        authorities = Set(addresses.map { Array($0.description.utf8) })
-        hosts = Set(addresses.map { Array($0.hostText.utf8) })
-        rewritesLocations = hiding.rewriteLocation
-        rewritesCookies = hiding.rewriteCookies
+    /// What a response shows of a field's value.
+    enum Shown: Equatable {
+        /// It as it is.
+        case same
+        /// Another value.
+        case replaced([UInt8])
+        /// Nothing: the line goes.
+        case nothing
     }
 
-    /// Whether values of a field may have to be rewritten.
+    /// Makes what a configuration needs; `nil` when everything may pass as it is.
+    init?(_ configuration: Configuration) {
+        let hiding = configuration.hiding
+        guard hiding.rewriteLocation || hiding.rewriteCookies || hiding.rewriteFields else {
+            return nil
+        }
+        names = InternalNames(configuration)
+        if names.isEmpty { return nil }
+        rewritesLocations = hiding.rewriteLocation
+        rewritesCookies = hiding.rewriteCookies
+        rewritesOthers = hiding.rewriteFields
+        via = Array((hiding.via ?? "").utf8)
+    }
+
+    /// Names of fields whose values need no look: their grammar has no room for a host.
+    var unconcerned: KnownFieldSet {
+        var set = KnownFieldSet.withoutHosts
+        for name in FieldName.allCases {
+            switch name {
+            case .location, .contentLocation, .refresh, .link:
+                if !rewritesLocations { set.insert(name) }
+            case .setCookie: if !rewritesCookies, !rewritesOthers { set.insert(name) }
+            default: if !rewritesOthers { set.insert(name) }
+            }
+        }
+        return set
+    }
+
+    /// Whether a value needs a look, of a field that is not unconcerned.
     @inline(__always)
-    func concerns(_ name: FieldName) -> Bool {
+    static func concerns(_ name: FieldName, _ octets: Span<UInt8>, _ value: Range<Int>) -> Bool {
         switch name {
-        case .location, .contentLocation, .refresh: rewritesLocations
-        case .setCookie: rewritesCookies
+        case .location, .contentLocation, .refresh, .link, .setCookie, .via, .altSvc, .proxyStatus:
+            true
+        default: InternalNames.mayStand(in: octets, value)
+        }
+    }
+
+    /// Settles what a client sees of a value.
+    ///
+    /// - Parameters:
+    ///   - name: The field; one that is not unconcerned.
+    ///   - value: Its value.
+    ///   - view: What the client asked for.
+    ///   - inverse: The way back from the upstream's paths.
+    /// - Returns: The value in public names, or that the line goes.
+    func show(
+        _ name: FieldName,
+        _ value: [UInt8],
+        to view: PublicView,
+        _ inverse: InversePath?
+    ) -> Shown {
+        var result = value
+        switch name {
+        case .via: return via.isEmpty ? .nothing : .replaced(Self.withoutNames(via: value))
+        case .altSvc, .proxyStatus: return .nothing
+        case .location, .contentLocation:
+            rewrite(url: &result, 0..<value.count, view, inverse)
+        case .refresh: rewrite(refresh: &result, view, inverse)
+        case .link: rewrite(link: &result, view, inverse)
+        case .setCookie: if rewritesCookies { rewrite(cookie: &result, view, inverse) }
+        default: break
+        }
+        return scrub(name, result, value, view)
+    }
+
+    /// Whether a line that is not rewritten, of a trailer section, may pass.
+    func mayPass(
+        _ name: FieldName,
+        _ octets: Span<UInt8>,
+        _ value: Range<Int>,
+        to view: () -> PublicView
+    ) -> Bool {
+        switch name {
+        case .location, .contentLocation, .refresh, .link, .setCookie, .via, .altSvc, .proxyStatus:
+            false
+        default:
+            !InternalNames.mayStand(in: octets, value)
+                || names.sightings(in: octets.extracting(value), from: view()).isEmpty
+        }
+    }
+
+    /// Whether a reason phrase names nothing: clients ignore it (RFC 9110 §15), but people see it.
+    ///
+    /// Letters, blanks, hyphens and apostrophes say no address and no version.
+    @inline(__always)
+    static func isPlain(_ octets: Span<UInt8>, _ phrase: Range<Int>) -> Bool {
+        for index in phrase {
+            let octet = octets[index]
+            guard (octet | 0x20) &- 0x61 < 26 || octet == 0x20 || octet == 0x2D || octet == 0x27
+            else { return false }
+        }
+        return true
+    }
+
+    // MARK: What is left
+
+    /// Takes out what still names something internal.
+    private func scrub(
+        _ name: FieldName,
+        _ text: [UInt8],
+        _ value: [UInt8],
+        _ view: PublicView
+    ) -> Shown {
+        let found = names.sightings(in: text.span, from: view)
+        if found.isEmpty { return text == value ? .same : .replaced(text) }
+        guard Self.isActedOn(name) || found.allSatisfy(\.isURL) else { return .nothing }
+        // Who did not say an authority can be given none, but a field that names a place stays a place.
+        if view.authority.isEmpty, !Self.isActedOn(name) { return .nothing }
+        var result = text
+        for sighting in found.reversed() {
+            let authority =
+                sighting.isEncoded ? Self.encoded(view.authority) : view.authority
+            result.replaceSubrange(sighting.range, with: authority)
+            guard let scheme = sighting.scheme else { continue }
+            let isSocket = asciiLowercased(text[scheme.lowerBound]) == UInt8(ascii: "w")
+            result.replaceSubrange(scheme, with: Self.scheme(view, isSocket: isSocket))
+        }
+        return .replaced(result)
+    }
+
+    /// Whether clients do something that they would not do without the field.
+    private static func isActedOn(_ name: FieldName) -> Bool {
+        switch name {
+        case .location, .contentLocation, .refresh, .link, .wwwAuthenticate,
+            .proxyAuthenticate, .contentSecurityPolicy, .accessControlAllowOrigin,
+            .contentDisposition, .contentType:
+            true
         default: false
         }
     }
 
-    /// Rewrites the value of a field that `concerns` names.
-    ///
-    /// - Parameters:
-    ///   - name: The field.
-    ///   - value: Its value.
-    ///   - authority: What the client asked for; empty when it did not say.
-    /// - Returns: The new value, or `nil` when the old one may pass.
-    func rewrite(_ name: FieldName, _ value: [UInt8], authority: [UInt8]) -> [UInt8]? {
-        switch name {
-        case .location, .contentLocation: rewrite(url: value, from: 0, authority)
-        case .refresh: rewrite(refresh: value, authority)
-        case .setCookie: rewrite(cookie: value)
-        default: nil
-        }
+    private static func scheme(_ view: PublicView, isSocket: Bool) -> [UInt8] {
+        Array((isSocket ? (view.isSecure ? "wss" : "ws") : view.isSecure ? "https" : "http").utf8)
     }
 
-    // MARK: URLs
-
-    /// Rewrites an absolute URL, or one that begins with `//` (RFC 3986 §4.2), from an offset to the end.
-    private func rewrite(url value: [UInt8], from start: Int, _ authority: [UInt8]) -> [UInt8]? {
-        let span = value.span.extracting(start...)
-        var authorityStart = start
-        var defaultPort = ":80"
-        if span.count > 7, span.extracting(0..<7).equalsIgnoringCase(Array("http://".utf8).span) {
-            authorityStart += 7
-        } else if span.count > 8,
-            span.extracting(0..<8).equalsIgnoringCase(Array("https://".utf8).span)
-        {
-            authorityStart += 8
-            defaultPort = ":443"
-        } else if span.count > 2, span[0] == UInt8(ascii: "/"), span[1] == UInt8(ascii: "/") {
-            authorityStart += 2
-        } else {
-            return nil
-        }
-        let end =
-            value[authorityStart...].firstIndex { "/?#\"' ".utf8.contains($0) } ?? value.count
-        // Userinfo is no part of the name.
-        let nameStart =
-            value[authorityStart..<end].lastIndex(of: UInt8(ascii: "@")).map { $0 + 1 }
-            ?? authorityStart
-        var name = value[nameStart..<end].map(asciiLowercased)
-        if !hasPort(name) { name += Array(defaultPort.utf8) }
-        guard authorities.contains(name) else { return nil }
-        var result = Array(value[..<start])
-        if !authority.isEmpty { result += Array("http://".utf8) + authority }
-        if end == value.count, authority.isEmpty { result.append(UInt8(ascii: "/")) }
-        return result + value[end...]
-    }
-
-    private func hasPort(_ name: [UInt8]) -> Bool {
-        guard let colon = name.lastIndex(of: UInt8(ascii: ":")) else { return false }
-        return !name[colon...].contains(UInt8(ascii: "]"))
-    }
-
-    /// `5; url=http://…`, with or without quotation marks.
-    private func rewrite(refresh value: [UInt8], _ authority: [UInt8]) -> [UInt8]? {
-        let mark = Array("url=".utf8)
-        guard value.count > mark.count else { return nil }
-        for index in 0..<value.count - mark.count
-        where value.span.extracting(index..<index + mark.count).equalsIgnoringCase(mark.span) {
-            var start = index + mark.count
-            if value[start] == UInt8(ascii: "\"") || value[start] == UInt8(ascii: "'") {
-                start += 1
+    private static func encoded(_ authority: [UInt8]) -> [UInt8] {
+        authority.flatMap { octet -> [UInt8] in
+            switch octet {
+            case UInt8(ascii: ":"): Array("%3A".utf8)
+            case UInt8(ascii: "["): Array("%5B".utf8)
+            case UInt8(ascii: "]"): Array("%5D".utf8)
+            default: [octet]
             }
-            return rewrite(url: value, from: start, authority)
         }
-        return nil
     }
 
-    // MARK: Cookies
-
-    /// RFC 6265 §4.1.1: drops the attributes Domain that name an endpoint.
-    private func rewrite(cookie value: [UInt8]) -> [UInt8]? {
-        var parts = value.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false)
-        let count = parts.count
-        guard count > 1 else { return nil }
-        parts = [parts[0]] + parts[1...].filter { !namesEndpoint($0) }
-        guard parts.count < count else { return nil }
-        return Array(parts.joined(separator: [UInt8(ascii: ";")]))
+    /// RFC 9110 §7.6.3: what a portal tells of those behind it has pseudonyms, and no comments.
+    private static func withoutNames(via value: [UInt8]) -> [UInt8] {
+        var result: [UInt8] = []
+        var depth = 0
+        var element: [UInt8] = []
+        for octet in value + [UInt8(ascii: ",")] {
+            switch octet {
+            case UInt8(ascii: "("): depth += 1
+            case UInt8(ascii: ")"): depth = max(0, depth - 1)
+            case UInt8(ascii: ",") where depth == 0:
+                let version = element.drop { $0 == 0x20 || $0 == 0x09 }
+                    .prefix(while: isOfVersion)
+                element = []
+                guard (1...8).contains(version.count) else { continue }
+                if !result.isEmpty { result += Array(", ".utf8) }
+                result += version + Array(" backend".utf8)
+            default: if depth == 0 { element.append(octet) }
+            }
+        }
+        return result
     }
 
-    private func namesEndpoint(_ attribute: ArraySlice<UInt8>) -> Bool {
-        guard let equals = attribute.firstIndex(of: UInt8(ascii: "=")) else { return false }
-        let name = trimmed(attribute[..<equals])
-        guard Array(name).span.equalsIgnoringCase(Array("domain".utf8).span) else { return false }
-        var host = trimmed(attribute[(equals + 1)...])
-        if host.first == UInt8(ascii: ".") { host = host.dropFirst() }
-        return hosts.contains(host.map(asciiLowercased))
-    }
-
-    private func trimmed(_ octets: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-        var rest = octets
-        while let first = rest.first, first == 0x20 || first == 0x09 { rest = rest.dropFirst() }
-        while let last = rest.last, last == 0x20 || last == 0x09 { rest = rest.dropLast() }
-        return rest
+    /// Digits, dots, slashes and letters.
+    private static func isOfVersion(_ octet: UInt8) -> Bool {
+        (0x2E...0x39).contains(octet) || (0x61...0x7A).contains(octet | 0x20)
     }
 }

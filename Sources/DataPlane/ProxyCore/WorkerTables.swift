@@ -39,6 +39,8 @@ final class WorkerTables {
     /// The pseudonym in Proxy-Status.
     let pseudonym: [UInt8]
     let proxyStatus: ProxyStatusMode
+    /// What a path means.
+    let pathRules: PathRules
     let keepsServer: Bool
     /// What Server is replaced by; empty when it is not.
     let serverField: [UInt8]
@@ -51,6 +53,10 @@ final class WorkerTables {
     let propagatesTrace: Bool
     /// What recognises endpoints in fields of responses, unless they may stand there.
     let publicNames: PublicNames?
+    /// Response fields that it need not look at.
+    let unconcernedFields: KnownFieldSet
+    /// The ways back from upstreams' paths, in the order of the routes; empty where no route replaces a prefix.
+    private let inversePaths: [InversePath?]
     /// Whether Proxy-Status names upstreams.
     let namesUpstreams: Bool
     let accessLog: AccessRecorder?
@@ -107,6 +113,7 @@ final class WorkerTables {
             } + requestID.ownNames
         )
         propagatesTrace = configuration.tracing.propagates
+        pathRules = PathRules(configuration.paths)
         let hiding = configuration.hiding
         via = Array((hiding.via ?? "").utf8)
         let end: [UInt8] = [0x0D, 0x0A]
@@ -120,8 +127,11 @@ final class WorkerTables {
         case .keep: (keepsServer, serverField) = (true, [])
         case .replace(let text): (keepsServer, serverField) = (false, Array(text.utf8))
         }
-        hiddenFields = HiddenFields(hiding.responseHeaders)
-        publicNames = PublicNames(hiding, configuration.upstreams)
+        hiddenFields = HiddenFields(hiding.responseHeaders + hiding.productHeaders)
+        publicNames = PublicNames(configuration)
+        unconcernedFields = publicNames?.unconcerned ?? KnownFieldSet(FieldName.allCases)
+        let inverse = configuration.routes.map { InversePath($0) }
+        inversePaths = inverse.contains { $0 != nil } ? inverse : []
         namesUpstreams = hiding.names
     }
 }
@@ -133,6 +143,11 @@ extension WorkerTables {
             routes[route].row?.record(nanoseconds: nanoseconds, failed: failed)
         }
         accessLog?.append(exchange, nanoseconds: nanoseconds)
+    }
+
+    /// The way back from the paths that a route's upstream gets.
+    func inversePath(of route: Int) -> InversePath? {
+        route < inversePaths.count ? inversePaths[route] : nil
     }
 
     /// Whether a response's field does not go on to clients.
@@ -408,14 +423,17 @@ final class HiddenFields {
     private let patterns: [Pattern]
     /// The first letters of all patterns, one bit each from `a` on: most names are passed by one look.
     private let firstLetters: UInt32
+    /// The same of their third letters, as most begin with `x-`.
+    private let thirdLetters: UInt32
 
     init(_ patterns: [NamePattern]) {
         self.patterns = patterns.map { Pattern(name: Array($0.name.utf8), isPrefix: $0.isPrefix) }
-        var letters: UInt32 = 0
+        var (first, third): (UInt32, UInt32) = (0, 0)
         for pattern in self.patterns {
-            letters |= pattern.name.first.map(Self.bit) ?? .max
+            first |= pattern.name.first.map(Self.bit) ?? .max
+            third |= pattern.name.count > 2 ? Self.bit(pattern.name[2]) : .max
         }
-        firstLetters = letters
+        (firstLetters, thirdLetters) = (first, third)
     }
 
     private static func bit(_ octet: UInt8) -> UInt32 {
@@ -425,6 +443,9 @@ final class HiddenFields {
     @inline(__always)
     func contains(_ octets: Span<UInt8>, _ name: Range<Int>) -> Bool {
         guard !name.isEmpty, firstLetters & Self.bit(octets[name.lowerBound]) != 0 else {
+            return false
+        }
+        guard name.count < 3 || thirdLetters & Self.bit(octets[name.lowerBound + 2]) != 0 else {
             return false
         }
         return matches(octets, name)

@@ -124,7 +124,9 @@ package struct Configuration: Sendable {
             case .inert: break
             }
         }
-        (self.listeners, self.upstreams, self.routes) = (listeners, upstreams, routes)
+        (self.listeners, self.upstreams) = (listeners, upstreams)
+        let settles = paths.mergesSlashes || paths.encodedSlash == .decode
+        self.routes = settles ? routes.map { $0.settled(by: paths) } : routes
         self.certificates = certificates
         (self.policies, self.tests) = (policies, tests)
         (self.hiding, self.logging, self.requestID) = (hiding, logging, requestID)
@@ -175,7 +177,7 @@ package struct Configuration: Sendable {
         return requestID
     }()
 
-    private static let defaultPaths: PathSettings = {
+    static let defaultPaths: PathSettings = {
         guard case .paths(let paths) = TypedResource(kind: .paths, nil) else {
             preconditionFailure("paths reads as paths")
         }

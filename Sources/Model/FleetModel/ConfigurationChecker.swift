@@ -164,6 +164,7 @@ struct ConfigurationChecker {
         checkAddresses()
         checkReferences()
         checkRouteListeners()
+        checkPaths()
         checkCertificateUses()
         checkChallenges()
         checkRelays()
@@ -305,6 +306,28 @@ struct ConfigurationChecker {
                     of: reference,
                     in: draft
                 )
+            }
+        }
+    }
+
+    /// A route that no path can reach is a mistake.
+    private mutating func checkPaths() {
+        var rules: PathSettings?
+        for draft in drafts {
+            if case .paths(let found)? = draft.checked?.typed { rules = found }
+        }
+        let settings = rules ?? Configuration.defaultPaths
+        for draft in drafts {
+            guard case .route(let route)? = draft.checked?.typed else { continue }
+            for (conditions, field) in [
+                (route.conditions, "match.path"), (route.exceptions, "match.not.path"),
+            ] {
+                switch conditions.path {
+                case .exact(let path), .prefix(let path):
+                    guard let reason = Paths.unmatchable(path, settings) else { continue }
+                    complain(reason, draft.place, kind: .route, name: draft.name, field: field)
+                case .regex, nil: continue
+                }
             }
         }
     }

@@ -4,10 +4,14 @@ package struct Hiding: Hashable, Sendable {
     package let server: ServerField
     /// Response fields that are removed.
     package let responseHeaders: [NamePattern]
-    /// Whether Location, Content-Location and Refresh that name an endpoint become public URLs.
+    /// Response fields that are removed because they tell of products and machines.
+    package let productHeaders: [NamePattern]
+    /// Whether Location, Content-Location, Refresh and Link that name an endpoint become public URLs.
     package let rewriteLocation: Bool
-    /// Whether a Domain of Set-Cookie that names an endpoint is dropped.
+    /// Whether Domain and Path of Set-Cookie become public, and Secure is added over TLS.
     package let rewriteCookies: Bool
+    /// Whether other response fields are freed of endpoints' names.
+    package let rewriteFields: Bool
     /// The pseudonym in Via; `nil` sends none.
     package let via: String?
     /// Which responses carry Proxy-Status (RFC 9209).

@@ -1,8 +1,48 @@
 /// Checks of path patterns.
 ///
 /// Requests are matched by their normalised path (RFC 3986 §6.2.2), so a pattern is normalised as
-/// far as that has one meaning, and what no normalised path can have is refused.
+/// far as that has one meaning, and what no normalised path can have is refused. What depends on `paths`
+/// is checked and settled when the whole configuration is there.
 enum Paths {
+    /// Why no path fits a pattern by the rules of `paths`; `nil` if one may.
+    static func unmatchable(_ path: String, _ rules: PathSettings) -> String? {
+        let hasSlash = path.contains("%2F")
+        if rules.encodedSlash == .reject, hasSlash || path.contains("%5C") {
+            let what = hasSlash ? "slash" : "backslash"
+            return "\(quoted(path)): paths with an encoded \(what) are rejected, so this never "
+                + "matches: leave it out, or say `encodedSlash: keep` in paths"
+        }
+        let pieces = path.split(separator: "%2F").flatMap { $0.split(separator: "%5C") }
+            .flatMap { $0.split(separator: "/") }
+        guard pieces.contains(".") || pieces.contains("..") else { return nil }
+        return
+            "\(quoted(path)): paths with a dot segment at an encoded slash are rejected, so this "
+            + "never matches"
+    }
+
+    /// A pattern as paths are by the rules of `paths`.
+    static func settled(_ path: String, _ rules: PathSettings, isPrefix: Bool) -> String {
+        var result = path
+        if rules.encodedSlash == .decode {
+            result = result.split(separator: "%2F", omittingEmptySubsequences: false)
+                .joined(separator: "/")
+        }
+        guard rules.mergesSlashes || result != path else { return path }
+        if rules.mergesSlashes {
+            var merged: [UInt8] = []
+            for octet in result.utf8 where octet != slash || merged.last != slash {
+                merged.append(octet)
+            }
+            result = String(decoding: merged, as: UTF8.self)
+        }
+        if isPrefix, result.hasSuffix("/"), !result.hasSuffix("//"), result != "/" {
+            result.removeLast()
+        }
+        return result
+    }
+
+    private static let slash = UInt8(ascii: "/")
+
     static func prefix(_ text: String) throws(Complaint) -> String {
         var path = try normalised(text)
         // In `/a//` it ends an empty segment, and makes a difference.
@@ -17,7 +57,9 @@ enum Paths {
         }
         if text.utf8.count > 8192 { throw Complaint("longer than 8192 octets") }
         let path = try decodeNeedless(text)
-        for segment in path.split(separator: "/") where segment == "." || segment == ".." {
+        for segment in path.split(separator: "/") {
+            let name = segment.prefix { $0 != ";" }
+            guard name == "." || name == ".." else { continue }
             throw Complaint("\(quoted(text)): no normalised path has \(segment) as a segment")
         }
         return path
@@ -39,9 +81,9 @@ enum Paths {
                 else {
                     throw Complaint("\(quoted(text)): % must start two hexadecimal digits")
                 }
-                if code == UInt8(ascii: "/") {
+                if code < 0x20 || code == 0x7F {
                     throw Complaint(
-                        "\(quoted(text)): paths with an encoded slash are rejected, so this never "
+                        "\(quoted(text)): paths with control characters are rejected, so this never "
                             + "matches"
                     )
                 }

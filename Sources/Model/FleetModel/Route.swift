@@ -9,9 +9,9 @@ package struct Route: Hashable, Sendable {
     /// The hosts that it serves, never empty; `nil` is any.
     package let hosts: [HostPattern]?
     /// What must hold of a request besides.
-    package let conditions: RouteConditions
+    package fileprivate(set) var conditions: RouteConditions
     /// Of these, nothing may hold.
-    package let exceptions: RouteConditions
+    package fileprivate(set) var exceptions: RouteConditions
     /// What happens to a request that it matches.
     package let action: RouteAction
     /// How the request is changed for the upstream; `nil` leaves it as it is.
@@ -27,6 +27,14 @@ package struct Route: Hashable, Sendable {
     /// Limit of the whole exchange; `nil` leaves it to the upstream.
     package let totalTimeout: Duration?
 
+    /// The same with patterns as paths are by the rules of `paths`.
+    func settled(by rules: PathSettings) -> Route {
+        var route = self
+        route.conditions.path = conditions.path?.settled(by: rules)
+        route.exceptions.path = exceptions.path?.settled(by: rules)
+        return route
+    }
+
     /// Whether it serves a listener, which carries requests.
     package func serves(_ listener: String) -> Bool {
         listeners.map { $0.contains(listener) } ?? true
@@ -36,7 +44,7 @@ package struct Route: Hashable, Sendable {
 /// What must hold of a request, or must not.
 package struct RouteConditions: Hashable, Sendable {
     /// The paths; `nil` is any.
-    package let path: PathPattern?
+    package fileprivate(set) var path: PathPattern?
     /// The methods; empty is any.
     package let methods: [String]
     /// Fields, by names in lower case.
@@ -121,6 +129,14 @@ package enum PathPattern: Hashable, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .exact(let path), .prefix(let path), .regex(let path): path
+        }
+    }
+
+    fileprivate func settled(by rules: PathSettings) -> PathPattern {
+        switch self {
+        case .exact(let path): .exact(Paths.settled(path, rules, isPrefix: false))
+        case .prefix(let path): .prefix(Paths.settled(path, rules, isPrefix: true))
+        case .regex: self
         }
     }
 }

@@ -69,16 +69,31 @@ extension Settings {
                 "Response fields that are removed"
             ),
             Setting(
+                "productHeaders",
+                .list(.text(.fieldNamePattern)),
+                .defaultsTo(productHeaders),
+                "Response fields that are removed because they tell of products and machines"
+            ),
+            Setting(
                 "rewriteLocation",
                 .boolean,
                 .defaultsTo("true"),
-                "Location, Content-Location and Refresh that name an endpoint become public URLs"
+                "Location, Content-Location, Refresh and Link that name an endpoint, or a path as the upstream has it, "
+                    + "become public URLs"
             ),
             Setting(
                 "rewriteCookies",
                 .boolean,
                 .defaultsTo("true"),
-                "A Domain of Set-Cookie that names an endpoint is dropped"
+                "In Set-Cookie, a Domain that names an endpoint is dropped, Path becomes public, and over TLS Secure "
+                    + "is added"
+            ),
+            Setting(
+                "rewriteFields",
+                .boolean,
+                .defaultsTo("true"),
+                "In other response fields, URLs that name an endpoint become public; a field that names one otherwise "
+                    + "is removed, as are Alt-Svc, Proxy-Status and the names in Via"
             ),
             Setting(
                 "via",
@@ -100,6 +115,11 @@ extension Settings {
             ),
         ])
     )
+
+    /// Fields by which servers, frameworks and hosts of content are known.
+    private static let productHeaders =
+        "[x-aspnetmvc-version, x-backend, x-drupal-*, x-generator, x-hostname, x-litespeed-*, x-mod-pagespeed, "
+        + "x-page-speed, x-served-by, x-server, x-server-*, x-turbo-charged-by, x-upstream, x-upstream-*, x-varnish]"
 
     /// Request identifiers.
     static let requestID = ResourceSettings(
@@ -159,14 +179,13 @@ extension Settings {
                 "mergeSlashes",
                 .boolean,
                 .defaultsTo("false"),
-                "Take several slashes for one",
-                .unbuilt(accepting: ["false"])
+                "Take several slashes for one"
             ),
             Setting(
                 "encodedSlash",
-                .word(["reject"], unbuilt: ["keep", "decode"]),
+                .word("reject", "keep", "decode"),
                 .defaultsTo("reject"),
-                "What becomes of %2F"
+                "What becomes of %2F: the path is refused, or it stays within its segment, or it separates"
             ),
         ])
     )

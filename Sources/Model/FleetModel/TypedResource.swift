@@ -195,8 +195,10 @@ extension Hiding {
         self.init(
             server: server,
             responseHeaders: fields.namePatterns("responseHeaders"),
+            productHeaders: fields.namePatterns("productHeaders"),
             rewriteLocation: fields.flag("rewriteLocation"),
             rewriteCookies: fields.flag("rewriteCookies"),
+            rewriteFields: fields.flag("rewriteFields"),
             via: via.isEmpty ? nil : via,
             proxyStatus: fields.word("proxyStatus", as: ProxyStatusMode.self),
             names: fields.flag("names")

@@ -65,7 +65,24 @@ package struct ExplainedRequest: Sendable {
         }
         for field in fields { head += "\(field.name): \(field.value)\r\n" }
         octets = Array((head + "\r\n").utf8)
-        try withHead(PathRules()) { _, _, _ throws(Fault) in }
+        var read = RequestHead()
+        try decode(&read)
+    }
+
+    /// Reads the head; whether its path may stand depends on a configuration.
+    private func decode(_ head: inout RequestHead) throws(Fault) {
+        let length: Int?
+        do {
+            length = try head.decode(octets.span, limits: HTTP1Limits())
+        } catch {
+            throw Fault(
+                description: "a node answers \(error.requestStatus): \(error)",
+                status: Int(error.requestStatus)
+            )
+        }
+        guard length == octets.count else {
+            throw Fault(description: "a node would read something else than one request")
+        }
     }
 
     /// Reads the request as a node does.
@@ -80,19 +97,8 @@ package struct ExplainedRequest: Sendable {
         _ body: (borrowing RequestHead, Span<UInt8>, [UInt8]) throws(Fault) -> Result
     ) throws(Fault) -> Result {
         var head = RequestHead()
+        try decode(&head)
         let span = octets.span
-        let length: Int?
-        do {
-            length = try head.decode(span, limits: HTTP1Limits())
-        } catch {
-            throw Fault(
-                description: "a node answers \(error.requestStatus): \(error)",
-                status: Int(error.requestStatus)
-            )
-        }
-        guard length == octets.count else {
-            throw Fault(description: "a node would read something else than one request")
-        }
         guard let path = PathNormaliser.normalise(span, head.path.indices, rules: rules) else {
             let text = String(decoding: octets[head.path.indices], as: UTF8.self)
             throw Fault(

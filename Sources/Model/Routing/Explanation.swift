@@ -52,7 +52,7 @@ package struct Explanation: Sendable, Equatable {
     ) throws(ExplainedRequest.Fault) {
         (why, self.listener) = ("there is no listener", nil)
         let candidates = try Self.listeners(for: request, in: configuration, named: listener)
-        self = try request.withHead(PathRules()) {
+        self = try request.withHead(PathRules(configuration.paths)) {
             [self] head, octets, path throws(ExplainedRequest.Fault) in
             var explanation = self
             explanation.normalisedPath = String(decoding: path, as: UTF8.self)

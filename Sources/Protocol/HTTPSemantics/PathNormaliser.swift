@@ -3,6 +3,9 @@ import Bytes
 /// What normalisation does with a path; the defaults are those of fleet.yaml `paths`.
 package struct PathRules: Equatable, Sendable {
     /// What becomes of `%2F`, which some readers take for a separator and others do not.
+    ///
+    /// A backslash, encoded or not, is a separator to some readers too: it is refused with `reject`, and otherwise
+    /// stays, encoded.
     package enum EncodedSlash: UInt8, Sendable {
         /// The path is refused.
         case reject
@@ -31,9 +34,14 @@ package struct PathRules: Equatable, Sendable {
 /// Gives a path its one spelling for matching, policies and the upstream (RFC 3986 §6.2.2).
 ///
 /// Unreserved characters are decoded, other percent-encoding is in upper case, octets that a path may
-/// not hold are encoded, dot segments are removed. Refused are broken percent-encoding, `%00`, and
-/// paths that climb above the root: RFC 3986 §5.2.4 would drop the excess, but who sends it is lost or
-/// attacks.
+/// not hold are encoded, dot segments are removed. Refused is what some origin reads as another path:
+///
+/// - broken percent-encoding, and `%u002f` with it;
+/// - control characters, `%00` first of all;
+/// - paths that climb above the root: RFC 3986 §5.2.4 would drop the excess, but who sends it is lost or attacks;
+/// - dot segments with parameters (`..;x`): servlet containers drop the parameter before they look;
+/// - overlong UTF-8 (`%c0%af`, `%c0%ae`): lenient decoders make a slash or a dot of it (RFC 3629 §3);
+/// - encoded slashes and backslashes, unless the rules keep them; and then those between which a dot segment stands.
 package enum PathNormaliser {
     /// Whether the path is surely in its normal form; false means that `normalise` has to look.
     ///
@@ -128,20 +136,21 @@ package enum PathNormaliser {
                 octets.append(octet)
                 return true
             }
-            if octet == 0 { return false }
-            if octet == slash {
+            if octet < 0x20 || octet == 0x7F { return false }
+            if octet == slash || octet == backslash {
                 switch rules.encodedSlash {
                 case .reject: return false
-                case .keep: break
-                case .decode: return endSegment(withSlash: true)
+                case .decode where octet == slash: return endSegment(withSlash: true)
+                case .keep, .decode: break
                 }
             }
             appendEncoded(octet)
             return true
         }
 
-        /// Ends a segment; false when it climbs above the root.
+        /// Ends a segment; false when it climbs above the root, or has more than one meaning.
         mutating func endSegment(withSlash: Bool) -> Bool {
+            guard isPlain(segmentStart..<octets.count) else { return false }
             let length = octets.count - segmentStart
             if length == 1, octets[segmentStart] == dot {
                 octets.removeLast()
@@ -160,9 +169,57 @@ package enum PathNormaliser {
             segmentStart = octets.count
             return true
         }
+
+        /// Whether no reader takes the segment for something else than one segment of this name.
+        private func isPlain(_ segment: Range<Int>) -> Bool {
+            var index = segment.lowerBound
+            // Dots since the last octet that some reader takes for a separator; -1 once something else has come.
+            var dots = 0
+            var before: UInt8 = 0
+            var isDivided = false
+            while index < segment.upperBound {
+                var octet = octets[index]
+                index += 1
+                if octet == percent, index + 1 < segment.upperBound,
+                    let high = hexadecimalDigit(octets[index]),
+                    let low = hexadecimalDigit(octets[index + 1])
+                {
+                    octet = high << 4 | low
+                    index += 2
+                }
+                if isOverlong(before, octet) { return false }
+                before = octet
+                switch octet {
+                case dot:
+                    if dots >= 0 { dots += 1 }
+                case semicolon:
+                    if dots == 1 || dots == 2 { return false }
+                    dots = -1
+                case slash, backslash:
+                    if dots == 1 || dots == 2 { return false }
+                    (dots, isDivided) = (0, true)
+                default: dots = -1
+                }
+            }
+            return !isDivided || dots != 1 && dots != 2
+        }
+
+        /// RFC 3629 §3: whether two octets begin an encoding that is longer than its character needs.
+        private func isOverlong(_ first: UInt8, _ second: UInt8) -> Bool {
+            switch first {
+            case 0xC0, 0xC1: (0x80...0xBF).contains(second)
+            case 0xE0: (0x80...0x9F).contains(second)
+            case 0xF0: (0x80...0x8F).contains(second)
+            case 0xF8: (0x80...0x87).contains(second)
+            case 0xFC: (0x80...0x83).contains(second)
+            default: false
+            }
+        }
     }
 
     private static let slash: UInt8 = 0x2f
+    private static let backslash: UInt8 = 0x5c
     private static let dot: UInt8 = 0x2e
     private static let percent: UInt8 = 0x25
+    private static let semicolon: UInt8 = 0x3b
 }

@@ -87,4 +87,22 @@ import Testing
     func faults(_ url: String) {
         #expect(throws: ExplainedRequest.Fault.self) { try explain(url) }
     }
+
+    @Test("a path means what the configuration says")
+    func pathRules() throws {
+        func path(_ url: String, _ paths: String) throws -> String {
+            let configuration = try Configuration(
+                json: """
+                    {"listeners": [{"name": "web", "address": "0.0.0.0:80"}], "paths": {\(paths)},
+                     "routes": [{"name": "all", "respond": {}}]}
+                    """
+            )
+            let request = try ExplainedRequest(url: url)
+            return try Explanation(request, in: configuration, listener: nil).path
+        }
+        #expect(try path("http://x/a%2fb", #""encodedSlash": "keep""#) == "/a%2Fb")
+        #expect(try path("http://x/a%2f../b", #""encodedSlash": "decode""#) == "/b")
+        #expect(try path("http://x//a//b", #""mergeSlashes": true"#) == "/a/b")
+        #expect(throws: ExplainedRequest.Fault.self) { try path("http://x/a%2fb", "") }
+    }
 }

@@ -1,3 +1,4 @@
+import Disclosure
 import FleetModel
 import HTTPSemantics
 @testable import ProxyCore
@@ -5,8 +6,8 @@ import Testing
 
 @Suite("PublicNames")
 struct PublicNamesTests {
-    private func names(_ hiding: String = "{}") throws -> PublicNames? {
-        let configuration = try Configuration(
+    private static func configuration(_ hiding: String = "{}") throws -> Configuration {
+        try Configuration(
             json: """
                 {"upstreams": [{"name": "a", "endpoints": [
                    {"address": "10.0.0.1:9001"}, {"address": "origin.internal:80"},
@@ -14,79 +15,239 @@ struct PublicNamesTests {
                  "hiding": \(hiding)}
                 """
         )
-        return PublicNames(configuration.hiding, configuration.upstreams)
     }
 
-    private func rewrite(
+    private func names(_ hiding: String = "{}") throws -> PublicNames? {
+        PublicNames(try Self.configuration(hiding))
+    }
+
+    /// What a client sees: `nil` where the line goes.
+    private func show(
         _ name: FieldName,
         _ value: String,
-        authority: String = "shop.test:8080"
+        authority: String = "shop.test:8080",
+        isSecure: Bool = false,
+        _ inverse: InversePath? = nil
     ) throws -> String? {
         let found = try #require(try names())
-        return found.rewrite(name, Array(value.utf8), authority: Array(authority.utf8))
-            .map { String(decoding: $0, as: UTF8.self) }
+        let view = PublicView(authority: Array(authority.utf8), isSecure: isSecure)
+        return switch found.show(name, Array(value.utf8), to: view, inverse) {
+        case .same: value
+        case .replaced(let other): String(decoding: other, as: UTF8.self)
+        case .nothing: nil
+        }
     }
 
     @Test(
         "URLs that name an endpoint become public",
         arguments: [
             ("http://10.0.0.1:9001/a?b#c", "http://shop.test:8080/a?b#c"),
+            ("http://10.0.0.1/a", "http://shop.test:8080/a"),
+            ("http://10.0.0.1:7/", "http://shop.test:8080/"),
             ("HTTP://Origin.Internal/x", "http://shop.test:8080/x"),
             ("http://origin.internal:80", "http://shop.test:8080"),
+            ("http://origin.internal.:0080/x", "http://shop.test:8080/x"),
             ("//10.0.0.1:9001/a", "http://shop.test:8080/a"),
+            ("/\\10.0.0.1:9001/a", "http://shop.test:8080/a"),
+            ("http:\\\\10.0.0.1\\a", "http://shop.test:8080\\a"),
+            ("http:10.0.0.1/a", "http://shop.test:8080/a"),
+            ("http:////10.0.0.1/a", "http://shop.test:8080/a"),
+            ("http://10.0.0.1:9001.evil.test/", "http://shop.test:8080/"),
             ("http://user:word@10.0.0.1:9001/", "http://shop.test:8080/"),
+            ("http://a@b@10.0.0.1:9001/", "http://shop.test:8080/"),
             ("http://[fd00::1]:8080/", "http://shop.test:8080/"),
+            ("http://[FD00:0::1]/", "http://shop.test:8080/"),
+            ("http://[::ffff:10.0.0.1]/", "http://shop.test:8080/"),
+            ("http://0xa.1/", "http://shop.test:8080/"),
+            ("http://%31%30.0.0.1:9001/", "http://shop.test:8080/"),
+            ("https://a/", "http://shop.test:8080/"),
             ("https://10.0.0.1:9001?q", "http://shop.test:8080?q"),
+            ("wss://10.0.0.1/s", "ws://shop.test:8080/s"),
+            (
+                "https://id.test/?u=http%3A%2F%2F10.0.0.1%3A9001%2F",
+                "https://id.test/?u=http%3A%2F%2Fshop.test%3A8080%2F"
+            ),
+            ("/login?at=10.0.0.1:9001", "/login?at=shop.test:8080"),
         ]
     )
     func rewritesURLs(value: String, expected: String) throws {
-        #expect(try rewrite(.location, value) == expected)
-        #expect(try rewrite(.contentLocation, value) == expected)
-        #expect(try rewrite(.refresh, "0; URL=\(value)") == "0; URL=\(expected)")
+        #expect(try show(.location, value) == expected)
+        #expect(try show(.contentLocation, value) == expected)
+        #expect(try show(.refresh, "0; URL=\(value)") == "0; URL=\(expected)")
+        #expect(try show(.refresh, "5;url='\(value)'") == "5;url='\(expected)'")
+        #expect(try show(.refresh, "5, \(value)") == "5, \(expected)")
+        #expect(
+            try show(.link, "<\(value)>; rel=next, </x>; anchor=\"\(value)\"; title=\"a, b\"")
+                == "<\(expected)>; rel=next, </x>; anchor=\"\(expected)\"; title=\"a, b\""
+        )
     }
 
     @Test(
         "Everything else stays as it is",
         arguments: [
-            "/a", "a", "", "http://", "http:/", "//", "https://origin.internal/",
-            "http://10.0.0.1/", "http://10.0.0.1:90011/", "http://10.0.0.1:9001.evil.test/",
-            "http://evil.test/http://10.0.0.1:9001/", "ftp://10.0.0.1:9001/", "http://[fd00::1]/",
+            "/a", "a", "", "http://", "http:/", "//", "https://elsewhere.test/",
+            "http://10.0.0.11:9001/",
+            "ftp://elsewhere.test:9001/", "http://[fd00::2]/", "../a", "?a", "#a",
+            "http://shop.test:8080/a", "https://shop.test/a", "mailto:a@b.test",
         ]
     )
     func leavesOthers(value: String) throws {
-        #expect(try rewrite(.location, value) == nil)
+        #expect(try show(.location, value) == value)
+    }
+
+    @Test("Over TLS a URL of the client's authority has https, and the other way round it keeps it")
+    func schemes() throws {
+        #expect(
+            try show(.location, "http://shop.test/a", authority: "shop.test", isSecure: true)
+                == "https://shop.test/a"
+        )
+        #expect(
+            try show(
+                .location,
+                "http://shop.test:8443/a",
+                authority: "shop.test:8443",
+                isSecure: true
+            )
+                == "https://shop.test:8443/a"
+        )
+        #expect(
+            try show(.location, "https://shop.test/a", authority: "shop.test")
+                == "https://shop.test/a"
+        )
+        #expect(
+            try show(.location, "http://10.0.0.1/a", authority: "shop.test", isSecure: true)
+                == "https://shop.test/a"
+        )
+        #expect(
+            try show(.location, "ws://10.0.0.1/a", authority: "shop.test", isSecure: true)
+                == "wss://shop.test/a"
+        )
     }
 
     @Test("Without an authority of the client's the path is left")
     func withoutAuthority() throws {
-        #expect(try rewrite(.location, "http://10.0.0.1:9001/a", authority: "") == "/a")
-        #expect(try rewrite(.location, "http://10.0.0.1:9001", authority: "") == "/")
+        #expect(try show(.location, "http://10.0.0.1:9001/a", authority: "") == "/a")
+        #expect(try show(.location, "http://10.0.0.1:9001", authority: "") == "/")
+    }
+
+    @Test(
+        "A path as the upstream has it becomes the path as the client knows it",
+        arguments: [
+            ("/products", "/api/v1/items", "/api/v1/items/7?x#y", "/products/7?x#y"),
+            ("/products", "/api/v1/items", "/api/v1/items", "/products"),
+            ("/products", "/api/v1/items", "/api/v1/items/", "/products/"),
+            ("/products", "/api/v1/items", "/api/v1/itemsx", "/api/v1/itemsx"),
+            ("/products", "/api/v1/items", "/login", "/login"),
+            ("/products", "/", "/7", "/products/7"),
+            ("/products", "/", "/", "/products/"), ("/", "/api", "/api/x", "/x"),
+            ("/", "/api", "/api", "/"),
+            ("/", "/api", "/api?x", "/?x"), ("/products", "/api/v1/items", "items/7", "items/7"),
+            (
+                "/products", "/api/v1/items", "http://10.0.0.1:9001/api/v1/items/7?x#y",
+                "http://shop.test:8080/products/7?x#y"
+            ),
+            (
+                "/products", "/api", "http://shop.test:8080/api/7",
+                "http://shop.test:8080/products/7"
+            ),
+            ("/products", "/", "http://10.0.0.1", "http://shop.test:8080/products/"),
+            ("/products", "/api", "https://elsewhere.test/api/7", "https://elsewhere.test/api/7"),
+        ]
+    )
+    func invertsPaths(outer: String, inner: String, value: String, expected: String) throws {
+        let inverse = InversePath(outer: outer, inner: inner)
+        #expect(try show(.location, value, inverse) == expected)
+        #expect(try show(.link, "<\(value)>", inverse) == "<\(expected)>")
+    }
+
+    @Test(
+        "A cookie's Path becomes the path as the client knows it",
+        arguments: [
+            ("/products", "/api/v1/items", "/api/v1/items", "/products"),
+            ("/products", "/api/v1/items", "/api/v1/items/", "/products"),
+            ("/products", "/api/v1/items", "/api/v1/items/x", "/products/x"),
+            ("/products", "/api/v1/items", "/api/v1", "/products"),
+            ("/products", "/api/v1/items", "/", "/"),
+            ("/products", "/api/v1/items", "/api/v1/it", "/api/v1/it"),
+            ("/products", "/", "/", "/products"),
+            ("/products", "/", "/x", "/products/x"), ("/", "/api", "/api", "/"),
+            ("/", "/api", "/api/x", "/x"),
+        ]
+    )
+    func invertsCookies(outer: String, inner: String, path: String, expected: String) throws {
+        let inverse = InversePath(outer: outer, inner: inner)
+        #expect(try show(.setCookie, "a=b; Path=\(path); X", inverse) == "a=b; Path=\(expected); X")
+        let host = "__Host-a=b; Path=\(path); Secure"
+        #expect(try show(.setCookie, host, inverse) == host)
     }
 
     @Test("RFC 6265 §4.1.1: a cookie's Domain that names an endpoint goes, and nothing else of it")
     func rewritesCookies() throws {
         #expect(
-            try rewrite(.setCookie, "a=b; Domain=.Origin.internal; Path=/; Secure")
+            try show(.setCookie, "a=b; Domain=.Origin.internal; Path=/; Secure")
                 == "a=b; Path=/; Secure"
         )
-        #expect(try rewrite(.setCookie, "a=b;domain = 10.0.0.1") == "a=b")
-        #expect(try rewrite(.setCookie, "domain=10.0.0.1") == nil)
-        #expect(try rewrite(.setCookie, "a=b; Domain=shop.test") == nil)
+        #expect(try show(.setCookie, "a=b;domain = 10.0.0.1") == "a=b")
+        #expect(try show(.setCookie, "a=b; Domain=internal") == "a=b")
+        #expect(try show(.setCookie, "domain=x") == "domain=x")
+        #expect(try show(.setCookie, "a=b; Domain=shop.test") == "a=b; Domain=shop.test")
+        #expect(try show(.setCookie, "a=b", isSecure: true) == "a=b; Secure")
+        #expect(try show(.setCookie, "a=b; SECURE ; x", isSecure: true) == "a=b; SECURE ; x")
+        #expect(try show(.setCookie, "route=10.0.0.1:9001; Path=/") == nil)
+        #expect(
+            try show(.setCookie, "next=http%3A%2F%2F10.0.0.1%2Fx")
+                == "next=http%3A%2F%2Fshop.test%3A8080%2Fx"
+        )
     }
 
-    @Test("The path of a unix socket stands in no URL")
-    func leavesPaths() throws {
+    @Test(
+        "Other fields: URLs become public, and what names an endpoint otherwise goes",
+        arguments: [
+            (FieldName.other, "http://10.0.0.1:9001/x", "http://shop.test:8080/x"),
+            (.other, "10.0.0.1:9001", nil), (.other, "via origin.internal", nil),
+            (.other, "plain 1.2", "plain 1.2"),
+            (.etag, "\"10.0.0.1-7\"", nil), (.warning, "199 10.0.0.1:9001 \"slow\"", nil),
+            (.altSvc, "h3=\":443\"", nil), (.proxyStatus, "cdn; error=dns_error", nil),
+            (.accessControlAllowOrigin, "http://10.0.0.1:9001", "http://shop.test:8080"),
+            (.contentSecurityPolicy, "connect-src 10.0.0.1:9001", "connect-src shop.test:8080"),
+            (.wwwAuthenticate, "Basic realm=\"origin.internal\"", "Basic realm=\"shop.test:8080\""),
+            (
+                .contentType, "application/ld+json; profile=\"http://origin.internal/s\"",
+                "application/ld+json; profile=\"http://shop.test:8080/s\""
+            ),
+            (.via, "1.1 10.0.0.1:9001 (Apache, 2), HTTP/2 fred,", "1.1 backend, HTTP/2 backend"),
+        ] as [(FieldName, String, String?)]
+    )
+    func rewritesOthers(name: FieldName, value: String, expected: String?) throws {
+        #expect(try show(name, value) == expected)
+    }
+
+    @Test("Behind a unix socket is this machine")
+    func localSockets() throws {
         let configuration = try Configuration(
             json: #"{"upstreams":[{"name":"a","endpoints":[{"address":"unix:/run/a.sock"}]}]}"#
         )
-        #expect(PublicNames(configuration.hiding, configuration.upstreams) == nil)
+        let names = try #require(PublicNames(configuration))
+        let view = PublicView(authority: Array("shop.test".utf8), isSecure: false)
+        let shown = names.show(.location, Array("http://localhost/x".utf8), to: view, nil)
+        #expect(shown == .replaced(Array("http://shop.test/x".utf8)))
     }
 
     @Test("What the configuration leaves alone is left alone")
     func respectsConfiguration() throws {
-        #expect(try names(#"{"rewriteLocation": false, "rewriteCookies": false}"#) == nil)
-        let cookies = try #require(try names(#"{"rewriteLocation": false}"#))
-        #expect(!cookies.concerns(.location) && cookies.concerns(.setCookie))
-        #expect(!cookies.concerns(.link))
+        #expect(
+            try names(
+                #"{"rewriteLocation": false, "rewriteCookies": false, "rewriteFields": false}"#
+            )
+                == nil
+        )
+        let locations = try #require(try names(#"{"rewriteLocation": false}"#)).unconcerned
+        #expect(locations.contains(.location) && locations.contains(.link))
+        #expect(!locations.contains(.setCookie) && !locations.contains(.other))
+        let fields = try #require(try names(#"{"rewriteFields": false}"#)).unconcerned
+        #expect(!fields.contains(.location) && !fields.contains(.setCookie))
+        #expect(fields.contains(.via) && fields.contains(.altSvc) && fields.contains(.other))
+        let all = try #require(try names()).unconcerned
+        #expect(all.contains(.date) && all.contains(.contentLength) && !all.contains(.etag))
     }
 }

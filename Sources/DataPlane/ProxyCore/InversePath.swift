@@ -1,0 +1,61 @@
+internal import FleetModel
+
+/// The way back from the paths of an upstream to those that clients know, where a route replaces a prefix.
+///
+///     match.path.prefix  /products       ◀──  rewrite.prefix  /api/v1/items
+///                        /products/7     ◀──                  /api/v1/items/7
+///
+/// A fixed path and a regular expression have no way back.
+struct InversePath {
+    /// What clients say; `/` alone ends in a slash.
+    private let outer: [UInt8]
+    /// What the upstream gets in its place; `/` alone ends in a slash.
+    private let inner: [UInt8]
+
+    /// The way back of a route; `nil` where it has none, or where the paths are the same.
+    init?(_ route: Route) {
+        guard case .prefix(let inner)? = route.rewrite?.path,
+            case .prefix(let outer)? = route.conditions.path
+        else { return nil }
+        self.init(outer: outer, inner: inner)
+    }
+
+    /// The way back from one prefix to another; `nil` where they are the same.
+    init?(outer: String, inner: String) {
+        guard inner != outer else { return nil }
+        (self.outer, self.inner) = (Array(outer.utf8), Array(inner.utf8))
+    }
+
+    /// The path that clients know.
+    ///
+    /// - Parameter path: A path as the upstream has it, without a query; it starts with a slash.
+    /// - Returns: `nil` where it is not below what the route replaces.
+    func outer(_ path: ArraySlice<UInt8>) -> [UInt8]? {
+        guard let rest = Self.rest(of: path, below: inner) else { return nil }
+        if rest.isEmpty { return outer }
+        return outer == Self.root ? Array(rest) : outer + rest
+    }
+
+    /// The path of a cookie that clients know; one above what the route replaces is for all of it.
+    func outer(cookie path: ArraySlice<UInt8>) -> [UInt8]? {
+        var path = path
+        if path.count > 1, path.last == Self.slash { path = path.dropLast() }
+        if path == Self.root[...] { return inner == Self.root ? outer : nil }
+        if let found = outer(path) { return found }
+        return Self.rest(of: inner[...], below: Array(path)) == nil ? nil : outer
+    }
+
+    /// What follows a prefix, from a slash on; `nil` where the path is not below it.
+    private static func rest(
+        of path: ArraySlice<UInt8>,
+        below prefix: [UInt8]
+    ) -> ArraySlice<UInt8>? {
+        if prefix == root { return path }
+        guard path.starts(with: prefix) else { return nil }
+        let rest = path.dropFirst(prefix.count)
+        return rest.isEmpty || rest.first == slash ? rest : nil
+    }
+
+    private static let slash = UInt8(ascii: "/")
+    private static let root = [slash]
+}

@@ -1,0 +1,201 @@
+internal import Bytes
+package import FleetModel
+internal import HTTPSemantics
+
+/// The names that clients have no business with: what they are is in a configuration, where they stand is found in
+/// octets.
+///
+/// Internal are the hosts and addresses of endpoints, with any port; the names that upstreams are asked for
+/// (`rewrite.host`, `tls.serverName`), and as the host of a URL the upstreams' own names. Where an endpoint is this
+/// machine, so is `localhost`. What routes serve by name, and what the client asked for, is public; of such a host
+/// the endpoints' ports alone are internal.
+///
+/// The node takes these names out of responses, and `proxyctl leaks` looks for them: both by this one rule.
+package struct InternalNames: Sendable {
+    /// A host and a port.
+    private struct Place: Hashable, Sendable {
+        let host: HostIdentity
+        let port: Int
+    }
+
+    private var hosts: Set<HostIdentity> = []
+    private var publicHosts: Set<HostIdentity> = []
+    private var endpoints: Set<Place> = []
+    /// Names that mean something as the host of a URL alone.
+    private var urlHosts: Set<HostIdentity> = []
+    /// Domains above the names.
+    private var domains: Set<[UInt8]> = []
+    /// What spelled hosts begin with.
+    private(set) var firstOctets = OctetSet("")
+
+    /// Whether there is none.
+    package var isEmpty: Bool { hosts.isEmpty && urlHosts.isEmpty }
+
+    /// Gathers the names of a configuration.
+    package init(_ configuration: Configuration) {
+        for upstream in configuration.upstreams { add(upstream) }
+        for route in configuration.routes {
+            for case .exact(let host) in route.hosts ?? [] {
+                if let host = HostIdentity(Array(host.utf8)[...]) { publicHosts.insert(host) }
+            }
+            if let host = route.rewrite?.host { add(host: host) }
+        }
+        settle()
+    }
+
+    private mutating func add(_ upstream: Upstream) {
+        if let name = HostIdentity(Array(upstream.name.utf8)[...]) { urlHosts.insert(name) }
+        if let name = upstream.tls?.serverName { add(host: name) }
+        for endpoint in upstream.endpoints {
+            guard let host = HostIdentity(endpoint.address.host) else {
+                // Behind a unix socket.
+                add(host: "localhost")
+                continue
+            }
+            hosts.insert(host)
+            endpoints.insert(Place(host: host, port: Int(endpoint.address.port)))
+            guard Self.isThisMachine(host) else { continue }
+            for name in ["localhost", "127.0.0.1", "[::1]"] {
+                guard let other = HostIdentity(Array(name.utf8)[...]) else { continue }
+                hosts.insert(other)
+                endpoints.insert(Place(host: other, port: Int(endpoint.address.port)))
+            }
+        }
+    }
+
+    private mutating func add(host: String) {
+        if let host = URLAuthority(Array(host.utf8)[...]).host { hosts.insert(host) }
+    }
+
+    private static func isThisMachine(_ host: HostIdentity) -> Bool {
+        switch host {
+        case .address(.v4(let word)): word >> 24 == 127
+        case .address(.v6(let high, let low)): high == 0 && low == 1
+        case .name(let name): name == Array("localhost".utf8)
+        }
+    }
+
+    /// Notes what speeds the search up.
+    private mutating func settle() {
+        var first: Set<UInt8> = Set(0x30...0x39)
+        for case .name(let name) in hosts.union(urlHosts) {
+            guard let octet = name.first else { continue }
+            first.insert(octet)
+            if (0x61...0x7A).contains(octet) { first.insert(octet & ~0x20) }
+        }
+        firstOctets = OctetSet(String(decoding: first, as: UTF8.self))
+        for case .name(let name) in hosts where !publicHosts.contains(.name(name)) {
+            var rest = name[...]
+            while let dot = rest.firstIndex(of: UInt8(ascii: ".")) {
+                rest = rest[(dot + 1)...]
+                domains.insert(Array(rest))
+            }
+        }
+    }
+
+    // MARK: What is internal
+
+    /// Whether a host and a port are not for a client.
+    ///
+    /// - Parameters:
+    ///   - host: The host.
+    ///   - port: The port, where one is named or follows from the scheme.
+    ///   - isURL: Whether they are those of a URL; elsewhere a word is a word.
+    ///   - view: What the client may know.
+    /// - Returns: True when the client may not know them.
+    package func hides(
+        _ host: HostIdentity,
+        port: Int?,
+        isURL: Bool,
+        from view: PublicView
+    ) -> Bool {
+        let isAsked = host == view.host
+        if isAsked, port ?? view.port == view.port { return false }
+        if let port, endpoints.contains(Place(host: host, port: port)) { return true }
+        guard !isAsked, !publicHosts.contains(host) else { return false }
+        if isURL, urlHosts.contains(host) { return true }
+        return hosts.contains(host) && (isURL || port != nil || !host.isWord)
+            || view.endpointHosts.contains(host)
+    }
+
+    /// Whether a cookie's Domain is an internal host, or a domain of such hosts that the client's is not in.
+    package func hides(domain octets: ArraySlice<UInt8>, from view: PublicView) -> Bool {
+        let octets = octets.first == UInt8(ascii: ".") ? octets.dropFirst() : octets
+        guard let host = URLAuthority(octets).host else { return false }
+        if hides(host, port: nil, isURL: true, from: view) { return true }
+        guard case .name(let name) = host, domains.contains(name) else { return false }
+        guard case .name(let asked)? = view.host else { return true }
+        return asked != name && !asked.suffix(name.count + 1).elementsEqual([0x2E] + name)
+    }
+
+    // MARK: Where names stand
+
+    /// Whether a text may hold a name that `sightings` finds: all have a dot, a colon, or are encoded.
+    ///
+    /// - Complexity: O(length), eight octets at a time; allocates nothing.
+    package static func mayStand(in octets: Span<UInt8>, _ range: Range<Int>) -> Bool {
+        var index = range.lowerBound
+        while index + 8 <= range.upperBound {
+            let word = octets.word(at: index)
+            let found =
+                marks(of: 0x2E, in: word) | marks(of: 0x3A, in: word) | marks(of: 0x25, in: word)
+            if found != 0 { return true }
+            index += 8
+        }
+        while index < range.upperBound {
+            switch octets[index] {
+            case 0x2E, 0x3A, 0x25: return true
+            default: index += 1
+            }
+        }
+        return false
+    }
+
+    /// Finds all places where a text names what a client may not know.
+    ///
+    /// Percent-encoding is seen through.
+    ///
+    /// - Parameters:
+    ///   - octets: The text.
+    ///   - view: What the client may know.
+    /// - Returns: The places in their order; they do not overlap.
+    /// - Complexity: O(length); allocates when something is found, or encoded.
+    package func sightings(in octets: Span<UInt8>, from view: PublicView) -> [Sighting] {
+        guard octets.firstIndex(of: UInt8(ascii: "%"), from: 0, to: octets.count) < octets.count
+        else {
+            var search = Search(names: self, view: view, starts: [])
+            return search.run(octets)
+        }
+        var text: [UInt8] = []
+        var starts: [Int] = []
+        var index = 0
+        while index < octets.count {
+            starts.append(index)
+            if octets[index] == UInt8(ascii: "%"), index + 2 < octets.count,
+                let high = hexadecimalDigit(octets[index + 1]),
+                let low = hexadecimalDigit(octets[index + 2])
+            {
+                text.append(high << 4 | low)
+                index += 3
+            } else {
+                text.append(octets[index])
+                index += 1
+            }
+        }
+        starts.append(octets.count)
+        var search = Search(names: self, view: view, starts: starts)
+        return search.run(text.span)
+    }
+}
+
+/// A place where a text names an internal host.
+package struct Sighting: Equatable, Sendable {
+    /// The host with its port, and with the userinfo before it.
+    package let range: Range<Int>
+    /// The scheme of the URL that it stands in, where it has one that is known.
+    package let scheme: Range<Int>?
+    /// Whether it is the authority of a URL.
+    package let isURL: Bool
+    /// Whether it is percent-encoded.
+    package let isEncoded: Bool
+}
