@@ -87,7 +87,8 @@ extension Exchange {
         } else {
             writeRequestLine(octets, upstream, into: &head)
         }
-        let dropped = steps?.request.dropped
+        let filter = steps?.request.filter ?? FieldNameFilter()
+        let isFiltered = !filter.isEmpty
         let isTrusted = isPeerTrusted
         let hasPrivateFields = served.hasPrivateFields(isTrusted: isTrusted)
         let lines = request.fields.lines
@@ -97,7 +98,9 @@ extension Exchange {
             let isPrivate =
                 hasPrivateFields
                 && served.isPrivate(octets, line.nameRange, isTrusted: isTrusted)
-            let isDropped = dropped?.contains(octets, line.nameRange) ?? false
+            let isDropped =
+                isFiltered && filter.mayHold(octets, line.nameRange)
+                && drops(line, octets, fromRequest: true)
             if reachesEndpoint(line, octets, isTrusted: isTrusted), !isPrivate, !isDropped {
                 if runStart < 0 { runStart = Int(line.nameOffset) }
             } else if runStart >= 0 {

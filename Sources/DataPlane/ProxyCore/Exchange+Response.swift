@@ -74,13 +74,16 @@ extension Exchange {
     ) {
         appendStatusLine(octets, tables, to: &head)
         var hasDate = false
-        let dropped = steps?.response.dropped
+        let filter = steps?.response.filter ?? FieldNameFilter()
+        let isFiltered = !filter.isEmpty
         let lines = response.fields.lines
         var runStart = -1
         for index in 0..<lines.count {
             let line = lines[index]
             if line.name == .date, !line.isHopByHop { hasDate = true }
-            let isDropped = dropped?.contains(octets, line.nameRange) ?? false
+            let isDropped =
+                isFiltered && filter.mayHold(octets, line.nameRange)
+                && drops(line, octets, fromRequest: false)
             let isShown = !isDropped && reachesClient(line, octets, tables)
             let isLooked = isShown && mayName(line, octets, tables)
             if isShown, !isLooked {

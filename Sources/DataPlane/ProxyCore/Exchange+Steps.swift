@@ -92,6 +92,12 @@ extension Exchange {
         return true
     }
 
+    /// Whether the route's policies take a field out, of those that their filter lets through.
+    func drops(_ line: HTTP1.FieldLine, _ octets: Span<UInt8>, fromRequest: Bool) -> Bool {
+        let dropped = fromRequest ? steps?.request.dropped : steps?.response.dropped
+        return dropped?.contains(octets, line.nameRange) ?? false
+    }
+
     /// Appends a text to a head.
     ///
     /// - Returns: `false` where its variables make it too long.

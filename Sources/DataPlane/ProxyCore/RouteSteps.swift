@@ -78,6 +78,8 @@ final class RouteSteps {
 struct MessageEdits {
     /// Fields that came and do not go on.
     let dropped: FieldNameSet?
+    /// Which fields may be such.
+    let filter: FieldNameFilter
     /// Lines that come behind those that go on.
     let lines: CompiledTemplate
     /// The same without Strict-Transport-Security, which a response without TLS must not have (RFC 6797 §7.2).
@@ -98,6 +100,7 @@ struct MessageEdits {
         isEmpty = dropped.isEmpty && added.isEmpty
         self.dropped =
             dropped.isEmpty ? nil : FieldNameSet(dropped, foldsUnderscores: foldsUnderscores)
+        filter = self.dropped?.filter ?? FieldNameFilter()
         lines = Self.joined(added)
         clearLines = Self.joined(added.filter { $0.name != "strict-transport-security" })
     }
@@ -125,7 +128,34 @@ struct MessageEdits {
     }
 }
 
-/// Names of fields, or beginnings of names, that most names are seen not to be at one look.
+/// What most names are seen by at one look not to be in a set; it holds no reference to be counted for each line.
+struct FieldNameFilter {
+    /// The first letters of all names, and the lengths of those that are whole, a bit each; beginnings have any length.
+    private var firstLetters: UInt32 = 0
+    private var lengths: UInt64 = 0
+
+    /// Takes a name in.
+    mutating func insert(_ name: [UInt8], isPrefix: Bool, hasAnyFirst: Bool) {
+        firstLetters |= hasAnyFirst ? .max : name.first.map(Self.bit) ?? .max
+        lengths |= isPrefix ? .max : Self.bit(length: name.count)
+    }
+
+    private static func bit(_ octet: UInt8) -> UInt32 { 1 << UInt32((octet | 0x20) & 31) }
+
+    private static func bit(length: Int) -> UInt64 { 1 << UInt64(min(length, 63)) }
+
+    /// Whether the set is empty.
+    var isEmpty: Bool { firstLetters == 0 }
+
+    /// Whether a name may be in the set.
+    @inline(__always)
+    func mayHold(_ octets: Span<UInt8>, _ name: Range<Int>) -> Bool {
+        !name.isEmpty && firstLetters & Self.bit(octets[name.lowerBound]) != 0
+            && lengths & Self.bit(length: name.count) != 0
+    }
+}
+
+/// Names of fields, or beginnings of names.
 final class FieldNameSet {
     /// Where a name lies in `text`: no reference to count for each that is looked at.
     private struct Pattern {
@@ -136,9 +166,7 @@ final class FieldNameSet {
 
     private let text: [UInt8]
     private let patterns: [Pattern]
-    /// The first letters of all names, and the lengths of those that are whole, a bit each; beginnings have any length.
-    private let firstLetters: UInt32
-    private let lengths: UInt64
+    let filter: FieldNameFilter
     /// Whether `_` and `-` are one: back ends that read fields as CGI does (RFC 3875 §4.1.18) see no difference.
     private let foldsUnderscores: Bool
 
@@ -146,37 +174,26 @@ final class FieldNameSet {
         self.foldsUnderscores = foldsUnderscores
         var text: [UInt8] = []
         var patterns: [Pattern] = []
-        var letters: UInt32 = 0
-        var lengths: UInt64 = 0
+        var filter = FieldNameFilter()
         for name in names {
             let octets = Array(name.name.utf8)
             patterns.append(
                 Pattern(start: text.count, count: octets.count, isPrefix: name.isPrefix)
             )
             text += octets
-            let first = octets.first ?? UInt8(ascii: "-")
-            letters |= foldsUnderscores && Self.isFolded(first) ? .max : Self.bit(first)
-            lengths |= name.isPrefix ? .max : Self.bit(length: octets.count)
+            let hasAnyFirst = foldsUnderscores && octets.first.map(Self.isFolded) == true
+            filter.insert(octets, isPrefix: name.isPrefix, hasAnyFirst: hasAnyFirst)
         }
-        (self.text, self.patterns) = (text, patterns)
-        (firstLetters, self.lengths) = (letters, lengths)
+        (self.text, self.patterns, self.filter) = (text, patterns, filter)
     }
-
-    private static func bit(_ octet: UInt8) -> UInt32 { 1 << UInt32((octet | 0x20) & 31) }
-
-    private static func bit(length: Int) -> UInt64 { 1 << UInt64(min(length, 63)) }
 
     private static func isFolded(_ octet: UInt8) -> Bool {
         octet == UInt8(ascii: "-") || octet == UInt8(ascii: "_")
     }
 
     /// Whether a field's name is one of them.
-    @inline(__always)
     func contains(_ octets: Span<UInt8>, _ name: Range<Int>) -> Bool {
-        guard !name.isEmpty, firstLetters & Self.bit(octets[name.lowerBound]) != 0,
-            lengths & Self.bit(length: name.count) != 0
-        else { return false }
-        return matches(octets, name)
+        filter.mayHold(octets, name) && matches(octets, name)
     }
 
     private func matches(_ octets: Span<UInt8>, _ name: Range<Int>) -> Bool {

@@ -14,6 +14,7 @@ struct PrivateFieldsTests {
         let fields = PrivateFields(["x-client-subject", "x-print"])
         for name in [
             "x-client-subject", "X-Client-Subject", "X_CLIENT-subject", "x_print", "X-PRINT",
+            "x.client.subject", "X~Print",
         ] {
             #expect(contains(fields, name), "\(name)")
         }
