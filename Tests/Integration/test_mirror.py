@@ -3,6 +3,7 @@
 import threading
 
 import h2.events
+import h2.settings
 import pytest
 
 import http2
@@ -29,7 +30,7 @@ class Seen:
     """A request as an endpoint has got it, in whatever protocol."""
 
     def __init__(self, method, target, authority, fields, body, trailers, octets=None):
-        self.octets = octets
+        self.target, self.body, self.octets = target, body, octets
         # What belongs to the connection is another matter (RFC 9110 §7.6.1).
         own = ("host", "connection", "transfer-encoding")
         self.parts = (method, target, authority, sorted(field for field in fields if field[0] not in own),
@@ -43,52 +44,61 @@ class Seen:
 
 
 def http1_origin(workspace, answer=b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"):
-    """An origin that records and answers; `answer` may be a function of its peer."""
+    """An origin that records what it has `seen`, and answers; `answer` may be a function of its peer."""
+    seen = []
 
     def script(peer, origin):
         while (head := peer.read_head()) is not None:
             if head.get("expect"):
                 peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
             body = peer.read_body(head)
-            origin.requests.append(Seen(head.method, head.target, head.get("host"), head.fields, body, head.trailers,
-                                        head.octets))
+            seen.append(Seen(head.method, head.target, head.get("host"), head.fields, body, head.trailers, head.octets))
             if callable(answer):
                 answer(peer)
             else:
                 peer.send(answer)
 
-    return workspace.origin(script)
+    origin = workspace.origin(script)
+    origin.seen = seen
+    return origin
 
 
 def h2_origin(workspace, hold=None):
     """The same in HTTP/2; with `hold`, answers come once it is set."""
+    seen = []
 
     def script(origin, connection, event):
         stream = getattr(event, "stream_id", None)
+        parts = connection.__dict__.setdefault("parts", {})
         if isinstance(event, h2.events.RequestReceived):
-            connection.__dict__.setdefault("seen", {})[stream] = [event.headers, b"", []]
-            # Only whole requests count.
-            origin.requests.pop()
+            parts[stream] = [event.headers, b"", []]
         elif isinstance(event, h2.events.DataReceived):
-            connection.seen[stream][1] += event.data
+            parts[stream][1] += event.data
         elif isinstance(event, h2.events.TrailersReceived):
-            connection.seen[stream][2] = event.headers
+            parts[stream][2] = event.headers
         elif isinstance(event, h2.events.StreamEnded):
-            lines, body, trailers = connection.seen.pop(stream)
+            lines, body, trailers = parts.pop(stream)
             pseudo = dict(line for line in lines if line[0].startswith(":"))
             fields = [tuple(line) for line in lines if not line[0].startswith(":")]
-            origin.requests.append(Seen(pseudo[":method"], pseudo[":path"], pseudo[":authority"], fields, body,
-                                        [tuple(line) for line in trailers]))
+            seen.append(Seen(pseudo[":method"], pseudo[":path"], pseudo[":authority"], fields, body,
+                             [tuple(line) for line in trailers]))
             if hold is not None:
                 hold.wait(30)
             connection.send_headers(stream, [(":status", "200")], end_stream=False)
             connection.send_data(stream, b"ok", end_stream=True)
 
-    return workspace.keep(http2.Origin(script))
+    origin = workspace.keep(http2.Origin(script))
+    origin.seen = seen
+    return origin
+
+
+def by_target(origin):
+    """What an origin has seen, by the target; in which order copies come is the mirror's matter."""
+    return {seen.target: seen for seen in origin.seen}
 
 
 def serve(workspace, main, mirror, share="100%", route="", more="", settings="", workers=1):
-    """A node whose requests go to `main`, and copies of them to `mirror`; a warm one, of which nothing is left."""
+    """A node whose requests go to `main`, and copies of them to `mirror`."""
     port = workspace.keep(ReservedPort())
 
     def upstream(name, origin, settings=""):
@@ -140,13 +150,14 @@ def test_a_copy_is_what_the_endpoint_gets(workspace, by, to):
             response = peer.exchange(head + (body or b""))
             assert response.status == 200 and response.body == b"ok"
     until(lambda: mirrored(node, "complete") == len(CONTENT), "every copy was answered")
-    assert len(main.requests) == len(CONTENT)
+    copies = by_target(mirror)
+    assert len(main.seen) == len(copies) == len(CONTENT)
     for number, (method, body) in enumerate(CONTENT.values()):
-        assert main.requests[number] == mirror.requests[number]
-        assert mirror.requests[number].parts[:2] == (method, f"/a%20b/{number}?q=1")
-        assert mirror.requests[number].parts[4] == (body or b"")
+        seen, copied = main.seen[number], copies[f"/a%20b/{number}?q=1"]
+        assert seen == copied
+        assert copied.parts[0] == method and copied.body == (body or b"")
         if by == to == "http1":
-            assert main.requests[number].octets == mirror.requests[number].octets
+            assert seen.octets == copied.octets
     assert metric(node, 'weir_requests_total{status_class="2xx"}') == len(CONTENT)
     assert len(node.access_log(len(CONTENT))) == len(CONTENT)
 
@@ -173,11 +184,10 @@ def test_content_that_comes_in_pieces_is_copied_whole(workspace, by, to):
         peer.send(request("POST", "/nothing", fields=["Transfer-Encoding: chunked"]) + b"0\r\n\r\n")
         assert peer.read_response().status == 200
     until(lambda: mirrored(node, "complete") == 3, "every copy was answered")
-    # Which is answered first is the mirror's matter.
-    copies = {seen.parts[1]: seen for seen in mirror.requests}
-    for seen in main.requests:
-        assert seen == copies[seen.parts[1]]
-    assert [seen.parts[4] for seen in main.requests] == [b"".join(pieces)] * 2 + [b""]
+    copies = by_target(mirror)
+    for seen in main.seen:
+        assert seen == copies[seen.target]
+    assert [seen.body for seen in main.seen] == [b"".join(pieces)] * 2 + [b""]
     assert copies["/chunked"].parts[5] == [("x-sum", "1")]
 
 
@@ -196,10 +206,10 @@ def test_requests_of_http2_are_copied(workspace, by, to):
         client.flush()
         assert [client.response(stream).status for stream in [*streams, late]] == [200] * 5
     until(lambda: mirrored(node, "complete") == 5, "every copy was answered")
-    copies = {seen.parts[1]: seen for seen in mirror.requests}
-    assert len(main.requests) == len(copies) == 5
-    for seen in main.requests:
-        assert seen == copies[seen.parts[1]]
+    copies = by_target(mirror)
+    assert len(main.seen) == len(copies) == 5
+    for seen in main.seen:
+        assert seen == copies[seen.target]
     assert copies["/late"].parts[4:] == (b"firstsecond", [("x-sum", "1")])
 
 
@@ -212,10 +222,10 @@ policies:
 """)
     get(web, "/outer/page", fields=["X-Debug: 1", "X-Keep: 1"])
     until(lambda: mirrored(node, "complete") == 1, "the copy was answered")
-    assert main.requests[0].octets == mirror.requests[0].octets
-    fields = dict(mirror.requests[0].parts[3])
+    assert main.seen[0].octets == mirror.seen[0].octets
+    fields = dict(mirror.seen[0].parts[3])
     assert fields["x-id"] == fields["x-request-id"] and fields["x-to"] == "main" and "x-debug" not in fields
-    assert mirror.requests[0].parts[1] == "/inner/page"
+    assert mirror.seen[0].target == "/inner/page"
 
 
 def test_pipelined_requests_are_copied_each(workspace):
@@ -226,8 +236,8 @@ def test_pipelined_requests_are_copied_each(workspace):
         peer.send(b"".join(request("POST", target, body=target.encode()) for target in targets))
         assert [peer.read_response().status for _ in targets] == [200] * 40
     until(lambda: mirrored(node, "complete") == 40, "every copy was answered")
-    assert sorted(seen.parts[1] for seen in mirror.requests) == sorted(targets)
-    assert all(seen.parts[1].encode() == seen.parts[4] for seen in mirror.requests)
+    assert sorted(seen.target for seen in mirror.seen) == sorted(targets)
+    assert all(seen.target.encode() == seen.body for seen in mirror.seen)
 
 
 # Which requests are copied
@@ -240,11 +250,11 @@ def test_a_share_of_the_requests_is_copied(workspace):
         for _ in range(400):
             assert peer.exchange(request()).status == 200
     # The last one's copy is on its way at the latest when another request was answered.
-    until(lambda: len(mirror.requests) == sum(mirrored(node, result) for result in ("complete", "failed")) > 0,
+    until(lambda: len(mirror.seen) == sum(mirrored(node, result) for result in ("complete", "failed")) > 0,
           "every copy was answered")
     # 200 are expected; 5.8 standard deviations are passed once in 10^8 runs.
-    assert 142 < len(mirror.requests) < 258
-    assert len(main.requests) == 400 and mirrored(node, "failed") == 0
+    assert 142 < len(mirror.seen) < 258
+    assert len(main.seen) == 400 and mirrored(node, "failed") == 0
 
 
 def test_a_share_of_0_copies_nothing(workspace):
@@ -272,9 +282,9 @@ routes:
     with Peer.connect(port.address) as peer:
         for number in range(60):
             assert peer.exchange(request(target=f"/{number}")).status == 200
-    until(lambda: len(mirror.requests) == 60, "all are with the mirror, as requests or copies")
-    assert sorted(seen.parts[1] for seen in mirror.requests) == sorted(f"/{number}" for number in range(60))
-    until(lambda: mirrored(node, "complete") == len(main.requests), "only those of the other side are copies")
+    until(lambda: len(mirror.seen) == 60, "all are with the mirror, as requests or copies")
+    assert sorted(seen.target for seen in mirror.seen) == sorted(f"/{number}" for number in range(60))
+    until(lambda: mirrored(node, "complete") == len(main.seen), "only those of the other side are copies")
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
@@ -291,8 +301,8 @@ def test_a_request_that_is_too_long_is_not_copied(workspace, framing):
             assert peer.read_response().status == 200
         assert peer.exchange(request(target="/short")).status == 200
     until(lambda: mirrored(node, "complete") == 1, "the short one is copied")
-    assert main.requests[0].parts[4] == body
-    assert [seen.parts[1] for seen in mirror.requests] == ["/short"]
+    assert main.seen[0].body == body
+    assert [seen.target for seen in mirror.seen] == ["/short"]
     assert mirrored(node, "too_long") == 1
 
 
@@ -312,7 +322,7 @@ def test_nothing_is_copied_of_a_client_that_leaves_in_its_content(workspace, cli
     until(lambda: metric(node, 'weir_requests_total{status_class="aborted"}') == 1, "it has gone")
     assert get(web, "/whole").status == 200
     until(lambda: mirrored(node, "complete") == 1, "the other one is copied")
-    assert [seen.parts[1] for seen in mirror.requests] == ["/whole"]
+    assert [seen.target for seen in mirror.seen] == ["/whole"]
     at_rest(node, descriptors)
 
 
@@ -334,7 +344,7 @@ def test_what_asks_for_another_protocol_is_not_copied(workspace):
         assert peer.read_exactly(5) == b"hello"
     assert get(web, "/plain").status == 200
     until(lambda: mirrored(node, "complete") == 1, "the other one is copied")
-    assert [seen.parts[1] for seen in mirror.requests] == ["/plain"]
+    assert [seen.target for seen in mirror.seen] == ["/plain"]
 
 
 def test_content_that_was_never_asked_for_is_not_copied(workspace):
@@ -358,7 +368,7 @@ def test_content_that_was_never_asked_for_is_not_copied(workspace):
         assert b" 100 " in peer.read_until(b"\r\n\r\n")
         assert peer.exchange(b"12345").status == 200
     until(lambda: mirrored(node, "complete") == 1, "the other one is copied")
-    assert [(seen.parts[1], seen.parts[4]) for seen in mirror.requests] == [("/asked", b"12345")]
+    assert [(seen.target, seen.body) for seen in mirror.seen] == [("/asked", b"12345")]
 
 
 # Whatever the mirror does
@@ -423,7 +433,7 @@ def test_an_endpoint_that_refuses_connections_does_not_keep_the_copy(workspace):
         with Peer.connect(web) as peer:
             assert peer.exchange(request("POST", body=b"content")).status == 502
         until(lambda: mirrored(node, "complete") == 1, "the mirror has got it")
-        assert mirror.requests[0].parts[4] == b"content"
+        assert mirror.seen[0].body == b"content"
 
 
 @pytest.mark.parametrize("to", ORIGINS)
@@ -482,36 +492,49 @@ def test_a_mirror_that_reads_nothing_is_given_up(workspace):
         at_rest(node, descriptors)
     finally:
         stopped.set()
-    assert [len(seen.parts[4]) for seen in main.requests] == [len(body)] * 60
+    assert [len(seen.body) for seen in main.seen] == [len(body)] * 60
 
 
-def test_a_copy_gives_way_to_requests_for_the_same_upstream(workspace):
+@pytest.mark.parametrize("to", ORIGINS)
+def test_a_copy_gives_way_to_requests_for_the_same_upstream(workspace, to):
     held = threading.Event()
 
-    def script(peer, origin):
-        while (head := peer.read_head()) is not None:
-            origin.requests.append(head)
-            if head.target == "/copied":
-                held.wait(60)
-            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    def hold_copies(peer):
+        if mirror.seen[-1].target == "/copied":
+            held.wait(60)
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
-    main, mirror = http1_origin(workspace), workspace.origin(script)
+    def answer_others(origin, connection, event):
+        if isinstance(event, h2.events.RequestReceived) and (":path", "/copied") not in event.headers:
+            connection.send_headers(event.stream_id, [(":status", "200")], end_stream=True)
+
+    main = http1_origin(workspace)
+    if to == "http1":
+        mirror, spoken, copies = http1_origin(workspace, hold_copies), "", 1
+    else:
+        few_streams = {h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 3}
+        mirror = workspace.keep(http2.Origin(answer_others, few_streams))
+        spoken, copies = ", protocol: h2c", 3
     port = workspace.keep(ReservedPort())
     node = workspace.node(f"""
 listeners: [{{name: web, address: {port}}}]
 upstreams:
   - {{name: main, endpoints: [{{address: {main}}}]}}
-  - {{name: next, endpoints: [{{address: {mirror}}}], connections: {{maximum: 1}}}}
+  - {{name: next, endpoints: [{{address: {mirror}}}], connections: {{maximum: 1}}{spoken}}}
 routes:
   - {{name: next, match: {{path: {{prefix: /next}}}}, upstream: next}}
   - {{name: all, upstream: main, mirror: {{upstream: next}}}}
 """, workers=1)
     try:
-        assert get(port.address, "/copied").status == 200
-        until(lambda: mirror.requests, "the copy has the one connection")
+        # The first answer says how many streams there may be.
+        assert to == "http1" or get(port.address, "/next").status == 200
+        for _ in range(copies):
+            assert get(port.address, "/copied").status == 200
+        got = mirror.seen if to == "http1" else mirror.requests
+        until(lambda: sum("/copied" in str(one) for one in got) == copies, "copies have all that there is")
         # A copy that has only just begun stays: whoever comes in that moment is refused.
         until(lambda: get(port.address, "/next").status == 200, "the request has it now")
-        until(lambda: mirrored(node, "failed") == 1, "the copy was given up")
+        until(lambda: mirrored(node, "failed") == 1, "one copy was given up, and no other")
     finally:
         held.set()
 
@@ -524,14 +547,16 @@ def test_a_node_ends_while_copies_are_stuck(workspace):
     node, web = serve(workspace, main, mirror, workers=2)
     with Peer.connect(web) as peer:
         assert {peer.exchange(request()).status for _ in range(20)} == {200}
-        until(lambda: len(mirror.requests) == 20, "the copies are with the mirror")
+        until(lambda: len(mirror.seen) == 20, "the copies are with the mirror")
+        received = metric(node, "weir_received_bytes_total")
         peer.send(request("POST", "/last", fields=["Content-Length: 4"]) + b"12")
-        until(lambda: metric(node, "weir_connections") == 1, "the request has begun")
+        until(lambda: metric(node, "weir_received_bytes_total") > received, "the request has begun")
         node.program.signal(15)
         until(lambda: "node.draining" in node.program.stderr(), "the node drains")
         response = peer.exchange(b"34")
         assert response.status == 200 and response.get("connection") == "close"
-    assert node.program.stop() == 0
+    # Another SIGTERM would have it skip the waiting.
+    assert node.program.process.wait(15) == 0
 
 
 def test_a_copy_goes_on_in_another_version(workspace):
@@ -558,7 +583,7 @@ routes: [{{name: all, upstream: main{"" if text else ", mirror: {upstream: mirro
         apply(("web", port), ("gone", gone))
         for target in (port.address, port.address, gone.address):
             assert get(target, "/").status == 200
-        until(lambda: len(mirror.requests) == 3, "the copies are with the mirror")
+        until(lambda: len(mirror.seen) == 3, "the copies are with the mirror")
         # One listener goes, and its copies with it; then the mirror's upstream does.
         apply(("web", port))
         until(lambda: mirrored(node, "failed") == 1, "the copy of the listener that went has ended")

@@ -1,4 +1,5 @@
 internal import EventLoop
+internal import Telemetry
 internal import Upstreams
 
 /// How an exchange takes a stream of a connection to an endpoint that others share.
@@ -9,6 +10,17 @@ extension Exchange {
         let stream = session.attach(self)
         origin = stream
         forward(client, stream)
+    }
+
+    /// Takes a stream of a connection to an endpoint that others share, if there is one with room.
+    ///
+    /// - Parameter endpoint: The one that was chosen.
+    /// - Returns: Whether there was.
+    func sharesConnection(to endpoint: EndpointPool) -> Bool {
+        guard offer != .http1, let session = endpoint.sessionWithRoom() else { return false }
+        worker.metrics.add(.upstreamConnectionsReused)
+        attach(to: session)
+        return true
     }
 
     /// Takes a stream of a connection that exchanges share, which may still be being made.

@@ -260,14 +260,13 @@ final class Exchange {
     func connect() {
         guard let upstream, let endpoint else { return }
         phase = .connecting
-        if offer != .http1, let session = endpoint.sessionWithRoom() {
-            worker.metrics.add(.upstreamConnectionsReused)
-            return attach(to: session)
-        }
+        if sharesConnection(to: endpoint) { return }
         guard let address = endpoint.address() else {
             return fail(ExchangeError(.dnsError, .upstream))
         }
         guard upstream.admit(to: endpoint, worker, makesRoom: !isCopy) else {
+            // Whoever gave way may have had a part of a connection, and there is room on that.
+            if sharesConnection(to: endpoint) { return }
             return fail(ExchangeError(.connectionLimitReached, .upstream))
         }
         do throws(SystemCallError) {
