@@ -138,6 +138,18 @@ def test_only_the_versions_that_are_wanted_are_spoken(workspace):
     site.wait_metric('weir_tls_handshakes_total{result="failed"}', 1)
 
 
+@pytest.mark.parametrize("suites,chosen", [
+    ("TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256"),
+    ("TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"),
+    ("TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"),
+])
+def test_a_cipher_that_processors_carry_out_is_chosen(workspace, suites, chosen):
+    site = Site(workspace)
+    done = subprocess.run(["openssl", "s_client", "-connect", str(site.port), "-tls1_3", "-ciphersuites", suites],
+                          input=b"", capture_output=True, timeout=30, check=False)
+    assert f"Cipher is {chosen}".encode() in done.stdout, done.stdout
+
+
 def test_tls12_is_served_with_forward_secrecy(workspace):
     site = Site(workspace)
     old = site.certificates.client()

@@ -118,7 +118,7 @@ def outcome(target, octets, finish=False):
 
 
 crypto = ctypes.CDLL("libcrypto.so.3")
-for name in ("EVP_CIPHER_CTX_new", "EVP_aes_256_gcm"):
+for name in ("EVP_CIPHER_CTX_new", "EVP_aes_128_gcm"):
     getattr(crypto, name).restype = ctypes.c_void_p
 crypto.EVP_CIPHER_CTX_free.argtypes = [ctypes.c_void_p]
 crypto.EVP_EncryptInit_ex.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p]
@@ -128,12 +128,12 @@ crypto.EVP_CIPHER_CTX_ctrl.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_i
 
 
 def seal(key, nonce, octets, associated):
-    """AES-256-GCM: ciphertext and tag."""
+    """AES-128-GCM: ciphertext and tag."""
     context = crypto.EVP_CIPHER_CTX_new()
     out = ctypes.create_string_buffer(len(octets) + 16)
     tag = ctypes.create_string_buffer(16)
     length = ctypes.c_int()
-    assert crypto.EVP_EncryptInit_ex(context, crypto.EVP_aes_256_gcm(), None, key, nonce) == 1
+    assert crypto.EVP_EncryptInit_ex(context, crypto.EVP_aes_128_gcm(), None, key, nonce) == 1
     assert crypto.EVP_EncryptUpdate(context, None, ctypes.byref(length), associated, len(associated)) == 1
     assert crypto.EVP_EncryptUpdate(context, out, ctypes.byref(length), octets, len(octets)) == 1
     assert crypto.EVP_EncryptFinal_ex(context, out, ctypes.byref(length)) == 1
@@ -143,9 +143,9 @@ def seal(key, nonce, octets, associated):
 
 
 def expand(secret, label, length):
-    """HKDF-Expand-Label of SHA-384 without a context (RFC 8446 §7.1), of one block."""
+    """HKDF-Expand-Label of SHA-256 without a context (RFC 8446 §7.1), of one block."""
     octets = length.to_bytes(2, "big") + vector(b"tls13 " + label, 1) + b"\0"
-    return hmac.new(secret, octets + b"\1", hashlib.sha384).digest()[:length]
+    return hmac.new(secret, octets + b"\1", hashlib.sha256).digest()[:length]
 
 
 class Forger(Records):
@@ -170,14 +170,14 @@ class Forger(Records):
                 peer.send(outgoing.read())
                 incoming.write(peer.socket.recv(65536))
         peer.send(outgoing.read())
-        assert session.cipher()[0] == "TLS_AES_256_GCM_SHA384"
+        assert session.cipher()[0] == "TLS_AES_128_GCM_SHA256"
         lines = (line.split() for line in log.read_text().splitlines() if not line.startswith("#"))
         peer.secret = next(bytes.fromhex(line[2]) for line in lines if line[0] == "CLIENT_TRAFFIC_SECRET_0")
         peer.use_keys()
         return peer
 
     def use_keys(self):
-        self.key, self.vector = expand(self.secret, b"key", 32), expand(self.secret, b"iv", 12)
+        self.key, self.vector = expand(self.secret, b"key", 16), expand(self.secret, b"iv", 12)
         self.number = 0
 
     def sealed(self, kind, octets, padding=0):
@@ -191,6 +191,6 @@ class Forger(Records):
     def key_update(self, asks):
         """KeyUpdate, under the old keys; those after it are under the new ones (RFC 8446 §4.6.3)."""
         octets = self.sealed(HANDSHAKE, message(KEY_UPDATE, bytes([asks])))
-        self.secret = expand(self.secret, b"traffic upd", 48)
+        self.secret = expand(self.secret, b"traffic upd", 32)
         self.use_keys()
         return octets

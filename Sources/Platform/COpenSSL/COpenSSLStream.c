@@ -105,7 +105,8 @@ int weir_ssl_ctx_set_groups(SSL_CTX *context, const char *groups) {
 }
 
 void weir_ssl_ctx_set_edge_options(SSL_CTX *context) {
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF
+                                     | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_read_ahead(context, 1);
     SSL_CTX_set_max_early_data(context, 0);
     // Each ticket is the sealing of a session, and a client that has used one is given another.
