@@ -4,7 +4,10 @@ import h2.events
 import pytest
 
 import http2
-from weir import Origin, Peer, ReservedPort, answering, get, request
+from weir import TLS_EVERYWHERE, Origin, Peer, ReservedPort, answering, get, request
+
+# What is said of http differs over TLS, which has tests of its own here.
+pytestmark = pytest.mark.skipif(TLS_EVERYWHERE, reason="has listeners with and without TLS")
 
 # Every field that can carry a place: `{at}` is the endpoint's host:port, `{host}` its host, `{port}` its port.
 PLACES = """\

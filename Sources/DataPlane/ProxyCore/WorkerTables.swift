@@ -420,14 +420,23 @@ final class HiddenFields {
         let isPrefix: Bool
     }
 
+    /// Beginnings of names first, then whole names.
     private let patterns: [Pattern]
+    private let beginningCount: Int
+    /// Lengths of the whole names, one bit each.
+    private let lengths: UInt64
     /// The first letters of all patterns, one bit each from `a` on: most names are passed by one look.
     private let firstLetters: UInt32
     /// The same of their third letters, as most begin with `x-`.
     private let thirdLetters: UInt32
 
     init(_ patterns: [NamePattern]) {
-        self.patterns = patterns.map { Pattern(name: Array($0.name.utf8), isPrefix: $0.isPrefix) }
+        let sorted = patterns.filter(\.isPrefix) + patterns.filter { !$0.isPrefix }
+        self.patterns = sorted.map { Pattern(name: Array($0.name.utf8), isPrefix: $0.isPrefix) }
+        beginningCount = patterns.count(where: \.isPrefix)
+        lengths = self.patterns[beginningCount...].reduce(0) {
+            $0 | Self.bit(length: $1.name.count)
+        }
         var (first, third): (UInt32, UInt32) = (0, 0)
         for pattern in self.patterns {
             first |= pattern.name.first.map(Self.bit) ?? .max
@@ -436,9 +445,13 @@ final class HiddenFields {
         (firstLetters, thirdLetters) = (first, third)
     }
 
+    @inline(__always)
     private static func bit(_ octet: UInt8) -> UInt32 {
         1 << UInt32((octet | 0x20) & 31)
     }
+
+    @inline(__always)
+    private static func bit(length: Int) -> UInt64 { 1 << UInt64(min(length, 63)) }
 
     @inline(__always)
     func contains(_ octets: Span<UInt8>, _ name: Range<Int>) -> Bool {
@@ -452,7 +465,9 @@ final class HiddenFields {
     }
 
     private func matches(_ octets: Span<UInt8>, _ name: Range<Int>) -> Bool {
-        for pattern in patterns {
+        let mayBeWhole = lengths & Self.bit(length: name.count) != 0
+        for index in 0..<(mayBeWhole ? patterns.count : beginningCount) {
+            let pattern = patterns[index]
             let length = pattern.name.count
             guard pattern.isPrefix ? name.count >= length : name.count == length else { continue }
             let front = octets.extracting(name.lowerBound..<name.lowerBound + length)
