@@ -23,6 +23,8 @@ ORIGIN_CONNECTIONS = 1024
 READY_SECONDS = 60
 
 # Path and length of the bodies. The shortest answers every path that is not of another.
+# Where the origin has what clients know by another path, and names itself in Location.
+ITEMS, PRODUCTS = "/api/v1/items", "/products"
 BODIES = {"/": 100, "/10k": 10_000, "/100k": 100_000, "/1m": 1_000_000}
 
 
@@ -33,7 +35,8 @@ class Site:
     `hosts` x `prefixes` routes that all lead to the origin, or one for everything when there are no
     hosts. `capacity` is the number of client connections that the proxy must be able to hold.
     `http2`: clients speak HTTP/2, in clear text with prior knowledge. `tls`: clients speak TLS, to a
-    certificate with a P-256 key, and what they offer says which version of HTTP.
+    certificate with a P-256 key, and what they offer says which version of HTTP. `edits`: paths are
+    rewritten, ten fields are changed, and Location is mapped back; without, all that passes as it is.
     """
 
     hosts: int = 0
@@ -41,6 +44,7 @@ class Site:
     capacity: int = 1000
     http2: bool = False
     tls: bool = False
+    edits: bool | None = None
 
     def routes(self):
         """(host, prefix) of every route."""
@@ -79,6 +83,11 @@ http {{
         listen {host}:{port} backlog=4096;
         root {folder}/bodies;
         location / {{ return 200 "{short}"; }}
+        location {items}/ {{
+            add_header Location http://{host}:{port}{items}/7;
+            add_header X-Runtime 5;
+            return 200 "{short}";
+        }}
 {locations}
     }}
     server {{
@@ -103,7 +112,7 @@ class Origin:
         configuration = folder / "nginx.conf"
         configuration.write_text(ORIGIN.format(
             folder=folder, folders=NGINX_FOLDERS.format(folder=folder), forever=FOREVER, host=HOST,
-            port=ORIGIN_PORT, status_port=ORIGIN_STATUS_PORT, short=body(BODIES["/"]).decode(),
+            port=ORIGIN_PORT, status_port=ORIGIN_STATUS_PORT, items=ITEMS, short=body(BODIES["/"]).decode(),
             locations=locations))
         nginx = find_program("nginx")
         if nginx is None:
@@ -230,6 +239,27 @@ http {{
 """
 
 
+# Five changes of the request, five of the response, the path, and Location.
+NGINX_EDITS = f"""\
+        location {PRODUCTS}/ {{
+            proxy_pass http://origin{ITEMS}/;
+            proxy_redirect http://{HOST}:{ORIGIN_PORT}{ITEMS}/ {PRODUCTS}/;
+            proxy_set_header Connection "";
+            proxy_set_header Host $host;
+            proxy_set_header X-Env prod;
+            proxy_set_header X-Region eu;
+            proxy_set_header X-Route catalogue;
+            proxy_set_header X-Debug "";
+            proxy_set_header Accept-Encoding "";
+            add_header X-Frame-Options DENY;
+            add_header X-Content-Type-Options nosniff;
+            add_header Referrer-Policy no-referrer;
+            proxy_hide_header X-Runtime;
+            proxy_hide_header X-Version;
+        }}
+"""
+
+
 class Nginx(Peer):
     """Debian's nginx with its default buffers."""
 
@@ -263,6 +293,10 @@ class Nginx(Peer):
         if site.tls:
             chain, key = certificate(bench)
             listen += f" ssl_certificate {chain}; ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3;"
+        if site.edits:
+            return f"    server {{ {listen}\n{NGINX_EDITS}    }}"
+        if site.edits is False:
+            return f"    server {{ {listen} location / {{ proxy_pass http://origin; proxy_redirect off; }} }}"
         if not site.hosts:
             return f"    server {{ {listen} location / {{ proxy_pass http://origin; }} }}"
         locations = {}
@@ -312,6 +346,22 @@ backend origin
 """
 
 
+HAPROXY_EDITS = f"""\
+    http-request replace-path {PRODUCTS}/(.*) {ITEMS}/\\1
+    http-request set-header X-Env prod
+    http-request set-header X-Region eu
+    http-request set-header X-Route catalogue
+    http-request del-header X-Debug
+    http-request del-header Accept-Encoding
+    http-response replace-header Location http://{HOST}:{ORIGIN_PORT}{ITEMS}/(.*) {PRODUCTS}/\\1
+    http-response set-header X-Frame-Options DENY
+    http-response set-header X-Content-Type-Options nosniff
+    http-response set-header Referrer-Policy no-referrer
+    http-response del-header X-Runtime
+    http-response del-header X-Version
+"""
+
+
 class HAProxy(Peer):
     """Debian's HAProxy with its default buffers. It logs nothing unless told where to."""
 
@@ -334,6 +384,8 @@ class HAProxy(Peer):
             table = folder / "routes.map"
             table.write_text("".join(f"{host}{prefix}/ origin\n" for host, prefix in site.routes()))
             routes = f"    use_backend %[base,map_beg({table})]"
+        if site.edits:
+            routes = HAPROXY_EDITS + routes
         configuration = folder / "haproxy.cfg"
         configuration.write_text(HAPROXY.format(
             host=HOST, port=self.port, capacity=site.capacity, origin_port=ORIGIN_PORT,
@@ -405,8 +457,17 @@ class Weir(Peer):
                       "    files: {certificate: ../certificates/site.crt, key: ../certificates/site.key}"]
         lines += ["upstreams:", "  - name: origin", "    endpoints:", f"      - {{address: {HOST}:{ORIGIN_PORT}}}",
                  "logging: {access: off}", "routes:"]
-        if not site.hosts:
+        if site.edits:
+            lines += [f"  - {{name: catalogue, match: {{path: {{prefix: {PRODUCTS}}}}}, rewrite: {{prefix: {ITEMS}}},",
+                      "     upstream: origin, policies: [edits]}", "policies:", "  - name: edits", "    headers:",
+                      "      request: {set: {x-env: prod, x-region: eu, x-route: catalogue},"
+                      " remove: [x-debug, accept-encoding]}",
+                      "      response: {set: {x-frame-options: DENY, x-content-type-options: nosniff,"
+                      " referrer-policy: no-referrer}, remove: [x-runtime, x-version]}"]
+        elif not site.hosts:
             lines += ["  - name: everything", "    upstream: origin"]
+        if site.edits is False:
+            lines += ["hiding: {rewriteLocation: false, rewriteCookies: false}"]
         for index, (host, prefix) in enumerate(site.routes()):
             lines += [f"  - name: route-{index}", f"    hosts: [{host}]",
                       f"    match: {{path: {{prefix: {prefix}}}}}", "    upstream: origin"]

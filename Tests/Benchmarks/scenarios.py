@@ -11,7 +11,7 @@ import time
 from bench import (Failure, core_seconds, cpu_seconds, memory_kib, processes, user_and_system_ticks)
 from load import (CONCURRENCY, HTTP2_CONNECTIONS, HTTP2_STREAMS, H2Load, Resuming, Wrk, connections, insecure, probe,
                   request)
-from peers import BODIES, Site
+from peers import BODIES, ITEMS, PRODUCTS, Site
 
 WARM_UP_SECONDS = 1
 # How long a proxy at rest, or with idle connections, is left alone before its memory is read.
@@ -55,7 +55,7 @@ class LoadScenario(Scenario):
 
     def length(self):
         """The length of the answers' content."""
-        return BODIES[self.path]
+        return BODIES.get(self.path, BODIES["/"])
 
     def measure(self, bench, origin, peer, seconds):
         with running(bench, peer, self.site) as program:
@@ -244,6 +244,10 @@ SCENARIOS = {scenario.name: scenario for scenario in [
     LoadScenario("routes-10000",
                  "10,000 routes (1,000 hosts x 10 prefixes), keep-alive, 100-octet body",
                  site=Site(hosts=1000, prefixes=10)),
+    LoadScenario("rewrite", "another path, ten fields changed, Location mapped; keep-alive, 100-octet body",
+                 path=PRODUCTS + "/8", site=Site(edits=True)),
+    LoadScenario("rewrite-none", "the same request and response, passed as they are", path=ITEMS + "/8",
+                 site=Site(edits=False)),
     IdleScenario("idle",
                  f"memory of {IDLE_CONNECTIONS:,} idle keep-alive connections, one request each",
                  kind="idle"),

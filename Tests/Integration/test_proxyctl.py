@@ -61,7 +61,7 @@ routes:
 @pytest.mark.parametrize("field", [
     "policies: [{name: p, compress: {}}]",
     "consumers: [{name: c}]",
-    "tracing: {propagate: true}",
+    "tracing: {otlp: 'http://127.0.0.1:4318'}",
 ])
 def test_a_field_of_a_later_build_is_refused_by_name(workspace, field):
     result = run_proxyctl("validate", workspace.configuration(GOOD + field + "\n"), code=1)

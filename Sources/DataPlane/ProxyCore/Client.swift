@@ -1,5 +1,6 @@
 internal import Bytes
 internal import EventLoop
+internal import HTTPSemantics
 internal import SystemCalls
 internal import Transport
 
@@ -51,12 +52,9 @@ class Client: EventHandler {
         (self.security, self.framesContent) = (security, framesContent)
     }
 
-    /// Whether what the peer says of others is believed.
-    final var isTrusted: Bool { port.table.trusts(peer) }
-
     /// Writes `peerText` and `forwardingStart`.
     final func describePeer() {
-        peerText = Array(peer.addressText.utf8)
+        peerText = ClientAddress(peer).text
         forwardingStart = Array("x-forwarded-for: ".utf8)
         forwardingStart += peerText
         forwardingStart += Array("\r\nx-forwarded-proto: \(scheme)\r\nforwarded: ".utf8)
@@ -68,9 +66,9 @@ class Client: EventHandler {
 
     /// An element of Forwarded without a host (RFC 7239 §4).
     final var forwardedElement: [UInt8] {
-        let quoted = peer.isIPv6
-        return Array(quoted ? "proto=\(scheme);for=\"[".utf8 : "proto=\(scheme);for=".utf8)
-            + peerText + Array(quoted ? "]\"".utf8 : "".utf8)
+        let isBare = ClientAddress(peer).isIPv4
+        return Array(isBare ? "proto=\(scheme);for=".utf8 : "proto=\(scheme);for=\"[".utf8)
+            + peerText + Array(isBare ? "".utf8 : "]\"".utf8)
     }
 
     /// The address that it has connected to, or what a PROXY header has told in its place.

@@ -9,6 +9,9 @@ final class ClientSecurity {
     let version: TLSVersion
     /// Whether the client speaks HTTP/2 (RFC 7301); else HTTP/1.1.
     let speaksHTTP2: Bool
+    /// The subject of the client's certificate, which was verified, and its SHA-256 in hexadecimal; empty without one.
+    let subject: [UInt8]
+    let fingerprint: [UInt8]
     /// Field lines that tell upstreams of the client's certificate.
     let certificateLines: [UInt8]
     private let edge: TLSEdge
@@ -23,7 +26,13 @@ final class ClientSecurity {
         self.edge = edge
         askedName = stream.serverName.map(Self.normalised)
         servedHost = Array((askedName ?? "").utf8)
-        certificateLines = table.certificateLines(of: stream)
+        if let certificate = stream.peerCertificate {
+            subject = stream.peerSubject ?? []
+            fingerprint = Array(encodeHex(sha256(certificate)).utf8)
+            certificateLines = table.certificateLines(subject: subject, fingerprint: fingerprint)
+        } else {
+            (subject, fingerprint, certificateLines) = ([], [], [])
+        }
     }
 
     /// How the log calls the version.
@@ -56,8 +65,8 @@ final class ClientSecurity {
     }
 }
 
-/// Request fields that only the node may set, whatever a back end takes for them: `_` counts as `-`, as it does where
-/// fields become variables of an environment.
+/// Request fields that only the node may set, whatever a back end takes for them: `_`, and what else is neither a letter
+/// nor a digit, counts as `-`, as it does where fields become variables of an environment.
 struct PrivateFields {
     private let names: [[UInt8]]
 
@@ -81,9 +90,9 @@ struct PrivateFields {
 
     private static func folded(_ octet: UInt8) -> UInt8 {
         switch octet {
-        case UInt8(ascii: "_"): UInt8(ascii: "-")
         case UInt8(ascii: "A")...UInt8(ascii: "Z"): octet | 0x20
-        default: octet
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): octet
+        default: UInt8(ascii: "-")
         }
     }
 }

@@ -55,6 +55,12 @@ extension Exchange {
         if self.client === client { pumpResponse(client, origin) }
     }
 
+    /// Sets when the whole exchange must be over.
+    func limit(_ client: Client, toNanoseconds nanoseconds: UInt64) {
+        totalDeadline = started.advanced(by: nanoseconds)
+        client.setDeadline(totalDeadline)
+    }
+
     /// The client's deadline has passed: the head or content is late, the client does not read, or the
     /// exchange takes longer than its route allows.
     func clientDeadlinePassed() {
@@ -204,6 +210,27 @@ extension Exchange {
         }
     }
 
+    // MARK: The end before the end
+
+    /// Closes the connection to the endpoint, if there is one.
+    func closeOrigin() {
+        guard let origin else { return }
+        origin.exchange = nil
+        self.origin = nil
+        origin.close()
+    }
+
+    /// Nobody waits for the response any more, or it cannot be completed: closes both connections.
+    func abandon() {
+        guard phase != .idle, let client else { return }
+        closeOrigin()
+        if started != .never, phase != .receiving { log(isCut: true) }
+        // The end of the connection would pass for that of the response.
+        let isReset = phase == .delivering && !isEndVisible
+        end()
+        client.close(isReset: isReset)
+    }
+
     // MARK: Buffers
 
     /// Drops what the endpoint has of the request from the client's buffer.
@@ -230,13 +257,12 @@ extension Exchange {
         let section = client.takeTrailers()
         worker.makeRoom(for: section.count, in: &client.buffer)
         do throws(HTTP1Error) {
-            let isTrusted = client.isTrusted
             let mayEnd = try requestBody.close(
                 &client.buffer,
                 trailers: section,
                 limits: Limits.translated
             ) { line, octets in
-                keepsRequestTrailer(line, octets, isTrusted: isTrusted)
+                keepsRequestTrailer(line, octets)
             }
             if mayEnd { return true }
         } catch {
@@ -250,9 +276,8 @@ extension Exchange {
     func advanceRequest(_ client: Client, _ listener: ListenerTable) -> Bool {
         if requestBody.isComplete { return true }
         do throws(HTTP1Error) {
-            let isTrusted = listener.trusts(client.peer)
             try requestBody.advance(&client.buffer, limits: listener.limits) { line, octets in
-                keepsRequestTrailer(line, octets, isTrusted: isTrusted)
+                keepsRequestTrailer(line, octets)
             }
         } catch {
             self.error = ExchangeError(.httpRequestError, .downstream)
@@ -289,6 +314,9 @@ extension Exchange {
     /// Whether a trailer field of the endpoint goes on to the client: as a field line does, but never rewritten.
     private func keepsTrailer(_ line: HTTP1.FieldLine, _ octets: Span<UInt8>) -> Bool {
         guard let tables = served?.tables else { return false }
+        if let dropped = steps?.response.dropped, dropped.contains(octets, line.nameRange) {
+            return false
+        }
         guard reachesClient(line, octets, tables) else { return false }
         if tables.unconcernedFields.contains(line.name) { return true }
         guard let names = tables.publicNames else { return true }

@@ -32,7 +32,7 @@ extension Exchange {
                 security.serves(octets.extracting(request.authority.host.indices))
             }
             if !isServed, !request.authorityRange.isEmpty { return 421 }
-        } else if request.form == .absolute, request.isSchemeHTTPS, !client.isTrusted {
+        } else if request.form == .absolute, request.isSchemeHTTPS, !isPeerTrusted {
             return 421
         }
         if case .length(let count) = request.framing, count > listener.bodyBytesMax { return 413 }
@@ -49,7 +49,7 @@ extension Exchange {
         _ upstream: UpstreamPool
     ) {
         worker.scratch.clear()
-        client.buffer.withReadable { octets in
+        let isComposed = client.buffer.withReadable { octets in
             composeRequestHead(
                 octets,
                 headBytes: headBytes,
@@ -59,6 +59,7 @@ extension Exchange {
                 into: &worker.scratch
             )
         }
+        guard isComposed else { return refuseToWrite(headBytes: headBytes) }
         client.buffer.consume(headBytes)
         offer = upstream.offer(isFramed: request.framing == .chunked)
         if offer == .http2 { requestBody.leavePlain() }
@@ -78,17 +79,28 @@ extension Exchange {
         _ served: ServedTables,
         _ upstream: UpstreamPool,
         into head: inout Buffer
-    ) {
-        writeRequestLine(octets, upstream, into: &head)
-        let isTrusted = served.listener.trusts(client.peer)
+    ) -> Bool {
+        let steps = steps
+        if let steps, steps.rewrites {
+            guard writeRequestLine(octets, upstream, steps, into: &head) else { return false }
+        } else {
+            writeRequestLine(octets, upstream, into: &head)
+        }
+        let filter = steps?.request.filter ?? FieldNameFilter()
+        let isFiltered = !filter.isEmpty
+        let isTrusted = isPeerTrusted
         let hasPrivateFields = served.hasPrivateFields(isTrusted: isTrusted)
         let lines = request.fields.lines
         var runStart = -1
         for index in 0..<lines.count {
             let line = lines[index]
             let isPrivate =
-                hasPrivateFields && served.isPrivate(octets, line.nameRange)
-            if reachesEndpoint(line, isTrusted: isTrusted), !isPrivate {
+                hasPrivateFields
+                && served.isPrivate(octets, line.nameRange, isTrusted: isTrusted)
+            let isDropped =
+                isFiltered && filter.mayHold(octets, line.nameRange)
+                && drops(line, octets, fromRequest: true)
+            if reachesEndpoint(line, octets, isTrusted: isTrusted), !isPrivate, !isDropped {
                 if runStart < 0 { runStart = Int(line.nameOffset) }
             } else if runStart >= 0 {
                 head.append(octets.extracting(runStart..<Int(line.nameOffset)))
@@ -109,8 +121,10 @@ extension Exchange {
         }
         appendConnectionOptions(octets, to: &head)
         if let security = client.security { head.append(security.certificateLines) }
-        appendForwarding(octets, client, served.tables, isTrusted: isTrusted, to: &head)
+        if let steps, !expandBounded(steps.request.lines, to: &head) { return false }
+        appendForwarding(octets, client, served.tables, to: &head)
         head.append("\r\n" as StaticString)
+        return true
     }
 
     /// How often OPTIONS may still be forwarded, us included (RFC 9110 §7.6.2).
@@ -142,6 +156,10 @@ extension Exchange {
             head.append(UInt8(ascii: "?"))
             head.append(octets.extracting(request.query.indices))
         }
+        appendHost(octets, upstream, to: &head)
+    }
+
+    func appendHost(_ octets: Span<UInt8>, _ upstream: UpstreamPool, to head: inout Buffer) {
         head.append(" HTTP/1.1\r\nhost: " as StaticString)
         if request.authorityRange.isEmpty {
             head.append(upstream.label)
@@ -155,11 +173,13 @@ extension Exchange {
     ///
     /// What only a proxy may say is dropped unless the peer is a trusted one.
     @inline(__always)
-    func reachesEndpoint(_ line: FieldLine, isTrusted: Bool) -> Bool {
+    func reachesEndpoint(_ line: FieldLine, _ octets: Span<UInt8>, isTrusted: Bool) -> Bool {
         if line.isHopByHop { return false }
         switch line.name {
         case .host, .transferEncoding: return false
-        case .xForwardedFor, .forwarded, .xRequestID: return false
+        case .xForwardedFor, .forwarded: return false
+        case .xRequestID: return served?.tables.requestID.isUsual == false
+        case .traceparent, .tracestate: return passesTraceContext(octets)
         // RFC 9110 §10.1.1: from HTTP/1.0 it means nothing.
         case .expect: return request.version == .http11
         case .maxForwards: return request.method != .options
@@ -170,10 +190,17 @@ extension Exchange {
     }
 
     /// Whether a field line of a request's trailer section goes on to the endpoint.
-    func keepsRequestTrailer(_ line: FieldLine, _ octets: Span<UInt8>, isTrusted: Bool) -> Bool {
-        guard reachesEndpoint(line, isTrusted: isTrusted) else { return false }
-        guard let served, served.hasPrivateFields(isTrusted: isTrusted) else { return true }
-        return !served.isPrivate(octets, line.nameRange)
+    func keepsRequestTrailer(_ line: FieldLine, _ octets: Span<UInt8>) -> Bool {
+        // Of a trace is told at the front alone, where it was judged.
+        if line.name == .traceparent || line.name == .tracestate { return false }
+        guard reachesEndpoint(line, octets, isTrusted: isPeerTrusted), let served else {
+            return false
+        }
+        if let dropped = steps?.request.dropped, dropped.contains(octets, line.nameRange) {
+            return false
+        }
+        return !served.hasPrivateFields(isTrusted: isPeerTrusted)
+            || !served.isPrivate(octets, line.nameRange, isTrusted: isPeerTrusted)
     }
 
     /// Who asks, for whom and how: X-Forwarded-*, Forwarded (RFC 7239) and Via (RFC 9110 §7.6.3).
@@ -181,12 +208,11 @@ extension Exchange {
         _ octets: Span<UInt8>,
         _ client: Client,
         _ tables: WorkerTables,
-        isTrusted: Bool,
         to head: inout Buffer
     ) {
         let authority = octets.extracting(request.authorityRange.indices)
-        if isTrusted {
-            appendTrusted(octets, client, to: &head)
+        if isPeerTrusted {
+            appendHops(client, to: &head)
         } else {
             head.append(client.forwardingStart)
         }
@@ -195,11 +221,11 @@ extension Exchange {
             head.append(authority)
             head.append(UInt8(ascii: "\""))
         }
-        if !authority.isEmpty, !isTrusted || !hasField(.xForwardedHost) {
+        if !authority.isEmpty, !isPeerTrusted || !hasField(.xForwardedHost) {
             head.append("\r\nx-forwarded-host: " as StaticString)
             head.append(authority)
         }
-        head.append("\r\nx-request-id: " as StaticString)
+        tables.requestID.appendLineStart(to: &head)
         note.appendRequestID(to: &head)
         head.append(via(client, tables))
     }
@@ -207,82 +233,5 @@ extension Exchange {
     private func via(_ client: Client, _ tables: WorkerTables) -> [UInt8] {
         if client.framesContent { return tables.viaFrom2 }
         return request.version == .http11 ? tables.viaFrom11 : tables.viaFrom10
-    }
-
-    /// The beginning of the same for a peer whose word counts: what it says of others comes first.
-    private func appendTrusted(
-        _ octets: Span<UInt8>,
-        _ client: Client,
-        to head: inout Buffer
-    ) {
-        head.append("x-forwarded-for: " as StaticString)
-        appendValues(of: .xForwardedFor, octets, to: &head)
-        head.append(client.peerText)
-        if !hasField(.xForwardedProto) {
-            head.append("\r\nx-forwarded-proto: " as StaticString)
-            head.append(client.scheme)
-        }
-        head.append("\r\nforwarded: " as StaticString)
-        appendValues(of: .forwarded, octets, to: &head)
-        head.append(client.forwardedElement)
-    }
-
-    private func hasField(_ name: FieldName) -> Bool {
-        request.fields.lines.contains { $0.name == name }
-    }
-
-    /// The values of all lines with a name, each with a comma behind it, to be added to.
-    private func appendValues(
-        of name: FieldName,
-        _ octets: Span<UInt8>,
-        to head: inout Buffer
-    ) {
-        let lines = request.fields.lines
-        for index in 0..<lines.count where lines[index].name == name {
-            guard lines[index].valueCount > 0 else { continue }
-            head.append(octets.extracting(lines[index].valueRange))
-            head.append(", " as StaticString)
-        }
-    }
-
-    /// Keeps what the response and the log will need of the head, before other octets take its place.
-    func noteRequest(_ client: Client, _ served: ServedTables) {
-        let isLogged = served.tables.accessLog != nil
-        let isTrusted = served.listener.trusts(client.peer)
-        client.buffer.withReadable { octets in
-            if served.tables.publicNames != nil {
-                note.authority = note.add(octets.extracting(request.authorityRange.indices))
-            }
-            if isLogged {
-                note.method = note.add(octets.extracting(request.methodRange.indices))
-                note.host = note.add(octets.extracting(request.authority.host.indices))
-                note.path = note.add(octets.extracting(request.path.indices))
-            }
-            guard isLogged || isTrusted else { return }
-            let lines = request.fields.lines
-            for index in 0..<lines.count {
-                let value = octets.extracting(lines[index].valueRange)
-                switch lines[index].name {
-                case .referer where isLogged: note.referer = note.add(value)
-                case .userAgent where isLogged: note.userAgent = note.add(value)
-                case .xRequestID where isTrusted && isIdentifier(value):
-                    note.requestID = .accepted(note.add(value))
-                case .xForwardedProto where isTrusted:
-                    note.isForwardedSecure = octets.matches("https", in: lines[index].valueRange)
-                default: continue
-                }
-            }
-        }
-        if case .none = note.requestID {
-            let (high, low) = worker.requestIDs.next()
-            note.requestID = .made(high, low)
-        }
-    }
-
-    /// Whether a trusted peer's identifier can go on: visible ASCII, and not too long.
-    private func isIdentifier(_ value: Span<UInt8>) -> Bool {
-        guard (1...128).contains(value.count) else { return false }
-        for index in value.indices where !(0x21...0x7E).contains(value[index]) { return false }
-        return true
     }
 }

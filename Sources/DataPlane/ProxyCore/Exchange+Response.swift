@@ -74,13 +74,18 @@ extension Exchange {
     ) {
         appendStatusLine(octets, tables, to: &head)
         var hasDate = false
+        let filter = steps?.response.filter ?? FieldNameFilter()
+        let isFiltered = !filter.isEmpty
         let lines = response.fields.lines
         var runStart = -1
         var view: PublicView?
         for index in 0..<lines.count {
             let line = lines[index]
             if line.name == .date, !line.isHopByHop { hasDate = true }
-            let isShown = reachesClient(line, octets, tables)
+            let isDropped =
+                isFiltered && filter.mayHold(octets, line.nameRange)
+                && drops(line, octets, fromRequest: false)
+            let isShown = !isDropped && reachesClient(line, octets, tables)
             let isLooked = isShown && mayName(line, octets, tables)
             if isShown, !isLooked {
                 if runStart < 0 { runStart = Int(line.nameOffset) }
@@ -96,6 +101,7 @@ extension Exchange {
             head.append(octets.extracting(runStart..<headBytes - 2))
         }
         if isChunkedOut { head.append("transfer-encoding: chunked\r\n" as StaticString) }
+        if let steps { appendEdits(steps, to: &head) }
         appendOwnFields(hasDate: hasDate, tables, to: &head)
         head.append("\r\n" as StaticString)
     }
@@ -109,16 +115,25 @@ extension Exchange {
     ) {
         appendStatusLine(octets, tables, to: &head)
         appendLines(octets, tables, to: &head)
+        if let steps { appendEdits(steps, to: &head) }
         head.append("connection: upgrade\r\n" as StaticString)
         append(upgrade, octets, to: &head)
         head.append("\r\n" as StaticString)
     }
 
-    /// The lines of an interim response that go on, with public names.
-    private func appendLines(_ octets: Span<UInt8>, _ tables: WorkerTables, to head: inout Buffer) {
+    /// The lines of an interim response that go on, with public names; or of one that a page replaces.
+    func appendLines(
+        _ octets: Span<UInt8>,
+        _ tables: WorkerTables,
+        to head: inout Buffer,
+        where keeps: (HTTP1.FieldLine, Span<UInt8>) -> Bool = { _, _ in true }
+    ) {
+        let dropped = steps?.response.dropped
         let lines = response.fields.lines
         var view: PublicView?
         for index in 0..<lines.count where reachesClient(lines[index], octets, tables) {
+            if let dropped, dropped.contains(octets, lines[index].nameRange) { continue }
+            guard keeps(lines[index], octets) else { continue }
             if mayName(lines[index], octets, tables) {
                 appendWithPublicNames(lines[index], octets, tables, &view, to: &head)
             } else {
@@ -331,22 +346,27 @@ extension Exchange {
 
     /// Answers out of the configuration.
     func answer(_ fixed: LocalResponse, headBytes: Int) {
-        guard let client else { return }
-        var fields: [UInt8] = []
-        var content: [UInt8] = []
-        client.buffer.withReadable { octets in
-            for field in fixed.fields {
-                fields += field.name
-                fields += expand(field.value, octets)
-                fields += [0x0D, 0x0A]
-            }
-            content = expand(fixed.content, octets)
+        var fields = TextSink(bytesMax: Limits.localFieldBytes)
+        var content = TextSink(bytesMax: Limits.localContentBytes)
+        var fits = true
+        for field in fixed.fields where fits {
+            fields.octets += field.name
+            fits = expand(field.value, to: &fields)
+            fields.octets += [0x0D, 0x0A]
         }
-        guard fields.count <= Limits.localFieldBytes else {
-            error = ExchangeError(.proxyConfigurationError, .local)
-            return answer(status: 500, headBytes: headBytes)
+        if fixed.yieldsToPages, let page = steps?.pages?.page(for: fixed.status) {
+            fields.octets = Self.withoutType(fields.octets) + page.fields
+            fits = fits && expand(page.content, escaping: page.escaping, to: &content)
+        } else {
+            fits = fits && expand(fixed.content, escaping: fixed.escaping, to: &content)
         }
-        answer(status: fixed.status, fields: fields, content: content, headBytes: headBytes)
+        guard fits else { return refuseToWrite(headBytes: headBytes) }
+        answer(
+            status: fixed.status,
+            fields: fields.octets,
+            content: content.octets,
+            headBytes: headBytes
+        )
     }
 
     /// What an authority is answered that wants proof of a host (RFC 8555 §8.3); `nil` where no order waits for it, and
@@ -413,15 +433,28 @@ extension Exchange {
             fields = Array("allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n".utf8)
         }
         var content: [UInt8] = []
-        if status >= 400 {
+        if let page = steps?.pages?.page(for: status), let text = text(of: page) {
+            fields += page.fields
+            content = text
+        } else if status >= 400 {
             fields += Array("content-type: text/plain; charset=utf-8\r\n".utf8)
             content = Array("\(status) \(StatusPhrase.of(status))\n".utf8)
         }
         answer(status: status, fields: fields, content: content, headBytes: headBytes)
     }
 
-    private func answer(status: UInt16, fields: [UInt8], content: [UInt8], headBytes: Int) {
+    /// Answers with these fields and this content, and with what the route's policies make of the fields.
+    func answer(status: UInt16, fields: [UInt8], content: [UInt8], headBytes: Int) {
         guard let client, let served else { return }
+        var fields = fields
+        if let steps, !steps.response.isEmpty {
+            guard let edited = edit(fields, steps) else {
+                // What could not be written is not tried again for the answer that says so.
+                self.steps = nil
+                return refuseToWrite(headBytes: headBytes)
+            }
+            fields = edited
+        }
         client.buffer.consume(headBytes)
         if !requestBody.isComplete, error == nil, status != 413 {
             // Content that has come along is passed over, so that the connection can go on.

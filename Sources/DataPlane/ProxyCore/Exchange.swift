@@ -34,6 +34,8 @@ final class Exchange {
     var served: ServedTables?
     /// The index of the route that was taken.
     var route: Int?
+    /// What the route does besides; `nil` for most.
+    var steps: RouteSteps?
     /// The upstream and the endpoint that the route led to.
     var upstream: UpstreamPool?
     var endpoint: EndpointPool?
@@ -77,6 +79,14 @@ final class Exchange {
     /// The path that counts: normalised, where the request's own is not.
     var normalisedPath: [UInt8] = []
     var isPathNormalised = true
+
+    /// Whether what the peer says of others is believed.
+    var isPeerTrusted = false
+    /// Whom the request has come from before the peer, the nearest first; empty where the peer is the client.
+    var hops: [ClientAddress] = []
+    /// Whether a trusted peer has told that the client came over TLS, or that it did not.
+    var isHTTPSTold: Bool?
+    var traceContext = TraceContext.unknown
 
     var started = LoopInstant.never
     var totalDeadline = LoopInstant.never
@@ -157,6 +167,7 @@ final class Exchange {
         started = worker.loop.now
         client.requestBegan()
         client.clearDeadline()
+        identifyClient(client, served.listener)
         // What follows CONNECT may be meant for the tunnel that it does not get, and is no request.
         isClientPersistent =
             request.isPersistent && request.method != .connect && client.mayPersist
@@ -189,12 +200,23 @@ final class Exchange {
         if isForUs { return answer(status: 200, headBytes: headBytes) }
         let found = client.buffer.withReadable { octets in
             let path = isPathNormalised ? nil : normalisedPath
-            return served.listener.match(request, octets, path: path, client)
+            return served.listener.match(
+                request,
+                octets,
+                path: path,
+                client: clientAddress(client)
+            )
         }
         guard let found else { return answer(status: 404, headBytes: headBytes) }
         route = found
         let totalNanoseconds = served.tables.routes[found].totalNanoseconds
         if totalNanoseconds < .max { limit(client, toNanoseconds: totalNanoseconds) }
+        let needs = served.tables.routes[found].needs
+        if !needs.isEmpty { keep(needs, of: client) }
+        if served.tables.routes[found].hasSteps {
+            steps = served.tables.steps[found]
+            if answersForMaintenance(headBytes: headBytes) { return }
+        }
         switch served.tables.routes[found].action {
         case .upstream(let index):
             let upstream = served.tables.pools[index]
@@ -211,11 +233,6 @@ final class Exchange {
         case .redirect(let redirect):
             answer(redirect, headBytes: headBytes)
         }
-    }
-
-    private func limit(_ client: Client, toNanoseconds nanoseconds: UInt64) {
-        totalDeadline = started.advanced(by: nanoseconds)
-        client.setDeadline(totalDeadline)
     }
 
     // MARK: Select endpoint, connect or reuse
@@ -449,6 +466,8 @@ final class Exchange {
                 // What follows it waits until it has left, and is looked at before more is read.
                 hasUndecodedResponse = responseBuffer.count > responseBody.ready
                 if responseBody.ready > 0 { return true }
+            } else if let steps, !passes(steps, client, origin, headBytes: headBytes) {
+                return false
             } else {
                 writeResponseHead(client, origin, headBytes: headBytes)
                 if !responseBody.isComplete {
@@ -544,6 +563,7 @@ final class Exchange {
         if let served { worker.release(served.tables) }
         served = nil
         route = nil
+        if steps != nil { steps = nil }
         upstream = nil
         endpoint = nil
         if !localContent.isEmpty { localContent = [] }
@@ -563,30 +583,13 @@ final class Exchange {
         cohortMark = 0
         if !protocolsAsked.isEmpty { protocolsAsked = [] }
         isPathNormalised = true
+        if isPeerTrusted { forgetHops() }
+        traceContext = .unknown
         totalDeadline = .never
         status = 0
         responseHeadBytes = 0
         sentBytes = 0
         error = nil
         worker.spare(self)
-    }
-
-    /// Closes the connection to the endpoint, if there is one.
-    func closeOrigin() {
-        guard let origin else { return }
-        origin.exchange = nil
-        self.origin = nil
-        origin.close()
-    }
-
-    /// Nobody waits for the response any more, or it cannot be completed: closes both connections.
-    func abandon() {
-        guard phase != .idle, let client else { return }
-        closeOrigin()
-        if started != .never, phase != .receiving { log(isCut: true) }
-        // The end of the connection would pass for that of the response.
-        let isReset = phase == .delivering && !isEndVisible
-        end()
-        client.close(isReset: isReset)
     }
 }

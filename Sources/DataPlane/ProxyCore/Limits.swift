@@ -73,6 +73,10 @@ enum Limits {
     /// How many octets are read and dropped of a client whose TLS handshake has failed, for as long and for the same
     /// reason: about a flight of it.
     static let refusedOctets = 16 * 1024
+    /// Addresses of X-Forwarded-For that are walked over in one request: more proxies than any request passes.
+    ///
+    /// What stands before them is not believed.
+    static let hops = 64
     /// Longest path that is looked at for an authority's challenge, in octets: tokens have 512 at most.
     static let challengePathBytes = 1024
     /// How long a client whose connection is to end may send requests, when it does not answer to PING: some round trips.
@@ -86,6 +90,13 @@ enum Limits {
     ///
     /// Clients take no more.
     static let localFieldBytes = 64 * 1024
+    /// Octets of the content of such a response, or of an error page, its variables expanded; above, the answer is 500.
+    static let localContentBytes = 4 << 20
+    /// Octets that a route's policies, or its rewriting of the query, write into one head, their variables expanded;
+    /// above, the answer is 500.
+    ///
+    /// What configurations may write is less; a client's query may stand in it several times.
+    static let editedBytes = 48 << 10
     /// Heads that this node has written itself and reads again to translate them: as they were read, with what was added.
     static let translated = HTTP1Limits(
         fieldSectionBytesMax: BlockSize.giant.rawValue,

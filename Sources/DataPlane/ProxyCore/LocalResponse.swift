@@ -1,95 +1,70 @@
-internal import Bytes
 internal import FleetModel
-internal import HTTP1
-internal import HTTPSemantics
 
-/// A response out of the configuration, with its texts cut into literals and variables.
+/// A response out of the configuration.
 struct LocalResponse {
     let status: UInt16
     /// Names with colon and space behind them, and values.
-    let fields: [(name: [UInt8], value: [Piece])]
-    let content: [Piece]
-
-    /// A piece of a text.
-    enum Piece {
-        case literal([UInt8])
-        case variable(Template.Variable)
-        /// A group of the route's regular expression.
-        case capture(String)
-    }
+    let fields: [(name: [UInt8], value: CompiledTemplate)]
+    let content: CompiledTemplate
+    /// What becomes of values in the content.
+    let escaping: TextSink.Escaping
+    /// Whether an error page takes the place of the content, because the configuration gives none.
+    let yieldsToPages: Bool
 
     init(_ response: FixedResponse) {
         status = UInt16(clamping: response.status)
-        fields = response.headers.map { field in
-            (Array("\(field.name): ".utf8), Self.pieces(field.value))
+        var fields = response.headers.map { field in
+            (name: Array("\(field.name): ".utf8), value: CompiledTemplate(field.value))
         }
-        content = Self.pieces(response.body)
+        content = CompiledTemplate(response.body)
+        let type = response.headers.first { $0.name == "content-type" }?.value
+        // A type that is made of variables may turn out to be HTML.
+        escaping = type.map { $0.constant.map(TextSink.Escaping.init) ?? .markup } ?? .none
+        yieldsToPages = response.body.segments.isEmpty
+        if type == nil, !yieldsToPages {
+            // Without a type a browser may take it for HTML.
+            let plain = Template(segments: [.literal("text/plain; charset=utf-8")])
+            fields.append((Array("content-type: ".utf8), CompiledTemplate(plain)))
+        }
+        self.fields = fields
     }
 
     init(_ redirect: Redirect) {
         status = UInt16(clamping: redirect.status)
-        fields = [(Array("location: ".utf8), Self.pieces(redirect.location))]
-        content = []
+        fields = [(Array("location: ".utf8), CompiledTemplate(redirect.location))]
+        content = CompiledTemplate(Template(segments: []))
+        (escaping, yieldsToPages) = (.none, false)
     }
 
-    private static func pieces(_ template: Template) -> [Piece] {
-        template.segments.map { segment in
-            switch segment {
-            case .literal(let text): .literal(Array(text.utf8))
-            case .variable(let variable): .variable(variable)
-            case .capture(let group): .capture(group)
-            }
+    init(_ maintenance: Maintenance) {
+        status = UInt16(clamping: maintenance.status)
+        yieldsToPages = maintenance.body.segments.isEmpty
+        let hasContent = ![204, 205, 304].contains(maintenance.status)
+        var body = maintenance.body
+        if yieldsToPages, hasContent {
+            let text = "\(maintenance.status) \(StatusPhrase.of(status))\n"
+            body = Template(segments: [.literal(text)])
         }
-    }
-}
-
-extension Exchange {
-    /// Writes a text with the values of its variables.
-    ///
-    /// - Parameters:
-    ///   - pieces: The text.
-    ///   - octets: The client's buffer, from the request's head on.
-    /// - Returns: The octets. What comes from the client is free of CR, LF and NUL: the parser saw to it.
-    func expand(_ pieces: [LocalResponse.Piece], _ octets: Span<UInt8>) -> [UInt8] {
-        var result: [UInt8] = []
-        for piece in pieces {
-            switch piece {
-            case .literal(let text): result += text
-            case .variable(let variable): append(variable, octets, to: &result)
-            case .capture: continue
-            }
+        content = CompiledTemplate(body)
+        var isMarkup = false
+        if case .literal(let text)? = body.segments.first { isMarkup = text.hasPrefix("<") }
+        escaping = isMarkup ? .markup : .none
+        var lines: [(String, String)] = []
+        if let wait = maintenance.retryAfter {
+            // RFC 9110 §10.2.3 has whole seconds: a client that comes back too early comes in vain.
+            let seconds = wait.components.seconds + (wait.components.attoseconds > 0 ? 1 : 0)
+            lines.append(("retry-after", "\(seconds)"))
         }
-        return result
-    }
-
-    private func append(
-        _ variable: Template.Variable,
-        _ octets: Span<UInt8>,
-        to result: inout [UInt8]
-    ) {
-        switch variable {
-        case .client: result += client?.peerText ?? []
-        case .scheme: result += Array("\(client?.scheme ?? "http")".utf8)
-        case .host: append(octets, request.authority.host.indices, to: &result)
-        case .port:
-            let usual: UInt16 = client?.security == nil ? 80 : 443
-            let port = request.authority.port
-            result += Array(String(port == 0 ? usual : port).utf8)
-        case .path:
-            if !isPathNormalised {
-                result += normalisedPath
-            } else if request.path.isEmpty {
-                result.append(UInt8(ascii: "/"))
-            } else {
-                append(octets, request.path.indices, to: &result)
-            }
-        case .query: append(octets, request.query.indices, to: &result)
-        case .route: result += routeLabel
-        case .requestID, .upstream, .subject, .fingerprint, .tlsVersion: break
+        if hasContent {
+            lines.append(("content-type", "text/\(isMarkup ? "html" : "plain"); charset=utf-8"))
+        }
+        fields = lines.map { name, value in
+            (Array("\(name): ".utf8), CompiledTemplate(Template(segments: [.literal(value)])))
         }
     }
 
-    private func append(_ octets: Span<UInt8>, _ range: Range<Int>, to result: inout [UInt8]) {
-        for index in range { result.append(octets[index]) }
+    /// What its texts need of a request's head.
+    var needs: KeptParts {
+        fields.reduce(into: content.needs) { needs, field in needs.formUnion(field.value.needs) }
     }
 }

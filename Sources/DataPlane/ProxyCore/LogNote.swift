@@ -1,5 +1,6 @@
 internal import Bytes
 internal import HTTP1
+internal import HTTPSemantics
 internal import SystemCalls
 internal import Telemetry
 internal import Upstreams
@@ -18,15 +19,20 @@ struct LogNote {
     var requestID = RequestID.none
     /// Whether a trusted proxy says that the client spoke TLS to it.
     var isForwardedSecure = false
+    /// The client's address as text, where it is not the peer's.
+    var client = 0..<0
+    /// What texts of the route stand for, where it has such: host, normalised path and query, whole.
+    var keptHost = 0..<0
+    var keptPath = 0..<0
+    var keptQuery = 0..<0
 
     /// What identifies the request.
     enum RequestID {
         case none
         /// Made here: 128 bits, written in hexadecimal.
         case made(UInt64, UInt64)
-        /// A trusted peer's: where it lies in the note.
-        case accepted(Range<Int>)
-
+        /// Where its text lies in the note: what was accepted, or what was made and has been written.
+        case written(Range<Int>)
     }
 
     /// The longest piece that is kept; the log cuts paths there too.
@@ -38,14 +44,23 @@ struct LogNote {
         (authority, method, host, path) = (0..<0, 0..<0, 0..<0, 0..<0)
         (referer, userAgent, requestID) = (0..<0, 0..<0, .none)
         isForwardedSecure = false
+        client = 0..<0
+        (keptHost, keptPath, keptQuery) = (0..<0, 0..<0, 0..<0)
     }
 
-    /// Copies a piece and says where it lies.
-    mutating func add(_ piece: Span<UInt8>) -> Range<Int> {
+    /// Copies a piece and says where it lies; what is longer than `bytesMax` is cut there.
+    mutating func add(_ piece: Span<UInt8>, bytesMax: Int = pieceBytesMax) -> Range<Int> {
         let start = octets.count
-        let count = min(piece.count, Self.pieceBytesMax)
+        let count = min(piece.count, bytesMax)
         octets.append(copying: piece.extracting(first: count))
         return start..<start + count
+    }
+
+    /// Adds an address as text and says where it lies.
+    mutating func add(_ address: ClientAddress) -> Range<Int> {
+        let start = octets.count
+        address.append(to: &octets)
+        return start..<octets.count
     }
 
     /// Appends the identifier's text to a head.
@@ -55,24 +70,30 @@ struct LogNote {
         case .made(let high, let low):
             head.append(sixteenDigits: high)
             head.append(sixteenDigits: low)
-        case .accepted(let range): head.append(octets.span.extracting(range))
+        case .written(let range): head.append(octets.span.extracting(range))
         }
     }
 
     /// A copy of a piece.
     func octets(of range: Range<Int>) -> [UInt8] { Array(octets[range]) }
 
+    /// Hands a piece on.
+    func give(_ range: Range<Int>, to sink: inout some OctetSink & ~Copyable) -> Bool {
+        sink.take(octets.span.extracting(range))
+    }
+
     /// Where the identifier's text lies; one that was made here is written now, into memory that is used again.
-    private mutating func identifierText() -> Range<Int> {
+    mutating func identifierText() -> Range<Int> {
         switch requestID {
         case .none: return 0..<0
-        case .accepted(let range): return range
+        case .written(let range): return range
         case .made(let high, let low):
             let start = octets.count
             addDigits(hexadecimalDigits(high >> 32))
             addDigits(hexadecimalDigits(high & 0xFFFF_FFFF))
             addDigits(hexadecimalDigits(low >> 32))
             addDigits(hexadecimalDigits(low & 0xFFFF_FFFF))
+            requestID = .written(start..<octets.count)
             return start..<octets.count
         }
     }
@@ -86,7 +107,7 @@ struct LogNote {
     /// Hands the pieces to the log.
     mutating func append(
         _ record: AccessRecord,
-        client: [UInt8],
+        peer: [UInt8],
         route: [UInt8],
         upstream: [UInt8],
         endpoint: [UInt8],
@@ -96,7 +117,7 @@ struct LogNote {
         let span = octets.span
         log.append(
             record,
-            client: client.span,
+            client: client.isEmpty ? peer.span : span.extracting(client),
             method: span.extracting(method),
             host: span.extracting(host),
             path: span.extracting(path),
@@ -127,12 +148,12 @@ extension AccessRecorder {
             } else {
                 exchange.request.version == .http11 ? "HTTP/1.1" : "HTTP/1.0"
             }
-        record.scheme = client.scheme
+        record.scheme = exchange.isClientHTTPS ? "https" : "http"
         record.tls = client.security?.versionName ?? ""
         record.error = exchange.error?.kind
         exchange.note.append(
             record,
-            client: client.peerText,
+            peer: client.peerText,
             route: exchange.routeLabel,
             upstream: exchange.upstream?.label ?? [],
             endpoint: exchange.endpoint?.label ?? [],

@@ -2,8 +2,8 @@ internal import Bytes
 internal import EventLoop
 internal import FleetModel
 internal import HTTP1
+internal import HTTPSemantics
 internal import Routing
-internal import SystemCalls
 internal import Upstreams
 
 /// A route's split as the request path needs it.
@@ -46,11 +46,8 @@ extension Exchange {
     func chooseSide(of entry: SplitEntry, _ client: Client) -> (
         index: Int, totalNanoseconds: UInt64
     ) {
-        var address = ClientAddress(high: 0, low: 0)
-        if entry.split.looksAtClient {
-            let (high, low) = client.peer.mapped
-            address = ClientAddress(high: high, low: low)
-        }
+        let address =
+            entry.split.looksAtClient ? clientAddress(client) : ClientAddress(high: 0, low: 0)
         let side = client.buffer.withReadable { octets in
             entry.split.side(request, octets, client: address)
         }
@@ -80,7 +77,7 @@ extension Exchange {
         head.append(UInt8(ascii: "="))
         head.append(Self.markText(cohortMark))
         head.append("; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax" as StaticString)
-        if client?.security != nil { head.append("; Secure" as StaticString) }
+        if isClientHTTPS { head.append("; Secure" as StaticString) }
         head.append("\r\n" as StaticString)
     }
 }

@@ -1,6 +1,7 @@
 internal import Bytes
 internal import EventLoop
 internal import FleetModel
+internal import HTTPSemantics
 internal import SystemCalls
 internal import Telemetry
 internal import Transport
@@ -323,7 +324,7 @@ final class TCPRelay: PortConnection {
         record.version = version
         (record.scheme, record.protocolName) = ("tcp", serverName.isEmpty ? "TCP" : "TLS")
         record.error = failure?.kind
-        let client = Array(addresses.source.addressText.utf8)
+        let client = ClientAddress(addresses.source).text
         let (upstreamLabel, endpointLabel) = (upstream.label, endpoint?.label ?? [])
         let (nothing, host): ([UInt8], [UInt8]) = ([], serverName)
         log.append(

@@ -19,6 +19,8 @@ final class Worker: EventHandler {
     ///
     /// Every octet of a head may become three, where a path lacked escapes; the rest adds a few lines.
     var scratch = Buffer(capacity: BlockSize.giant.rawValue)
+    /// Where a value is written before it is escaped into a head; memory that is used again.
+    var valueOctets: [UInt8] = []
     /// Where the first octets of a request are read, before it is known how many there are.
     var inbound = Buffer(capacity: BlockSize.large.rawValue)
     /// Where TLS gathers what is to be written; made with the first connection that has any.
@@ -431,6 +433,14 @@ final class Worker: EventHandler {
         makeRoom(for: octets.count, in: &buffer)
         let fits = buffer.append(octets)
         precondition(fits, "\(octets.count) octets do not fit behind \(buffer.count)")
+    }
+
+    /// The empty memory for a value, to be put back.
+    func takeValueOctets() -> [UInt8] {
+        var octets: [UInt8] = []
+        swap(&octets, &valueOctets)
+        octets.removeAll(keepingCapacity: true)
+        return octets
     }
 
     /// Puts the head in `scratch` before what `buffer` holds.

@@ -16,6 +16,8 @@ final class WorkerTables {
     let version: UInt64
     /// In the order of the configuration; route tables give indices into it.
     let routes: [RouteEntry]
+    /// What they do besides, `nil` for most; only looked at where a route says that it has steps.
+    let steps: [RouteSteps?]
     /// The octets of their names.
     let routeLabels: [[UInt8]]
     /// By name.
@@ -43,8 +45,12 @@ final class WorkerTables {
     /// What Server is replaced by; empty when it is not.
     let serverField: [UInt8]
     private let hiddenFields: HiddenFields
-    /// Request fields that tell of clients' certificates, on any listener.
+    /// Request fields that only the node sets: those that tell of clients' certificates on any listener, and the
+    /// identifier's where it has a name of its own.
     let privateFields: PrivateFields
+    let requestID: RequestIDRules
+    /// Whether trace context is passed on.
+    let propagatesTrace: Bool
     /// What recognises endpoints in fields of responses, unless they may stand there.
     let publicNames: PublicNames?
     /// Response fields that it need not look at.
@@ -76,8 +82,19 @@ final class WorkerTables {
         self.accessLog = accessLog
         var indices: [String: Int] = [:]
         for (index, upstream) in upstreams.enumerated() { indices[upstream.upstream.name] = index }
-        routes = zip(configuration.routes, rows).map { route, row in
-            RouteEntry(route, upstreams, upstreamIndices: indices, row: row)
+        let rules = PathRules(configuration.paths)
+        let steps = configuration.routes.map { route in
+            RouteSteps(route, configuration.policies, paths: rules)
+        }
+        self.steps = steps
+        routes = configuration.routes.indices.map { index in
+            RouteEntry(
+                configuration.routes[index],
+                upstreams,
+                upstreamIndices: indices,
+                row: index < rows.count ? rows[index] : nil,
+                steps: steps[index]
+            )
         }
         routeLabels = configuration.routes.map { Array($0.name.utf8) }
         var listeners: [String: ListenerTable] = [:]
@@ -92,12 +109,14 @@ final class WorkerTables {
         self.listeners = listeners
         connectors = contexts.connectors
         challengeFiles = contexts.challengeFiles
+        requestID = RequestIDRules(configuration.requestID)
         privateFields = PrivateFields(
             configuration.listeners.compactMap(\.tls?.clientCertificate).flatMap { clients in
                 [clients.subjectField, clients.fingerprintField].compactMap(\.self)
-            }
+            } + requestID.ownNames
         )
-        pathRules = PathRules(configuration.paths)
+        pathRules = rules
+        propagatesTrace = configuration.tracing.propagates
         let hiding = configuration.hiding
         via = Array((hiding.via ?? "").utf8)
         let end: [UInt8] = [0x0D, 0x0A]
@@ -151,16 +170,20 @@ final class ServedTables {
         (self.tables, self.listener) = (tables, listener)
     }
 
-    /// Whether lines that tell of a client's certificate may only be ours.
+    /// Whether a request may have lines that only we set.
     ///
-    /// A proxy that is trusted may tell where the listener itself does not.
+    /// A proxy that is trusted may tell of certificates where the listener itself does not.
+    @inline(__always)
     func hasPrivateFields(isTrusted: Bool) -> Bool {
-        !tables.privateFields.isEmpty && (!isTrusted || listener.tellsCertificates)
+        isTrusted && !listener.tellsCertificates
+            ? !tables.requestID.fields.isEmpty : !tables.privateFields.isEmpty
     }
 
     /// Whether a field of a request is such a line.
-    func isPrivate(_ octets: Span<UInt8>, _ name: Range<Int>) -> Bool {
-        tables.privateFields.contains(octets, name)
+    func isPrivate(_ octets: Span<UInt8>, _ name: Range<Int>, isTrusted: Bool) -> Bool {
+        isTrusted && !listener.tellsCertificates
+            ? tables.requestID.fields.contains(octets, name)
+            : tables.privateFields.contains(octets, name)
     }
 }
 
@@ -267,19 +290,15 @@ final class ListenerTable {
     ///   - request: Its head.
     ///   - octets: The message from its start.
     ///   - path: The normalised path, where it is not the request's own.
-    ///   - client: Who asks.
+    ///   - client: Who asks; not called where no route wants to know.
     /// - Returns: The route's index in the configuration, or `nil` when none matches.
     func match(
         _ request: borrowing RequestHead,
         _ octets: Span<UInt8>,
         path: [UInt8]?,
-        _ client: Client
+        client: @autoclosure () -> ClientAddress
     ) -> Int? {
-        var address = ClientAddress(high: 0, low: 0)
-        if routes.looksAtClient {
-            let (high, low) = client.peer.mapped
-            address = ClientAddress(high: high, low: low)
-        }
+        let address = routes.looksAtClient ? client() : ClientAddress(high: 0, low: 0)
         if let path { return routes.match(request, octets, path: path.span, client: address) }
         if request.path.isEmpty {
             let root: [UInt8] = [UInt8(ascii: "/")]
@@ -307,15 +326,12 @@ final class ListenerTable {
     /// Whether upstreams are told of clients' certificates.
     var tellsCertificates: Bool { !subjectField.isEmpty || !fingerprintField.isEmpty }
 
-    /// The lines that tell an upstream of a client's certificate, which was verified; none without one.
-    func certificateLines(of stream: TLSStream) -> [UInt8] {
-        guard tellsCertificates, let der = stream.peerCertificate else { return [] }
+    /// The lines that tell an upstream of a client's certificate.
+    func certificateLines(subject: [UInt8], fingerprint: [UInt8]) -> [UInt8] {
         let end: [UInt8] = [0x0D, 0x0A]
         var lines: [UInt8] = []
-        if !subjectField.isEmpty { lines += subjectField + (stream.peerSubject ?? []) + end }
-        if !fingerprintField.isEmpty {
-            lines += fingerprintField + Array(encodeHex(sha256(der)).utf8) + end
-        }
+        if !subjectField.isEmpty { lines += subjectField + subject + end }
+        if !fingerprintField.isEmpty { lines += fingerprintField + fingerprint + end }
         return lines
     }
 
@@ -336,9 +352,12 @@ final class ListenerTable {
 
     /// Whether what this peer says of others is believed.
     func trusts(_ peer: SocketAddress) -> Bool {
-        guard !trusted.isEmpty else { return false }
-        let (high, low) = peer.mapped
-        return trusted.contains { $0.contains(high: high, low: low) }
+        trusted.isEmpty ? false : trusts(ClientAddress(peer))
+    }
+
+    /// Whether what the hop at an address says of others is believed.
+    func trusts(_ address: ClientAddress) -> Bool {
+        trusted.contains { $0.contains(high: address.high, low: address.low) }
     }
 }
 
@@ -346,6 +365,10 @@ final class ListenerTable {
 /// request finds its own in memory.
 struct RouteEntry {
     let action: Action
+    /// What the route's texts need of a request's head.
+    let needs: KeptParts
+    /// Whether it has steps in the tables.
+    let hasSteps: Bool
     /// Limit of the whole exchange, `.max` for none.
     let totalNanoseconds: UInt64
     let row: MetricsRow?
@@ -364,9 +387,11 @@ struct RouteEntry {
         _ route: Route,
         _ upstreams: [SharedUpstream],
         upstreamIndices indices: [String: Int],
-        row: MetricsRow?
+        row: MetricsRow?,
+        steps: RouteSteps?
     ) {
         self.row = row
+        hasSteps = steps != nil
         var total = route.totalTimeout?.nanoseconds ?? 0
         switch route.action {
         case .upstream(let name):
@@ -380,6 +405,12 @@ struct RouteEntry {
         case .respond(let response): action = .respond(LocalResponse(response))
         case .redirect(let redirect): action = .redirect(LocalResponse(redirect))
         }
+        let own: KeptParts =
+            switch action {
+            case .upstream, .split: []
+            case .respond(let response), .redirect(let response): response.needs
+            }
+        needs = own.union(steps?.needs ?? [])
         if total == 0 { total = .max }
         totalNanoseconds = total
     }

@@ -168,6 +168,9 @@ struct ConfigurationChecker {
         checkCertificateUses()
         checkChallenges()
         checkRelays()
+        checkIdentifierField()
+        checkRequestEdits()
+        checkRouteEdits()
         checkSizes()
         guard problems.isEmpty else { throw ConfigurationProblems(sortedProblems()) }
         var ordered = drafts
@@ -342,6 +345,89 @@ struct ConfigurationChecker {
                 let message = "\(quoted(reference.name)) has tls, which a relay does not speak"
                 complain(message, of: reference, in: draft)
             }
+        }
+    }
+
+    /// The identifier's field tells of nothing else.
+    private mutating func checkIdentifierField() {
+        for draft in drafts {
+            guard case .requestID(let settings)? = draft.checked?.typed else { continue }
+            for other in drafts {
+                guard case .listener(let listener)? = other.checked?.typed,
+                    let clients = listener.tls?.clientCertificate,
+                    [clients.subjectField, clients.fingerprintField].contains(settings.header)
+                else { continue }
+                complain(
+                    "\(settings.header) tells of clients' certificates on the listener "
+                        + "\(quoted(listener.name)); take another name",
+                    draft.place,
+                    kind: .requestID,
+                    name: draft.name,
+                    field: "header"
+                )
+            }
+        }
+    }
+
+    /// What tells upstreams of clients' certificates and of requests' identifiers is told by the proxy alone.
+    private mutating func checkRequestEdits() {
+        var owners = ["x-request-id": "requestID"]
+        for draft in drafts {
+            switch draft.checked?.typed {
+            case .requestID(let settings)?: owners = [settings.header: "requestID"]
+            default: continue
+            }
+        }
+        for draft in drafts {
+            guard case .listener(let listener)? = draft.checked?.typed else { continue }
+            let clients = listener.tls?.clientCertificate
+            for name in [clients?.subjectField, clients?.fingerprintField].compactMap(\.self) {
+                owners[name] = "listener \(quoted(listener.name))"
+            }
+        }
+        for draft in drafts {
+            guard case .policy(let policy)? = draft.checked?.typed,
+                case .headers(let edits, _) = policy.step
+            else { continue }
+            for name in edits.names {
+                guard let owner = owners[name] else { continue }
+                complain(
+                    "\(name) is a field that \(owner) has the proxy write",
+                    draft.place,
+                    kind: .policy,
+                    name: draft.name,
+                    field: "headers.request"
+                )
+            }
+        }
+    }
+
+    /// A head has room for what a route's policies write.
+    private mutating func checkRouteEdits() {
+        var written: [String: (request: Int, response: Int)] = [:]
+        for draft in drafts {
+            guard case .policy(let policy)? = draft.checked?.typed,
+                case .headers(let request, let response) = policy.step
+            else { continue }
+            written[policy.name] = (request.byteCount, response.byteCount)
+        }
+        guard !written.isEmpty else { return }
+        for draft in drafts {
+            guard case .route(let route)? = draft.checked?.typed else { continue }
+            let policies = route.policies.compactMap { written[$0] }
+            let most = max(
+                policies.reduce(0) { $0 + $1.request },
+                policies.reduce(0) { $0 + $1.response }
+            )
+            guard most > ModelLimits.routeEditBytesMax else { continue }
+            complain(
+                "its policies write \(most) octets into each head; at most "
+                    + "\(ModelLimits.routeEditBytesMax) are allowed",
+                draft.place,
+                kind: .route,
+                name: draft.name,
+                field: "policies"
+            )
         }
     }
 

@@ -111,7 +111,7 @@ struct FieldReader {
 
     /// The items of a list of names that may end in `*`.
     func namePatterns(_ name: String) -> [NamePattern] {
-        list(name).compactMap(\.scalarText).map(NamePattern.init)
+        list(name).compactMap(\.scalarText).map { NamePattern($0) }
     }
 
     /// A share in thousandths of a percent.

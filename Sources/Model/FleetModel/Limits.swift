@@ -27,6 +27,14 @@ package enum ModelLimits {
     package static let socketPathBytesMax = 107
     /// Octets of a text field such as a response's body.
     package static let textBytesMax = 1 << 20
+    /// Changes of the fields of one message, or of a query, in one place.
+    package static let editCountMax = 200
+    /// Octets that one place writes into each head, before its variables are replaced: heads have some 64 KiB.
+    package static let editBytesMax = 16 << 10
+    /// The same for all policies of a route.
+    package static let routeEditBytesMax = 32 << 10
+    /// Octets of an error page's file: what a page without its images needs, and nodes keep one copy a worker.
+    package static let errorPageBytesMax = 256 << 10
     /// Entries of one list or map within a resource.
     package static let listCountMax = 10_000
     /// Octets of one resource as it is stored and sent.

@@ -16,11 +16,17 @@ extension RecordChecker {
             checkResponse(value, node)
             checkRedirect(value, node)
             checkRoute(value, node)
+            checkRewrite(value, node)
+            checkMaintenance(value, node)
+        case .policy:
+            checkFieldEdits(value, node)
+            checkErrorPages(value, node)
         case .logging: return Self.expandAccess(value)
         case .certificate:
             checkDigests(value, node)
             checkACME(value, node)
-        case .policy, .consumer, .api, .test, .group, .hiding, .requestID,
+        case .requestID: checkRequestID(value, node)
+        case .consumer, .api, .test, .group, .hiding,
             .overload, .paths, .tracing, .metrics:
             break
         }
@@ -208,6 +214,27 @@ extension RecordChecker {
             )
         }
     }
+
+    /// The identifier has a field that means nothing else.
+    private mutating func checkRequestID(_ value: SettingValue, _ node: ConfigurationNode) {
+        guard let name = value["header"]?.scalarText, name != "x-request-id",
+            Self.ownFields.contains(name) || Self.forwardedFields.contains(name)
+                || Self.contextFields.contains(name)
+        else { return }
+        complain(
+            "\(name) has a meaning of its own; take another name",
+            field: "header",
+            at: node["header"]?.place ?? node.place
+        )
+    }
+
+    /// Request fields that are judged and passed on, or that make another response.
+    private static let contextFields: Set<String> = [
+        "traceparent", "tracestate", "baggage", "accept", "accept-encoding", "accept-language",
+        "content-language", "content-location", "http2-settings", "if-match", "if-none-match",
+        "if-modified-since", "if-unmodified-since", "if-range", "proxy-authorization", "origin",
+        "referer", "user-agent", "priority", "cache-control",
+    ]
 
     /// Request fields that say where a request goes, whose it is, or who asks.
     private static let forwardedFields: Set<String> = [

@@ -22,9 +22,9 @@ package enum PathRewrite: Hashable, Sendable {
 package struct QueryEdits: Hashable, Sendable {
     /// Names to remove; a pattern removes all names with its beginning.
     package let remove: [NamePattern]
-    /// Parameters of which the last value stays, replaced by this one.
+    /// Parameters in the place of all that have their names; they come behind those that are there.
     package let set: [Parameter]
-    /// Parameters that come behind those that are there.
+    /// Parameters that come behind those.
     package let add: [Parameter]
 
     /// A parameter of a query.
@@ -52,6 +52,18 @@ package struct FieldEdits: Hashable, Sendable {
     package var isEmpty: Bool { remove.isEmpty && set.isEmpty && add.isEmpty }
 }
 
+extension FieldEdits {
+    /// All names that are edited one by one.
+    var names: [String] {
+        remove.filter { !$0.isPrefix }.map(\.name) + set.map(\.name) + add.map(\.name)
+    }
+
+    /// Octets that are written into each head, before variables are replaced.
+    var byteCount: Int {
+        (set + add).reduce(0) { $0 + $1.name.utf8.count + $1.value.byteCount + 4 }
+    }
+}
+
 /// A name, or all names with a beginning.
 package struct NamePattern: Hashable, Sendable {
     /// The name, or its beginning; of fields, in lower case.
@@ -63,5 +75,15 @@ package struct NamePattern: Hashable, Sendable {
     init(_ text: String) {
         isPrefix = text.hasSuffix("*")
         name = isPrefix ? String(text.dropLast()) : text
+    }
+
+    /// This name alone.
+    package init(exactly name: String) {
+        (self.name, isPrefix) = (name, false)
+    }
+
+    /// Whether a name, in the same case, is the name or begins so.
+    package func matches(_ other: String) -> Bool {
+        isPrefix ? other.hasPrefix(name) : other == name
     }
 }

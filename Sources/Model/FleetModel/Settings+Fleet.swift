@@ -126,15 +126,19 @@ extension Settings {
         .requestID,
         "Identifiers of requests",
         RecordType([
-            Setting("header", .text(.fieldName), .defaultsTo("x-request-id"), "Field"),
+            Setting(
+                "header",
+                .text(.fieldName),
+                .defaultsTo("x-request-id"),
+                "Request field that carries it to upstreams; with another one, `x-request-id` is a field like others"
+            ),
             Setting(
                 "accept",
                 .word("trusted", "always", "never"),
                 .defaultsTo("trusted"),
-                "From whom one is accepted"
+                "From whom one is taken over: peers in `trustedProxies`, everybody, or nobody; else one is made"
             ),
-        ]),
-        isBuilt: false
+        ])
     )
 
     /// Overload protection.
@@ -223,11 +227,27 @@ extension Settings {
         .tracing,
         "W3C trace context",
         RecordType([
-            Setting("propagate", .boolean, .defaultsTo("true"), "Whether it is passed on"),
-            Setting("otlp", .text(.line), .defaultsTo(""), "Where spans go; empty: nowhere"),
-            Setting("sample", .percentage, .defaultsTo("1%"), "Share of the exchanges"),
-        ]),
-        isBuilt: false
+            Setting(
+                "propagate",
+                .boolean,
+                .defaultsTo("true"),
+                "Whether valid `traceparent` and `tracestate` are passed on; if false, both are dropped"
+            ),
+            Setting(
+                "otlp",
+                .text(.line),
+                .defaultsTo(""),
+                "Where spans go; empty: nowhere",
+                .unbuilt(accepting: [""])
+            ),
+            Setting(
+                "sample",
+                .percentage,
+                .defaultsTo("1%"),
+                "Share of the exchanges",
+                .unbuilt(accepting: ["1%"])
+            ),
+        ])
     )
 
     /// Metrics.

@@ -70,8 +70,7 @@ extension Settings {
                 Setting("response", fieldEditing, .optional, "Of the response"),
             ]),
             .optional,
-            "Change fields",
-            .unbuilt
+            "Change fields"
         ),
         Setting(
             "transform",
@@ -99,13 +98,12 @@ extension Settings {
                         "body",
                         .text(.textTemplate),
                         .defaultsTo(""),
-                        "Content, in place of a file; may hold variables"
+                        "Content, in place of a file; may hold variables, $${ stands for ${"
                     ),
                 ])
             ),
             .optional,
-            "Pages by status code, 400 to 599",
-            .unbuilt
+            "Pages by status code, 400 to 599, for our own errors and the upstream's"
         ),
     ]
 

@@ -19,7 +19,7 @@ extension Settings {
                     "Hosts that it serves, `*.example.com` for one or more labels; absent: any"
                 ),
                 Setting("match", match, .optional, "What else must hold"),
-                Setting("rewrite", rewrite, .optional, "What the upstream sees", .unbuilt),
+                Setting("rewrite", rewrite, .optional, "What the upstream sees"),
                 Setting("upstream", .reference(.upstream), .optional, "Forward to this upstream"),
                 Setting("split", split, .optional, "Forward to one of several by weight"),
                 Setting("redirect", redirect, .optional, "Answer with a redirect"),
@@ -46,7 +46,7 @@ extension Settings {
                 ),
                 Setting("cohort", cohort, .optional, "Keep a client on its side of the split"),
                 Setting("mirror", mirror, .optional, "Send a copy elsewhere", .unbuilt),
-                Setting("maintenance", maintenance, .optional, "Answer for a while", .unbuilt),
+                Setting("maintenance", maintenance, .optional, "Answer in place of the action"),
             ],
             exactlyOneOf: [["upstream", "split", "redirect", "respond", "aggregate"]]
         )
@@ -139,23 +139,33 @@ extension Settings {
     ])
 
     private static let rewrite = SettingType.fields([
-        Setting("prefix", .text(.pathPrefix), .optional, "Replaces the matched prefix"),
-        Setting("path", .text(.path), .optional, "Replaces the path"),
+        Setting(
+            "prefix",
+            .text(.pathPrefix),
+            .optional,
+            "Replaces the prefix of `match`, by segment"
+        ),
+        Setting("path", .text(.path), .optional, "Replaces the whole path"),
         Setting(
             "regex",
             .fields([
                 Setting("pattern", .text(.regex), .required, "What is replaced (RE2 syntax)"),
-                Setting("substitution", .text(.line), .required, "By what"),
+                Setting(
+                    "substitution",
+                    .text(.line),
+                    .required,
+                    "By what; $1 and ${name} stand for groups"
+                ),
             ]),
             .optional,
-            "Replaces what matches"
+            "Replaces every match in the path"
         ),
         Setting("host", .text(.host), .optional, "Replaces Host"),
         Setting(
             "query",
             editing(.line, .lineTemplate, .namePattern),
             .optional,
-            "Changes the query"
+            "Changes the query; values are percent-encoded"
         ),
     ])
 
@@ -214,7 +224,7 @@ extension Settings {
             "body",
             .text(.textTemplate),
             .defaultsTo(""),
-            "Content; may hold variables; empty: a short text"
+            "Content, HTML if it begins with <; may hold variables; empty: a short text"
         ),
     ])
 

@@ -53,6 +53,13 @@ package struct Template: Hashable, Sendable {
         }
     }
 
+    /// Octets of its literals.
+    var byteCount: Int {
+        segments.reduce(0) { count, segment in
+            if case .literal(let text) = segment { count + text.utf8.count } else { count }
+        }
+    }
+
     /// The whole text, if no variable is in it.
     package var constant: String? {
         switch segments.count {

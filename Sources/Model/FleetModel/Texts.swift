@@ -132,15 +132,53 @@ enum Texts {
             let isPath = start.hasPrefix("/") && (start != "/" || template.segments.count == 1)
             isAbsolute = hasScheme || isPath
         case .variable(let variable):
-            isAbsolute = variable == .scheme
+            isAbsolute = variable == .scheme && outline(of: template).hasPrefix("s://")
         case .capture: isAbsolute = false
         }
         guard isAbsolute else {
             throw Complaint(
-                "\(quoted(text)) must start with https://, http://, ${scheme} or a path"
+                "\(quoted(text)) must start with https://, http://, ${scheme}:// or a path"
+            )
+        }
+        guard namesItsHost(template) else {
+            throw Complaint(
+                "\(quoted(text)): before the path, only ${scheme}, ${host} and ${port} may stand; what a "
+                    + "client sends could name another host"
             )
         }
         return template
+    }
+
+    /// Whether a client's octets cannot reach into the host that a location names.
+    private static func namesItsHost(_ template: Template) -> Bool {
+        let text = outline(of: template)
+        let start: String.Index
+        if text.hasPrefix("//") {
+            start = text.index(text.startIndex, offsetBy: 2)
+        } else if !text.hasPrefix("/"), let mark = text.firstRange(of: "://") {
+            start = mark.upperBound
+        } else {
+            return true
+        }
+        let authority = text[start...].prefix { !"/?#".contains($0) }
+        return !authority.contains("\u{0}")
+    }
+
+    /// A template's text with one character for each variable: a slash for the path, which starts with one, and NUL for
+    /// what may be anything.
+    private static func outline(of template: Template) -> String {
+        var text = ""
+        for segment in template.segments {
+            switch segment {
+            case .literal(let part): text += part
+            case .variable(.scheme): text += "s"
+            case .variable(.host): text += "h"
+            case .variable(.port): text += "1"
+            case .variable(.path): text += "/"
+            case .variable, .capture: text += "\u{0}"
+            }
+        }
+        return text
     }
 
     static func logTarget(_ text: String) throws(Complaint) -> String {

@@ -137,6 +137,11 @@ package struct Explanation: Sendable, Equatable {
         (self.listener, self.passed, status) = (listener.name, passed, nil)
         let route = routes[match.route]
         (self.route, policies, why) = (route.name, route.policies, match.reason)
+        if let maintenance = route.maintenance, maintenance.isEnabled {
+            why += "; maintenance answers \(maintenance.status)"
+            status = maintenance.status
+            return true
+        }
         switch route.action {
         case .upstream(let name): take(upstream: name, configuration)
         case .split(let sides):
@@ -156,7 +161,63 @@ package struct Explanation: Sendable, Equatable {
             why += "; redirects with \(redirect.status)"
             status = redirect.status
         }
+        if let rewrite = route.rewrite, status == nil {
+            apply(
+                rewrite,
+                of: route,
+                PathRules(configuration.paths),
+                octets.extracting(head.query.indices),
+                path
+            )
+        }
         return true
+    }
+
+    /// What the upstream sees in place of the request's path, query and host.
+    private mutating func apply(
+        _ rewrite: Rewrite,
+        of route: Route,
+        _ rules: PathRules,
+        _ query: Span<UInt8>,
+        _ path: [UInt8]
+    ) {
+        var output = Buffer(capacity: 2 * Limits.rewrittenPathBytesMax + query.count)
+        if let rewriter = PathRewriter(route, rules: rules) {
+            guard rewriter.append(path.span, to: &output) else {
+                (status, upstream, endpoint) = (500, nil, nil)
+                why += "; what the rewrite makes of the path is none: 500"
+                return
+            }
+            self.path = Self.text(of: output)
+        }
+        if let editor = QueryEditor(rewrite.query) {
+            output.clear()
+            var parts: [String] = []
+            if editor.appendKept(query, to: &output) {
+                parts.append(String(Self.text(of: output).dropFirst()))
+            }
+            if !editor.appended.segments.isEmpty { parts.append(expanded(editor.appended)) }
+            self.query = parts.isEmpty ? nil : parts.joined(separator: "&")
+        }
+        if let host = rewrite.host { self.host = host }
+    }
+
+    private static func text(of buffer: borrowing Buffer) -> String {
+        buffer.withReadable { String(copying: $0) }
+    }
+
+    /// A text whose variables are known before there is a request; others stand as they are.
+    private func expanded(_ template: Template) -> String {
+        template.segments.map { segment in
+            switch segment {
+            case .literal(let text): text
+            case .variable(.path): QueryEditor.encode(normalisedPath)
+            case .variable(.route): QueryEditor.encode(route ?? "")
+            case .variable(.upstream): QueryEditor.encode(upstream ?? "")
+            case .variable(let variable): "${\(variable.rawValue)}"
+            case .capture(let group): "${capture.\(group)}"
+            }
+        }.joined()
     }
 
     private mutating func take(upstream name: String, _ configuration: Configuration) {

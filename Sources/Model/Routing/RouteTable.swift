@@ -1,7 +1,7 @@
 internal import Bytes
 package import FleetModel
 package import HTTP1
-internal import HTTPSemantics
+package import HTTPSemantics
 
 /// Which route serves a request on one listener: all routes of that listener, compiled.
 ///

@@ -1,7 +1,7 @@
 internal import Bytes
 package import FleetModel
 package import HTTP1
-internal import HTTPSemantics
+package import HTTPSemantics
 
 /// Divides a route's requests between upstreams by weight, and keeps clients on their side.
 ///

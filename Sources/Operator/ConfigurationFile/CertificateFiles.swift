@@ -71,8 +71,8 @@ package struct LoadedConfiguration: Sendable {
 extension ConfigurationFile {
     /// Reads files that are together one configuration, and the certificates that they name, and checks it all.
     ///
-    /// Paths of certificates are relative to the file that names them, those of standard input to the current
-    /// folder. A certificate with a digest is not read: the control plane has it.
+    /// So are the files of error pages, whose texts become bodies. Paths are relative to the file that names them, those of
+    /// standard input to the current folder. A certificate with a digest is not read: the control plane has it.
     ///
     /// - Parameters:
     ///   - paths: The files; `-` is standard input.
@@ -84,8 +84,9 @@ extension ConfigurationFile {
         atSeconds seconds: Int64
     ) throws(ConfigurationProblems) -> LoadedConfiguration {
         var reader = CertificateReader(seconds: seconds)
-        let document = reader.resolve(try read(paths))
-        var problems = reader.problems
+        let (pages, missing) = resolvingPages(try read(paths))
+        let document = reader.resolve(pages)
+        var problems = missing + reader.problems
         var loaded: Configuration?
         do {
             let configuration = try Configuration(document: document)
@@ -140,12 +141,7 @@ private struct CertificateReader {
         }
 
         /// The path from the current folder.
-        var resolved: String {
-            guard !path.hasPrefix("/"), let slash = place.file.lastIndex(of: "/") else {
-                return path
-            }
-            return place.file[...slash] + path
-        }
+        var resolved: String { place.resolving(path) }
 
         func problem(_ message: String) -> Problem {
             Problem(

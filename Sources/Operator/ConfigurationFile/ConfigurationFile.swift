@@ -28,9 +28,16 @@ package enum ConfigurationFile {
         return try merge(documents)
     }
 
-    /// Reads files and checks the configuration that they are.
+    /// Reads files, with those of error pages, and checks the configuration that they are.
     package static func load(_ paths: [String]) throws(ConfigurationProblems) -> Configuration {
-        try Configuration(document: try read(paths))
+        let (document, missing) = resolvingPages(try read(paths))
+        do {
+            let configuration = try Configuration(document: document)
+            if missing.isEmpty { return configuration }
+        } catch {
+            throw ConfigurationProblems(missing + error.problems)
+        }
+        throw ConfigurationProblems(missing)
     }
 
     /// Reads one file.

@@ -350,7 +350,7 @@ extension FieldSection {
     /// Marks the lines that Connection nominates as hop-by-hop (RFC 9110 §7.6.1).
     ///
     /// Host and Content-Length are not marked: they concern every recipient, and dropping them is what
-    /// an attacker wants.
+    /// an attacker wants. So it is with what proxies say of whom they ask for: it ends at no connection.
     mutating func markNominated(_ octets: Span<UInt8>) throws(HTTP1Error) {
         guard facts.connection.contains(.other) else { return }
         var optionCount = 0
@@ -371,6 +371,7 @@ extension FieldSection {
     private mutating func markLines(named option: Range<Int>, _ octets: Span<UInt8>) {
         let known = FieldName.find(in: octets, option)
         if known == .host || known == .contentLength { return }
+        if known.isOfForwarding, known != .xRequestID { return }
         for number in lines.indices where lines[number].name == known {
             if known == .other {
                 let own = octets.extracting(lines[number].nameRange)

@@ -332,6 +332,56 @@ struct ProblemTests {
         #expect(found.count == 1 && found[0].hasPrefix("listeners[web]\(message)"), "\(found)")
     }
 
+    @Test(
+        "the identifier of requests has a field that means nothing else",
+        arguments: [
+            "x-request-id", "x-correlation-id", "x-amzn-trace-id", "cf-ray",
+        ]
+    )
+    func takesIdentifierFields(name: String) {
+        #expect(problems(#"{"requestID":{"header":"\#(name)","accept":"always"}}"#) == [])
+    }
+
+    @Test(
+        "the identifier of requests takes no field that means something",
+        arguments: [
+            "x-forwarded-for", "host", "connection", "traceparent", "cookie", "via", "user-agent",
+        ]
+    )
+    func refusesIdentifierFields(name: String) {
+        #expect(
+            problems(#"{"requestID":{"header":"\#(name)"}}"#)
+                == ["requestID.header: \(name) has a meaning of its own; take another name"]
+        )
+    }
+
+    @Test("the identifier of requests and clients' certificates have fields of their own")
+    func refusesSharedFields() {
+        let tls =
+            #""tls":{"certificates":["c"],"clientCertificate":{"forward":{"subject":"x-who"}}}"#
+        let found = problems(
+            #"{"listeners":[{"name":"web","address":"0.0.0.0:80","protocol":"https",\#(tls)}],"#
+                + #"\#(Self.certificates),"requestID":{"header":"X-Who"}}"#
+        )
+        #expect(
+            found == [
+                #"requestID.header: x-who tells of clients' certificates on the listener "web"; "#
+                    + "take another name"
+            ]
+        )
+    }
+
+    @Test("trace context is passed on or not; spans go nowhere")
+    func readsTracing() throws {
+        #expect(try Configuration(json: "{}").tracing.propagates)
+        let off = try Configuration(
+            json: #"{"tracing":{"propagate":false,"otlp":"","sample":"1%"}}"#
+        )
+        #expect(!off.tracing.propagates)
+        let found = problems(#"{"tracing":{"otlp":"http://a.test","sample":"2%"}}"#)
+        #expect(found.count == 2 && found.allSatisfy { $0.contains("not supported") }, "\(found)")
+    }
+
     @Test("a route names no tcp listener, and one without listeners is for the others")
     func refusesRoutesOfTCP() {
         func configuration(_ route: String) -> String {

@@ -1,5 +1,6 @@
 import FleetModel
 import HTTP1
+import HTTPSemantics
 import Routing
 
 /// A route in the words of a test.

@@ -1,17 +1,7 @@
 package import FleetModel
+package import HTTPSemantics
 
-/// A client's address in two words; IPv4 in its IPv4-mapped form (RFC 4291 §2.5.5.2).
-package struct ClientAddress: Hashable, Sendable {
-    /// Its first eight octets.
-    package let high: UInt64
-    /// Its last eight octets.
-    package let low: UInt64
-
-    /// Joins the words.
-    package init(high: UInt64, low: UInt64) {
-        (self.high, self.low) = (high, low)
-    }
-
+extension ClientAddress {
     /// Takes an address of the configuration or of a command line.
     package init(_ address: IPAddress) {
         var (high, low) = (UInt64(0), UInt64(0))
