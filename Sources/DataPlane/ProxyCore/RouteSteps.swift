@@ -1,5 +1,6 @@
 internal import Bytes
 internal import FleetModel
+internal import HTTPSemantics
 internal import Routing
 
 /// What a route does besides to take requests somewhere, as the request path needs it: few routes have any.
@@ -26,7 +27,7 @@ final class RouteSteps {
     let needs: KeptParts
 
     /// Compiles what a route does; `nil` where that is nothing.
-    init?(_ route: Route, _ policies: [String: Policy]) {
+    init?(_ route: Route, _ policies: [String: Policy], paths: PathRules = PathRules()) {
         var request: [FieldEdits] = []
         var response: [FieldEdits] = []
         var pages: [[ErrorPage]] = []
@@ -44,7 +45,7 @@ final class RouteSteps {
             route.rewrite != nil || !request.isEmpty || !response.isEmpty || !pages.isEmpty
                 || maintenance != nil
         else { return nil }
-        pathRewriter = PathRewriter(route)
+        pathRewriter = PathRewriter(route, rules: paths)
         queryEditor = route.rewrite.flatMap { QueryEditor($0.query) }
         queryEnd = CompiledTemplate(queryEditor?.appended ?? Template(segments: []))
         host = Array((route.rewrite?.host ?? "").utf8)

@@ -82,7 +82,10 @@ final class WorkerTables {
         self.accessLog = accessLog
         var indices: [String: Int] = [:]
         for (index, upstream) in upstreams.enumerated() { indices[upstream.upstream.name] = index }
-        let steps = configuration.routes.map { RouteSteps($0, configuration.policies) }
+        let rules = PathRules(configuration.paths)
+        let steps = configuration.routes.map { route in
+            RouteSteps(route, configuration.policies, paths: rules)
+        }
         self.steps = steps
         routes = configuration.routes.indices.map { index in
             RouteEntry(
@@ -112,8 +115,8 @@ final class WorkerTables {
                 [clients.subjectField, clients.fingerprintField].compactMap(\.self)
             } + requestID.ownNames
         )
+        pathRules = rules
         propagatesTrace = configuration.tracing.propagates
-        pathRules = PathRules(configuration.paths)
         let hiding = configuration.hiding
         via = Array((hiding.via ?? "").utf8)
         let end: [UInt8] = [0x0D, 0x0A]
