@@ -266,7 +266,7 @@ def test_a_redirect_of_the_origin_to_itself_becomes_public(workspace):
             peer.send(f"HTTP/1.1 302 Found\r\nLocation: http://{origin}/next\r\nContent-Length: 0\r\n\r\n".encode())
 
     _, web = serve(workspace, workspace.keep(Origin(script)))
-    assert get(web, "/", f"public.test:{web[1]}").get("location") == f"http://public.test:{web[1]}/next"
+    assert get(web, "/", f"public.test:{web[1]}").get("location") == f"{scheme(web)}://public.test:{web[1]}/next"
 
 
 def test_endpoints_are_named_in_public_where_fields_name_them(workspace):
@@ -281,11 +281,12 @@ def test_endpoints_are_named_in_public_where_fields_name_them(workspace):
     origin = workspace.keep(Origin(script))
     _, web = serve(workspace, origin)
     head = get(web, "/", "public.test")
-    assert head.get("content-location") == "http://public.test/a?b#c"
-    assert head.get("refresh") == '5; url="http://public.test"'
+    assert head.get("content-location") == f"{scheme(web)}://public.test/a?b#c"
+    assert head.get("refresh") == f'5; url="{scheme(web)}://public.test"'
     assert head.get("location") == f"https://elsewhere.test:{str(origin).split(':')[1]}/"
-    assert head.all("set-cookie") == ["s=1; Path=/", "t=2; Domain=public.test"]
-    assert head.get("x-other") == "http://public.test/"
+    secure = "; Secure" if scheme(web) == "https" else ""
+    assert head.all("set-cookie") == ["s=1; Path=/" + secure, "t=2; Domain=public.test" + secure]
+    assert head.get("x-other") == f"{scheme(web)}://public.test/"
 
 
 def test_a_request_has_an_identifier_that_clients_cannot_choose(workspace):
@@ -316,7 +317,7 @@ def test_field_lines_keep_their_order_and_repetition(workspace):
     origin = workspace.keep(Origin(script))
     _, web = serve(workspace, origin)
     head = get(web, fields=["X-B: 1", "Cookie: z=1", "X-B: 2"])
-    assert head.all("set-cookie") == ["a=1", "b=2"]
+    assert [value.removesuffix("; Secure") for value in head.all("set-cookie")] == ["a=1", "b=2"]
     assert head.all("x-a") == ["1", "2"]
     assert origin.requests[0].all("x-b") == ["1", "2"]
 

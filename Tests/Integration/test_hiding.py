@@ -4,7 +4,10 @@ import h2.events
 import pytest
 
 import http2
-from weir import Origin, Peer, ReservedPort, answering, get, request
+from weir import TLS_EVERYWHERE, Origin, Peer, ReservedPort, answering, get, request
+
+# What is said of http differs over TLS, which has tests of its own here.
+pytestmark = pytest.mark.skipif(TLS_EVERYWHERE, reason="has listeners with and without TLS")
 
 # Every field that can carry a place: `{at}` is the endpoint's host:port, `{host}` its host, `{port}` its port.
 PLACES = """\
@@ -237,3 +240,56 @@ def test_errors_of_our_own_name_nobody(workspace):
     text = (head.octets + head.body).decode("latin-1")
     for secret in ("127.0.0.1", str(port).split(":")[1], "secret-pool"):
         assert secret not in text
+
+
+@pytest.mark.parametrize("client_version", [1, 2])
+def test_paths_come_back_as_the_client_knows_them(workspace, client_version):
+    def script(peer, origin):
+        while (head := peer.read_head()) is not None:
+            origin.requests.append(head)
+            peer.send(f"HTTP/1.1 302 Found\r\nLocation: http://{origin}/api/v1/items/7?x#y\r\nContent-Location: {head.target}\r\n"
+                      f"Link: </api/v1/items/8>; rel=next, </style.css>\r\nRefresh: 1; url=http://inner.test/api/v1/items/9\r\n"
+                      "Set-Cookie: a=1; Path=/api/v1/items\r\nSet-Cookie: b=1; Path=/\r\nContent-Length: 0\r\n\r\n".encode())
+
+    origin = workspace.keep(Origin(script))
+    port = workspace.keep(ReservedPort())
+    workspace.node(f"""
+listeners: [{{name: web, address: {port}}}]
+upstreams: [{{name: main, endpoints: [{{address: {origin}}}]}}]
+routes:
+  - {{name: products, match: {{path: {{prefix: /products}}}}, rewrite: {{prefix: /api/v1/items, host: inner.test}}, upstream: main}}
+  - {{name: fixed, match: {{path: {{prefix: /fixed}}}}, rewrite: {{path: /api/v1/items}}, upstream: main}}
+""", workers=1)
+
+    def ask(path):
+        if client_version == 1:
+            return get(port.address, path, "public.test")
+        with http2.Client(port.address) as client:
+            return client.get(path, authority="public.test")
+
+    head = ask("/products/5?z")
+    assert origin.requests[0].target == "/api/v1/items/5?z" and origin.requests[0].get("host") == "inner.test"
+    assert head.get("location") == "http://public.test/products/7?x#y"
+    assert head.get("content-location") == "/products/5?z"
+    assert head.get("link") == "</products/8>; rel=next, </style.css>"
+    assert head.get("refresh") == "1; url=http://public.test/products/9"
+    assert head.all("set-cookie") == ["a=1; Path=/products", "b=1; Path=/"]
+    assert ask("/fixed").get("location") == "http://public.test/api/v1/items/7?x#y", "a fixed path has no way back"
+
+
+def test_a_trusted_proxy_says_that_the_client_spoke_tls(workspace):
+    def script(peer, origin):
+        while peer.read_head() is not None:
+            peer.send(b"HTTP/1.1 302 Found\r\nLocation: http://%s/x\r\nSet-Cookie: a=1\r\nContent-Length: 0\r\n\r\n" % str(origin).encode())
+
+    origin = workspace.keep(Origin(script))
+    for name, trusted, location, cookie in [("trusting", "127.0.0.0/8", "https://public.test/x", "a=1; Secure"),
+                                            ("other", "192.0.2.0/24", "http://public.test/x", "a=1")]:
+        port = workspace.keep(ReservedPort())
+        workspace.node(f"""
+listeners: [{{name: web, address: {port}, trustedProxies: [{trusted}]}}]
+upstreams: [{{name: main, endpoints: [{{address: {origin}}}]}}]
+routes: [{{name: all, upstream: main}}]
+""", name, workers=1)
+        head = get(port.address, "/", "public.test", fields=["X-Forwarded-Proto: https"])
+        assert (head.get("location"), head.get("set-cookie")) == (location, cookie)

@@ -2,7 +2,10 @@
 
 import pytest
 
-from weir import Fleet, Origin, ReservedPort, run_proxyctl
+from weir import TLS_EVERYWHERE, Fleet, Origin, ReservedPort, run_proxyctl
+
+# What is said of http differs over TLS, which has tests of its own here.
+pytestmark = pytest.mark.skipif(TLS_EVERYWHERE, reason="has listeners with and without TLS")
 
 PAGE = b"<a href='/deep/page'>x</a> <a href=//elsewhere.test/>y</a> <img src=\"mailto:z\">"
 

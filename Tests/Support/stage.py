@@ -72,6 +72,7 @@ class Stage:
 listeners: [{{name: web, address: {port}, limits: {{{limits}}}{listener}}}]
 upstreams: [{{name: main, endpoints: [{{address: {self.origin}}}]}}]
 routes: [{{name: all, upstream: main}}]
+hiding: {{rewriteCookies: false}}  # over TLS they gain an attribute
 """, workers=1)
         self.web = port.address
         self.numbers = itertools.count()

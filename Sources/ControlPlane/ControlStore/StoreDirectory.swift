@@ -31,6 +31,8 @@ package final class StoreDirectory: Sendable {
         }
     }
 
+    deinit { unlockFile(lock.number) }
+
     /// Where the database is.
     var databasePath: String { Self.databasePath(in: path) }
 

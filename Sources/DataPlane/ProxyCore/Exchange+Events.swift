@@ -324,7 +324,7 @@ extension Exchange {
         guard reachesClient(line, octets, tables) else { return false }
         if tables.unconcernedFields.contains(line.name) { return true }
         guard let names = tables.publicNames else { return true }
-        return names.mayPass(line.name, octets, line.valueRange) { publicView(tables) }
+        return names.mayPass(line.name, octets, line.valueRange) { publicView() }
     }
 
     /// Frames what has come of the response's content; `false` when it is broken.

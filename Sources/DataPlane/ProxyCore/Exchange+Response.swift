@@ -78,6 +78,7 @@ extension Exchange {
         let isFiltered = !filter.isEmpty
         let lines = response.fields.lines
         var runStart = -1
+        var view: PublicView?
         for index in 0..<lines.count {
             let line = lines[index]
             if line.name == .date, !line.isHopByHop { hasDate = true }
@@ -94,7 +95,7 @@ extension Exchange {
                 head.append(octets.extracting(runStart..<Int(line.nameOffset)))
                 runStart = -1
             }
-            if isLooked { appendWithPublicNames(line, octets, tables, to: &head) }
+            if isLooked { appendWithPublicNames(line, octets, tables, &view, to: &head) }
         }
         if runStart >= 0 {
             head.append(octets.extracting(runStart..<headBytes - 2))
@@ -129,11 +130,12 @@ extension Exchange {
     ) {
         let dropped = steps?.response.dropped
         let lines = response.fields.lines
+        var view: PublicView?
         for index in 0..<lines.count where reachesClient(lines[index], octets, tables) {
             if let dropped, dropped.contains(octets, lines[index].nameRange) { continue }
             guard keeps(lines[index], octets) else { continue }
             if mayName(lines[index], octets, tables) {
-                appendWithPublicNames(lines[index], octets, tables, to: &head)
+                appendWithPublicNames(lines[index], octets, tables, &view, to: &head)
             } else {
                 append(lines[index], octets, to: &head)
             }
@@ -147,6 +149,7 @@ extension Exchange {
         head.append("\r\n" as StaticString)
     }
 
+    @inline(__always)
     private func appendStatusLine(
         _ octets: Span<UInt8>,
         _ tables: WorkerTables,
@@ -192,19 +195,22 @@ extension Exchange {
         return PublicNames.concerns(line.name, octets, line.valueRange)
     }
 
-    /// A field line in which endpoints have public names, if it may go on so.
+    /// A field line in which endpoints have public names, if it may go on so; `view` is made for the first such line.
     private func appendWithPublicNames(
         _ line: HTTP1.FieldLine,
         _ octets: Span<UInt8>,
         _ tables: WorkerTables,
+        _ view: inout PublicView?,
         to head: inout Buffer
     ) {
         var value: [UInt8] = []
         value.append(copying: octets.extracting(line.valueRange))
+        let known = view ?? publicView()
+        view = known
         let shown = tables.publicNames?.show(
             line.name,
             value,
-            to: publicView(tables),
+            to: known,
             route.flatMap { tables.inversePath(of: $0) }
         )
         switch shown {
@@ -219,7 +225,7 @@ extension Exchange {
     }
 
     /// What the client asked for, and so may see.
-    func publicView(_ tables: WorkerTables) -> PublicView {
+    func publicView() -> PublicView {
         var hosts: [HostIdentity] = []
         if let endpoint, case .name = endpoint.endpoint.address.host {
             for case .internet(let address) in endpoint.addresses {

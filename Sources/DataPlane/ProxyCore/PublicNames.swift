@@ -131,21 +131,28 @@ final class PublicNames {
         _ value: [UInt8],
         _ view: PublicView
     ) -> Shown {
-        let found = names.sightings(in: text.span, from: view)
-        if found.isEmpty { return text == value ? .same : .replaced(text) }
-        guard Self.isActedOn(name) || found.allSatisfy(\.isURL) else { return .nothing }
-        // Who did not say an authority can be given none, but a field that names a place stays a place.
-        if view.authority.isEmpty, !Self.isActedOn(name) { return .nothing }
-        var result = text
+        var text = text
+        for _ in 0..<Limits.scrubPassesMax {
+            let found = names.sightings(in: text.span, from: view)
+            if found.isEmpty { return text == value ? .same : .replaced(text) }
+            guard Self.isActedOn(name) || found.allSatisfy(\.isURL) else { return .nothing }
+            // Who did not say an authority can be given none, but a field that names a place stays a place.
+            if view.authority.isEmpty, !Self.isActedOn(name) { return .nothing }
+            replace(found, in: &text, view)
+        }
+        return .nothing
+    }
+
+    /// Puts the client's authority, and its scheme, in the place of names.
+    private func replace(_ found: [Sighting], in text: inout [UInt8], _ view: PublicView) {
         for sighting in found.reversed() {
             let authority =
                 sighting.isEncoded ? Self.encoded(view.authority) : view.authority
-            result.replaceSubrange(sighting.range, with: authority)
+            text.replaceSubrange(sighting.range, with: authority)
             guard let scheme = sighting.scheme else { continue }
             let isSocket = asciiLowercased(text[scheme.lowerBound]) == UInt8(ascii: "w")
-            result.replaceSubrange(scheme, with: Self.scheme(view, isSocket: isSocket))
+            text.replaceSubrange(scheme, with: Self.scheme(view, isSocket: isSocket))
         }
-        return .replaced(result)
     }
 
     /// Whether clients do something that they would not do without the field.
@@ -185,9 +192,9 @@ final class PublicNames {
             case UInt8(ascii: ")"): depth = max(0, depth - 1)
             case UInt8(ascii: ",") where depth == 0:
                 let version = element.drop { $0 == 0x20 || $0 == 0x09 }
-                    .prefix(while: isOfVersion)
+                    .prefix { $0 != 0x20 && $0 != 0x09 }
                 element = []
-                guard (1...8).contains(version.count) else { continue }
+                guard isVersion(version) else { continue }
                 if !result.isEmpty { result += Array(", ".utf8) }
                 result += version + Array(" backend".utf8)
             default: if depth == 0 { element.append(octet) }
@@ -196,8 +203,20 @@ final class PublicNames {
         return result
     }
 
-    /// Digits, dots, slashes and letters.
-    private static func isOfVersion(_ octet: UInt8) -> Bool {
-        (0x2E...0x39).contains(octet) || (0x61...0x7A).contains(octet | 0x20)
+    /// `2`, `1.1` or `HTTP/1.1`: nothing that could be a name.
+    private static func isVersion(_ text: ArraySlice<UInt8>) -> Bool {
+        let name = Array("HTTP/".utf8)
+        let number = text.starts(with: name) ? text.dropFirst(name.count) : text
+        switch number.count {
+        case 1: return number.allSatisfy(isDigit)
+        case 3:
+            let parts = number.split(separator: 0x2E)
+            return parts.count == 2 && parts.allSatisfy { $0.count == 1 && $0.allSatisfy(isDigit) }
+        default: return false
+        }
+    }
+
+    private static func isDigit(_ octet: UInt8) -> Bool {
+        (0x30...0x39).contains(octet)
     }
 }

@@ -1,5 +1,6 @@
 internal import Bytes
 internal import FleetModel
+internal import HTTPSemantics
 internal import Routing
 
 /// What a route does besides to take requests somewhere, as the request path needs it: few routes have any.
@@ -31,6 +32,7 @@ final class RouteSteps {
     init?(
         _ route: Route,
         _ policies: [String: Policy],
+        paths: PathRules = PathRules(),
         upstreamIndices indices: [String: Int] = [:]
     ) {
         var request: [FieldEdits] = []
@@ -52,7 +54,7 @@ final class RouteSteps {
                 || !pages.isEmpty
                 || maintenance != nil
         else { return nil }
-        pathRewriter = PathRewriter(route)
+        pathRewriter = PathRewriter(route, rules: paths)
         queryEditor = route.rewrite.flatMap { QueryEditor($0.query) }
         queryEnd = CompiledTemplate(queryEditor?.appended ?? Template(segments: []))
         host = Array((route.rewrite?.host ?? "").utf8)

@@ -82,8 +82,10 @@ final class WorkerTables {
         self.accessLog = accessLog
         var indices: [String: Int] = [:]
         for (index, upstream) in upstreams.enumerated() { indices[upstream.upstream.name] = index }
-        let steps = configuration.routes.map {
-            RouteSteps($0, configuration.policies, upstreamIndices: indices)
+        let rules = PathRules(configuration.paths)
+        let policies = configuration.policies
+        let steps = configuration.routes.map { route in
+            RouteSteps(route, policies, paths: rules, upstreamIndices: indices)
         }
         self.steps = steps
         routes = configuration.routes.indices.map { index in
@@ -114,8 +116,8 @@ final class WorkerTables {
                 [clients.subjectField, clients.fingerprintField].compactMap(\.self)
             } + requestID.ownNames
         )
+        pathRules = rules
         propagatesTrace = configuration.tracing.propagates
-        pathRules = PathRules(configuration.paths)
         let hiding = configuration.hiding
         via = Array((hiding.via ?? "").utf8)
         let end: [UInt8] = [0x0D, 0x0A]
@@ -422,14 +424,23 @@ final class HiddenFields {
         let isPrefix: Bool
     }
 
+    /// Beginnings of names first, then whole names.
     private let patterns: [Pattern]
+    private let beginningCount: Int
+    /// Lengths of the whole names, one bit each.
+    private let lengths: UInt64
     /// The first letters of all patterns, one bit each from `a` on: most names are passed by one look.
     private let firstLetters: UInt32
     /// The same of their third letters, as most begin with `x-`.
     private let thirdLetters: UInt32
 
     init(_ patterns: [NamePattern]) {
-        self.patterns = patterns.map { Pattern(name: Array($0.name.utf8), isPrefix: $0.isPrefix) }
+        let sorted = patterns.filter(\.isPrefix) + patterns.filter { !$0.isPrefix }
+        self.patterns = sorted.map { Pattern(name: Array($0.name.utf8), isPrefix: $0.isPrefix) }
+        beginningCount = patterns.count(where: \.isPrefix)
+        lengths = self.patterns[beginningCount...].reduce(0) {
+            $0 | Self.bit(length: $1.name.count)
+        }
         var (first, third): (UInt32, UInt32) = (0, 0)
         for pattern in self.patterns {
             first |= pattern.name.first.map(Self.bit) ?? .max
@@ -438,9 +449,13 @@ final class HiddenFields {
         (firstLetters, thirdLetters) = (first, third)
     }
 
+    @inline(__always)
     private static func bit(_ octet: UInt8) -> UInt32 {
         1 << UInt32((octet | 0x20) & 31)
     }
+
+    @inline(__always)
+    private static func bit(length: Int) -> UInt64 { 1 << UInt64(min(length, 63)) }
 
     @inline(__always)
     func contains(_ octets: Span<UInt8>, _ name: Range<Int>) -> Bool {
@@ -454,7 +469,9 @@ final class HiddenFields {
     }
 
     private func matches(_ octets: Span<UInt8>, _ name: Range<Int>) -> Bool {
-        for pattern in patterns {
+        let mayBeWhole = lengths & Self.bit(length: name.count) != 0
+        for index in 0..<(mayBeWhole ? patterns.count : beginningCount) {
+            let pattern = patterns[index]
             let length = pattern.name.count
             guard pattern.isPrefix ? name.count >= length : name.count == length else { continue }
             let front = octets.extracting(name.lowerBound..<name.lowerBound + length)

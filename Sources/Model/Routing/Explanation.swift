@@ -162,7 +162,13 @@ package struct Explanation: Sendable, Equatable {
             status = redirect.status
         }
         if let rewrite = route.rewrite, status == nil {
-            apply(rewrite, of: route, octets.extracting(head.query.indices), path)
+            apply(
+                rewrite,
+                of: route,
+                PathRules(configuration.paths),
+                octets.extracting(head.query.indices),
+                path
+            )
         }
         return true
     }
@@ -171,11 +177,12 @@ package struct Explanation: Sendable, Equatable {
     private mutating func apply(
         _ rewrite: Rewrite,
         of route: Route,
+        _ rules: PathRules,
         _ query: Span<UInt8>,
         _ path: [UInt8]
     ) {
         var output = Buffer(capacity: 2 * Limits.rewrittenPathBytesMax + query.count)
-        if let rewriter = PathRewriter(route) {
+        if let rewriter = PathRewriter(route, rules: rules) {
             guard rewriter.append(path.span, to: &output) else {
                 (status, upstream, endpoint) = (500, nil, nil)
                 why += "; what the rewrite makes of the path is none: 500"

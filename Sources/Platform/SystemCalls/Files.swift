@@ -172,6 +172,11 @@ package func filePermissions(_ path: String) throws(SystemCallError) -> UInt32 {
     return status.st_mode & 0o7777
 }
 
+/// Gives a lock of flock(2) back, even if a process that was forked in this moment still holds the descriptor.
+package func unlockFile(_ descriptor: Int32) {
+    flock(descriptor, LOCK_UN)
+}
+
 /// flock(2), exclusive and at once: whether the lock is ours now.
 ///
 /// It ends with the descriptor.

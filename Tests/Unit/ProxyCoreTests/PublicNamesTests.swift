@@ -250,4 +250,58 @@ struct PublicNamesTests {
         let all = try #require(try names()).unconcerned
         #expect(all.contains(.date) && all.contains(.contentLength) && !all.contains(.etag))
     }
+
+    @Test("Whatever an origin says, no name of an endpoint is left")
+    func leavesNothing() throws {
+        let pieces = [
+            "http://", "https:", "ws://", "//", "/", "\\", "10.0.0.1", ":9001", ":",
+            "origin.internal", "[fd00::1]", "[",
+            "]", "::ffff:10.0.0.1", "%", "%3A", "%2F%2F", "%5C", "@", "?", "#", "<", ">", ";", ",",
+            " ", "\"", "'", "=",
+            "anchor", "url=", "Domain=", "Path=", "/api", "/products", "a", ".", "0", "5",
+            "shop.test:8080", "\t", "\u{80}",
+            "0xa.1", "%31", "-", "_",
+        ].map { Array($0.utf8) }
+        let names = try #require(try names())
+        let inverses = [
+            nil, InversePath(outer: "/products", inner: "/api"),
+            InversePath(outer: "/p", inner: "/"),
+        ]
+        var random = SplitMix(state: 20_261_126)
+        for _ in 0..<20_000 {
+            let value = (0..<Int(random.next() % 9)).flatMap { _ in
+                pieces[Int(random.next() % UInt64(pieces.count))]
+            }
+            let authority = ["shop.test:8080", "", "10.0.0.1:80"][Int(random.next() % 3)]
+            let view = PublicView(
+                authority: Array(authority.utf8),
+                isSecure: random.next() % 2 == 0
+            )
+            let inverse = inverses[Int(random.next() % 3)]
+            for name in [
+                FieldName.location, .link, .refresh, .setCookie, .via, .other, .wwwAuthenticate,
+            ] {
+                guard case .replaced(let shown) = names.show(name, value, to: view, inverse) else {
+                    continue
+                }
+                #expect(
+                    names.names.sightings(in: shown.span, from: view).isEmpty,
+                    "\(name): \(String(decoding: value, as: UTF8.self)) becomes \(String(decoding: shown, as: UTF8.self))"
+                )
+            }
+        }
+    }
+
+    /// Numbers that are the same in every run.
+    private struct SplitMix {
+        var state: UInt64
+
+        mutating func next() -> UInt64 {
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var mixed = state
+            mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+            return mixed ^ (mixed >> 31)
+        }
+    }
 }
