@@ -93,17 +93,18 @@ final class MirrorClient: Client {
     override var stalledSince: LoopInstant? { startedAt }
 
     override func fill() -> Filled {
-        guard givenBytes < content.count else { return .end }
+        let octets = content
+        guard givenBytes < octets.count else { return .end }
         if buffer.isEmpty {
             worker.reclaim(&buffer)
-            let wanted = min(content.count - givenBytes, Limits.firstReadOctetsMax)
+            let wanted = min(octets.count - givenBytes, Limits.firstReadOctetsMax)
             worker.makeRoom(for: wanted, in: &buffer)
         } else if !worker.makeTail(&buffer) {
             return .full
         }
         let room = buffer.writableCount - Limits.tailReserve
-        let end = givenBytes + min(room, content.count - givenBytes)
-        buffer.append(content.span.extracting(givenBytes..<end))
+        let end = givenBytes + min(room, octets.count - givenBytes)
+        buffer.append(octets.span.extracting(givenBytes..<end))
         givenBytes = end
         return .octets
     }

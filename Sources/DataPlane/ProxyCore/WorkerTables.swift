@@ -83,9 +83,8 @@ final class WorkerTables {
         var indices: [String: Int] = [:]
         for (index, upstream) in upstreams.enumerated() { indices[upstream.upstream.name] = index }
         let rules = PathRules(configuration.paths)
-        let policies = configuration.policies
         let steps = configuration.routes.map { route in
-            RouteSteps(route, policies, paths: rules, upstreamIndices: indices)
+            RouteSteps(route, configuration.policies, paths: rules, upstreamIndices: indices)
         }
         self.steps = steps
         routes = configuration.routes.indices.map { index in
