@@ -4,6 +4,7 @@ internal import EventLoop
 internal import FleetModel
 internal import HTTP1
 internal import HTTPSemantics
+internal import RegularExpressions
 internal import Routing
 internal import SystemCalls
 internal import TLSLibrary
@@ -18,6 +19,8 @@ final class WorkerTables {
     let routes: [RouteEntry]
     /// What they do besides, `nil` for most; only looked at where a route says that it has steps.
     let steps: [RouteSteps?]
+    /// The regular expressions of routes whose texts name groups of theirs, by the route's index.
+    let expressions: [Int: RegularExpression]
     /// The octets of their names.
     let routeLabels: [[UInt8]]
     /// By name.
@@ -96,6 +99,14 @@ final class WorkerTables {
                 steps: steps[index]
             )
         }
+        var expressions: [Int: RegularExpression] = [:]
+        for (index, route) in configuration.routes.enumerated()
+        where routes[index].needs.contains(.captures) {
+            guard case .regex(let pattern)? = route.conditions.path else { continue }
+            // The pattern was compiled when the configuration was checked.
+            expressions[index] = try? RegularExpression(pattern: pattern)
+        }
+        self.expressions = expressions
         routeLabels = configuration.routes.map { Array($0.name.utf8) }
         var listeners: [String: ListenerTable] = [:]
         for listener in configuration.listeners {
