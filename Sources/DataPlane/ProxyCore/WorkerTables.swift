@@ -99,14 +99,7 @@ final class WorkerTables {
                 steps: steps[index]
             )
         }
-        var expressions: [Int: RegularExpression] = [:]
-        for (index, route) in configuration.routes.enumerated()
-        where routes[index].needs.contains(.captures) {
-            guard case .regex(let pattern)? = route.conditions.path else { continue }
-            // The pattern was compiled when the configuration was checked.
-            expressions[index] = try? RegularExpression(pattern: pattern)
-        }
-        self.expressions = expressions
+        expressions = Self.expressions(of: configuration.routes, routes)
         routeLabels = configuration.routes.map { Array($0.name.utf8) }
         var listeners: [String: ListenerTable] = [:]
         for listener in configuration.listeners {
@@ -130,10 +123,9 @@ final class WorkerTables {
         propagatesTrace = configuration.tracing.propagates
         let hiding = configuration.hiding
         via = Array((hiding.via ?? "").utf8)
-        let end: [UInt8] = [0x0D, 0x0A]
-        viaFrom11 = via.isEmpty ? end : end + Array("via: 1.1 ".utf8) + via + end
-        viaFrom10 = via.isEmpty ? end : end + Array("via: 1.0 ".utf8) + via + end
-        viaFrom2 = via.isEmpty ? end : end + Array("via: 2 ".utf8) + via + end
+        viaFrom11 = Self.headEnd("1.1", via)
+        viaFrom10 = Self.headEnd("1.0", via)
+        viaFrom2 = Self.headEnd("2", via)
         pseudonym = via.isEmpty ? Array("weir".utf8) : via
         proxyStatus = hiding.proxyStatus
         switch hiding.server {
@@ -147,6 +139,26 @@ final class WorkerTables {
         let inverse = configuration.routes.map { InversePath($0) }
         inversePaths = inverse.contains { $0 != nil } ? inverse : []
         namesUpstreams = hiding.names
+    }
+
+    /// The end of a line, and Via behind it.
+    private static func headEnd(_ version: String, _ via: [UInt8]) -> [UInt8] {
+        let end: [UInt8] = [0x0D, 0x0A]
+        return via.isEmpty ? end : end + Array("via: \(version) ".utf8) + via + end
+    }
+
+    private static func expressions(
+        of routes: [Route],
+        _ entries: [RouteEntry]
+    ) -> [Int: RegularExpression] {
+        var expressions: [Int: RegularExpression] = [:]
+        for (index, route) in routes.enumerated()
+        where entries[index].needs.contains(.captures) {
+            guard case .regex(let pattern)? = route.conditions.path else { continue }
+            // The pattern was compiled when the configuration was checked.
+            expressions[index] = try? RegularExpression(pattern: pattern)
+        }
+        return expressions
     }
 }
 
