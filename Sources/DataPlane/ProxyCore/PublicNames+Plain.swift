@@ -34,7 +34,8 @@ extension PublicNames {
         after start: (inout Buffer) -> Void,
         to head: inout Buffer
     ) -> Bool {
-        guard let found = plainLocation(octets, value, asked: asked) else { return false }
+        guard let found = plainLocation(octets, value, asked: asked, isSecure: isSecure)
+        else { return false }
         start(&head)
         switch found {
         case .path: Self.append(path: value, octets, inverse, to: &head)
@@ -77,11 +78,13 @@ extension PublicNames {
     ///   - octets: Octets that hold the value.
     ///   - value: The value.
     ///   - asked: The authority that the client asked for.
+    ///   - isSecure: Whether it asked over TLS.
     /// - Returns: `nil` where a search has to tell.
     func plainLocation(
         _ octets: Span<UInt8>,
         _ value: Range<Int>,
-        asked: Span<UInt8>
+        asked: Span<UInt8>,
+        isSecure: Bool
     ) -> PlainLocation? {
         guard let schemeCount = Self.schemeCount(octets, value) else { return nil }
         if schemeCount == 0 { return Self.isPlainTarget(octets, value) ? .path : nil }
@@ -94,8 +97,8 @@ extension PublicNames {
         let host = octets.extracting(place.host)
         if host.equals(asked.extracting(own.host)) {
             // Another port of the host that the client asked for: only an endpoint's is internal.
-            guard let port = place.port, let ownPort = own.port,
-                !octets.extracting(port).equals(asked.extracting(ownPort)),
+            let ownPort = own.port.map { asked.decimal(in: $0) } ?? (isSecure ? 443 : 80)
+            guard let port = place.port, octets.decimal(in: port) != ownPort,
                 names.isPlainEndpoint(octets.extracting(start..<end))
             else { return nil }
             return .internalPlace(end..<value.upperBound)

@@ -293,6 +293,20 @@ struct PublicNamesTests {
         }
     }
 
+    @Test(
+        "A redirect to an endpoint's own address needs no search",
+        arguments: ["shop.test", "shop.test:8080", "10.0.0.1:8080", "10.0.0.1"]
+    )
+    func plainRedirect(authority: String) throws {
+        let names = try #require(try names())
+        let value = Array("http://10.0.0.1:9001/api/v1/items/7?x=1".utf8)
+        let asked = Array(authority.utf8)
+        #expect(
+            names.plainLocation(value.span, value.indices, asked: asked.span, isSecure: false)
+                == .internalPlace(20..<39)
+        )
+    }
+
     @Test("A Location that is told at a glance is told as a search would")
     func plainLocations() throws {
         let pieces = [
