@@ -214,10 +214,10 @@ let dataPlane = [
         "Sources/DataPlane",
         "ProxyCore",
         [
-            "SystemCalls", "Cryptography", "TLSLibrary", "Bytes", "Structures", "Telemetry",
-            "HTTPSemantics", "HTTP1", "HTTP2", "ProxyProtocol", "TLSHello", "FleetModel", "Routing",
-            "Disclosure", "SnapshotCompiler",
-            "EventLoop", "Transport", "Upstreams",
+            "SystemCalls", "Cryptography", "TLSLibrary", "RegularExpressions", "Bytes",
+            "Structures", "Telemetry", "HTTPSemantics", "HTTP1", "HTTP2", "ProxyProtocol",
+            "TLSHello", "FleetModel", "Routing", "Disclosure", "SnapshotCompiler", "EventLoop",
+            "Transport", "Upstreams",
         ]
     ),
     Part(

@@ -118,7 +118,7 @@ def outcome(target, octets, finish=False):
 
 
 crypto = ctypes.CDLL("libcrypto.so.3")
-for name in ("EVP_CIPHER_CTX_new", "EVP_aes_128_gcm"):
+for name in ("EVP_CIPHER_CTX_new", "EVP_aes_128_gcm", "EVP_aes_256_gcm"):
     getattr(crypto, name).restype = ctypes.c_void_p
 crypto.EVP_CIPHER_CTX_free.argtypes = [ctypes.c_void_p]
 crypto.EVP_EncryptInit_ex.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p]

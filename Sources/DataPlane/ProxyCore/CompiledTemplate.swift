@@ -2,6 +2,7 @@ internal import Bytes
 internal import FleetModel
 internal import HTTP1
 internal import HTTPSemantics
+internal import RegularExpressions
 
 /// A text of the configuration as the request path needs it: octets and variables in turn.
 struct CompiledTemplate {
@@ -28,7 +29,7 @@ struct CompiledTemplate {
                 needs.formUnion(KeptParts(variable))
                 return .variable(variable)
             case .capture(let group):
-                needs.insert(.path)
+                needs.formUnion([.path, .captures])
                 return .capture(group)
             }
         }
@@ -44,6 +45,8 @@ struct KeptParts: OptionSet {
     static let host = KeptParts(rawValue: 1)
     static let path = KeptParts(rawValue: 2)
     static let query = KeptParts(rawValue: 4)
+    /// Where the groups of the route's regular expression lie in the path.
+    static let captures = KeptParts(rawValue: 8)
 }
 
 extension KeptParts {
@@ -108,6 +111,33 @@ extension Exchange {
                 note.keptQuery = note.add(query, bytesMax: .max)
             }
         }
+        if needs.contains(.captures) { keepCaptures() }
+    }
+
+    /// Finds the groups of the route's regular expression once more: the search for a route asks for none.
+    private func keepCaptures() {
+        guard let route, let expression = served?.tables.expressions[route] else { return }
+        do throws(MatchError) {
+            _ = try note.withOctets(of: note.keptPath) { path throws(MatchError) in
+                try expression.captures(whole: path, into: &captures)
+            }
+        } catch {
+            // It has just matched; if memory is short now, the groups are empty.
+            captures = Captures()
+        }
+    }
+
+    /// Writes what a group matched: nothing where it took no part.
+    private func expand(
+        capture group: String,
+        to sink: inout some OctetSink & ~Copyable
+    ) -> Bool {
+        guard let route, let expression = served?.tables.expressions[route],
+            let number = Int(group) ?? expression.groupNames[group],
+            let range = captures[number]
+        else { return true }
+        let start = note.keptPath.lowerBound
+        return note.give(start + range.lowerBound..<start + range.upperBound, to: &sink)
     }
 
     private func keepPath(_ octets: Span<UInt8>) -> Range<Int> {
@@ -145,7 +175,7 @@ extension Exchange {
         switch piece {
         case .literal(let text): sink.take(text)
         case .variable(let variable): expand(variable, to: &sink)
-        case .capture: true
+        case .capture(let group): expand(capture: group, to: &sink)
         }
     }
 

@@ -203,6 +203,10 @@ extension Exchange {
         _ view: inout PublicView?,
         to head: inout Buffer
     ) {
+        if line.name == .location, appendPlainLocation(line, octets, tables, to: &head) {
+            head.append("\r\n" as StaticString)
+            return
+        }
         var value: [UInt8] = []
         value.append(copying: octets.extracting(line.valueRange))
         let known = view ?? publicView()
@@ -222,6 +226,32 @@ extension Exchange {
         head.append(": " as StaticString)
         head.append(value)
         head.append("\r\n" as StaticString)
+    }
+
+    /// A Location that can be told at a glance; `false` where it cannot, and then nothing is written.
+    private func appendPlainLocation(
+        _ line: HTTP1.FieldLine,
+        _ octets: Span<UInt8>,
+        _ tables: WorkerTables,
+        to head: inout Buffer
+    ) -> Bool {
+        guard let names = tables.publicNames, names.rewritesLocations else { return false }
+        let inverse = route.flatMap { tables.inversePath(of: $0) }
+        let isSecure = isClientHTTPS
+        return note.withOctets(of: note.authority) { asked in
+            names.appendPlain(
+                octets,
+                line.valueRange,
+                asked: asked,
+                isSecure: isSecure,
+                inverse,
+                after: { head in
+                    head.append(octets.extracting(line.nameRange))
+                    head.append(": " as StaticString)
+                },
+                to: &head
+            )
+        }
     }
 
     /// What the client asked for, and so may see.

@@ -3,6 +3,7 @@ internal import EventLoop
 internal import FleetModel
 internal import HTTP1
 internal import HTTPSemantics
+internal import RegularExpressions
 internal import SystemCalls
 internal import Telemetry
 internal import Transport
@@ -83,6 +84,8 @@ final class Exchange {
     /// The path that counts: normalised, where the request's own is not.
     var normalisedPath: [UInt8] = []
     var isPathNormalised = true
+    /// The groups of the route's regular expression in the path that was kept, where texts of the route name such.
+    var captures = Captures()
 
     /// Whether what the peer says of others is believed.
     var isPeerTrusted = false

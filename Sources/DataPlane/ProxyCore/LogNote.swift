@@ -79,6 +79,14 @@ struct LogNote {
         sink.take(octets.span.extracting(range))
     }
 
+    /// Gives the octets of a piece.
+    func withOctets<Result, Failure: Error>(
+        of range: Range<Int>,
+        _ body: (Span<UInt8>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try body(octets.span.extracting(range))
+    }
+
     /// Where the identifier's text lies; one that was made here is written now, into memory that is used again.
     mutating func identifierText() -> Range<Int> {
         switch requestID {

@@ -11,7 +11,7 @@ internal import HTTPSemantics
 /// such a name otherwise goes. Everything else stays as it is, octet for octet.
 final class PublicNames {
     let names: InternalNames
-    private let rewritesLocations: Bool
+    let rewritesLocations: Bool
     private let rewritesCookies: Bool
     let rewritesOthers: Bool
     /// The pseudonym in Via; empty where none is sent.

@@ -4,6 +4,7 @@ internal import EventLoop
 internal import FleetModel
 internal import HTTP1
 internal import HTTPSemantics
+internal import RegularExpressions
 internal import Routing
 internal import SystemCalls
 internal import TLSLibrary
@@ -18,6 +19,8 @@ final class WorkerTables {
     let routes: [RouteEntry]
     /// What they do besides, `nil` for most; only looked at where a route says that it has steps.
     let steps: [RouteSteps?]
+    /// The regular expressions of routes whose texts name groups of theirs, by the route's index.
+    let expressions: [Int: RegularExpression]
     /// The octets of their names.
     let routeLabels: [[UInt8]]
     /// By name.
@@ -96,6 +99,7 @@ final class WorkerTables {
                 steps: steps[index]
             )
         }
+        expressions = Self.expressions(of: configuration.routes, routes)
         routeLabels = configuration.routes.map { Array($0.name.utf8) }
         var listeners: [String: ListenerTable] = [:]
         for listener in configuration.listeners {
@@ -119,10 +123,9 @@ final class WorkerTables {
         propagatesTrace = configuration.tracing.propagates
         let hiding = configuration.hiding
         via = Array((hiding.via ?? "").utf8)
-        let end: [UInt8] = [0x0D, 0x0A]
-        viaFrom11 = via.isEmpty ? end : end + Array("via: 1.1 ".utf8) + via + end
-        viaFrom10 = via.isEmpty ? end : end + Array("via: 1.0 ".utf8) + via + end
-        viaFrom2 = via.isEmpty ? end : end + Array("via: 2 ".utf8) + via + end
+        viaFrom11 = Self.headEnd("1.1", via)
+        viaFrom10 = Self.headEnd("1.0", via)
+        viaFrom2 = Self.headEnd("2", via)
         pseudonym = via.isEmpty ? Array("weir".utf8) : via
         proxyStatus = hiding.proxyStatus
         switch hiding.server {
@@ -136,6 +139,26 @@ final class WorkerTables {
         let inverse = configuration.routes.map { InversePath($0) }
         inversePaths = inverse.contains { $0 != nil } ? inverse : []
         namesUpstreams = hiding.names
+    }
+
+    /// The end of a line, and Via behind it.
+    private static func headEnd(_ version: String, _ via: [UInt8]) -> [UInt8] {
+        let end: [UInt8] = [0x0D, 0x0A]
+        return via.isEmpty ? end : end + Array("via: \(version) ".utf8) + via + end
+    }
+
+    private static func expressions(
+        of routes: [Route],
+        _ entries: [RouteEntry]
+    ) -> [Int: RegularExpression] {
+        var expressions: [Int: RegularExpression] = [:]
+        for (index, route) in routes.enumerated()
+        where entries[index].needs.contains(.captures) {
+            guard case .regex(let pattern)? = route.conditions.path else { continue }
+            // The pattern was compiled when the configuration was checked.
+            expressions[index] = try? RegularExpression(pattern: pattern)
+        }
+        return expressions
     }
 }
 

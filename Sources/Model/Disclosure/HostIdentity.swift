@@ -51,6 +51,15 @@ package enum HostIdentity: Hashable, Sendable {
         return !name.contains(UInt8(ascii: "."))
     }
 
+    /// A name, or an IPv4 address in dotted decimal; `nil` for others, which can be spelled in several ways.
+    var plainText: [UInt8]? {
+        switch self {
+        case .name(let name): name
+        case .address(.v4(let word)): Array(IPAddress.v4(word).description.utf8)
+        case .address(.v6): nil
+        }
+    }
+
     private static func decoded(_ spelled: ArraySlice<UInt8>) -> [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(spelled.count)

@@ -25,6 +25,9 @@ package struct InternalNames: Sendable {
     private var urlHosts: Set<HostIdentity> = []
     /// Domains above the names.
     private var domains: Set<[UInt8]> = []
+    /// The internal hosts, and the endpoints with their ports, in their plain spelling.
+    private var plainHosts: Set<[UInt8]> = []
+    private var plainEndpoints: Set<[UInt8]> = []
     /// What spelled hosts begin with.
     private(set) var firstOctets = OctetSet("")
 
@@ -83,6 +86,13 @@ package struct InternalNames: Sendable {
             first.insert(octet)
             if (0x61...0x7A).contains(octet) { first.insert(octet & ~0x20) }
         }
+        for host in hosts.union(urlHosts) where !publicHosts.contains(host) {
+            if let text = host.plainText { plainHosts.insert(text) }
+        }
+        for place in endpoints {
+            guard let text = place.host.plainText else { continue }
+            plainEndpoints.insert(text + Array(":\(place.port)".utf8))
+        }
         firstOctets = OctetSet(String(decoding: first, as: UTF8.self))
         for case .name(let name) in hosts where !publicHosts.contains(.name(name)) {
             var rest = name[...]
@@ -116,6 +126,19 @@ package struct InternalNames: Sendable {
         if isURL, urlHosts.contains(host) { return true }
         return hosts.contains(host) && (isURL || port != nil || !host.isWord)
             || view.endpointHosts.contains(host)
+    }
+
+    /// Whether a host in its plain spelling is internal as the host of a URL, unless the client has asked for it.
+    ///
+    /// - Parameter host: Lower-case letters, digits, dots and hyphens.
+    /// - Returns: False also for an address that an endpoint's name has led to.
+    package func isPlainHost(_ host: Span<UInt8>) -> Bool {
+        plainHosts.contains(Array(copying: host))
+    }
+
+    /// Whether a host and a port in their plain spelling are those of an endpoint.
+    package func isPlainEndpoint(_ authority: Span<UInt8>) -> Bool {
+        plainEndpoints.contains(Array(copying: authority))
     }
 
     /// Whether a cookie's Domain is an internal host, or a domain of such hosts that the client's is not in.
@@ -198,4 +221,12 @@ package struct Sighting: Equatable, Sendable {
     package let isURL: Bool
     /// Whether it is percent-encoded.
     package let isEncoded: Bool
+}
+
+extension [UInt8] {
+    fileprivate init(copying octets: Span<UInt8>) {
+        self.init(capacity: octets.count) { output in
+            for index in octets.indices { output.append(octets[index]) }
+        }
+    }
 }

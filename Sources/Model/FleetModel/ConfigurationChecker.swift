@@ -171,6 +171,7 @@ struct ConfigurationChecker {
         checkIdentifierField()
         checkRequestEdits()
         checkRouteEdits()
+        checkPolicyCaptures()
         checkSizes()
         guard problems.isEmpty else { throw ConfigurationProblems(sortedProblems()) }
         var ordered = drafts
@@ -327,6 +328,28 @@ struct ConfigurationChecker {
                     guard let reason = Paths.unmatchable(path, settings) else { continue }
                     complain(reason, draft.place, kind: .route, name: draft.name, field: field)
                 case .regex, nil: continue
+                }
+            }
+        }
+    }
+
+    /// Groups that texts of policies name are there in every route that has the policy.
+    private mutating func checkPolicyCaptures() {
+        var captures: [String: [String]] = [:]
+        for draft in drafts {
+            guard case .policy(let policy)? = draft.checked?.typed else { continue }
+            captures[policy.name] = policy.templates.flatMap(\.captures)
+        }
+        for draft in drafts {
+            guard case .route(let route)? = draft.checked?.typed else { continue }
+            for reference in draft.references where reference.kind == .policy {
+                for group in captures[reference.name] ?? [] {
+                    guard let reason = route.lacks(capture: group) else { continue }
+                    complain(
+                        "the policy \(quoted(reference.name)) names ${capture.\(group)}: \(reason)",
+                        of: reference,
+                        in: draft
+                    )
                 }
             }
         }

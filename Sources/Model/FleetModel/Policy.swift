@@ -12,6 +12,15 @@ package struct Policy: Hashable, Sendable {
         /// Puts pages in the place of responses.
         case errorPages([ErrorPage])
     }
+
+    /// Its texts with variables.
+    var templates: [Template] {
+        switch step {
+        case .headers(let request, let response):
+            (request.set + request.add + response.set + response.add).map(\.value)
+        case .errorPages(let pages): pages.map(\.body)
+        }
+    }
 }
 
 /// A page in the place of a response's content.

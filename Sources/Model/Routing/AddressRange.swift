@@ -6,6 +6,9 @@ package struct AddressRange: Sendable {
     private let low: UInt64
     private let highMask: UInt64
     private let lowMask: UInt64
+    /// Whether the prefix is one of IPv6 and so short that IPv4 addresses have it in their mapped form: they are none
+    /// of it.
+    private let isAroundIPv4: Bool
 
     /// Takes a block of the configuration.
     package init(_ block: AddressBlock) {
@@ -15,6 +18,7 @@ package struct AddressRange: Sendable {
             octets = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF] + octets
             bits += 96
         }
+        isAroundIPv4 = bits < 96
         var words: [UInt64] = [0, 0]
         for (index, octet) in octets.enumerated() where index < 16 {
             words[index / 8] = words[index / 8] << 8 | UInt64(octet)
@@ -36,6 +40,7 @@ package struct AddressRange: Sendable {
     ///   - low: Its last eight octets.
     /// - Returns: True if it is.
     package func contains(high: UInt64, low: UInt64) -> Bool {
-        high & highMask == self.high && low & lowMask == self.low
+        guard high & highMask == self.high, low & lowMask == self.low else { return false }
+        return !isAroundIPv4 || high != 0 || low >> 32 != 0xFFFF
     }
 }

@@ -2,6 +2,7 @@ internal import Bytes
 package import FleetModel
 internal import HTTP1
 internal import HTTPSemantics
+internal import RegularExpressions
 
 /// What a node does with a request, and why.
 package struct Explanation: Sendable, Equatable {
@@ -196,7 +197,9 @@ package struct Explanation: Sendable, Equatable {
             if editor.appendKept(query, to: &output) {
                 parts.append(String(Self.text(of: output).dropFirst()))
             }
-            if !editor.appended.segments.isEmpty { parts.append(expanded(editor.appended)) }
+            if !editor.appended.segments.isEmpty {
+                parts.append(expanded(editor.appended, of: route))
+            }
             self.query = parts.isEmpty ? nil : parts.joined(separator: "&")
         }
         if let host = rewrite.host { self.host = host }
@@ -207,15 +210,16 @@ package struct Explanation: Sendable, Equatable {
     }
 
     /// A text whose variables are known before there is a request; others stand as they are.
-    private func expanded(_ template: Template) -> String {
-        template.segments.map { segment in
+    private func expanded(_ template: Template, of route: Route) -> String {
+        let groups = Groups(of: route, normalisedPath)
+        return template.segments.map { segment in
             switch segment {
             case .literal(let text): text
             case .variable(.path): QueryEditor.encode(normalisedPath)
-            case .variable(.route): QueryEditor.encode(route ?? "")
+            case .variable(.route): QueryEditor.encode(route.name)
             case .variable(.upstream): QueryEditor.encode(upstream ?? "")
             case .variable(let variable): "${\(variable.rawValue)}"
-            case .capture(let group): "${capture.\(group)}"
+            case .capture(let group): QueryEditor.encode(groups[group])
             }
         }.joined()
     }
@@ -228,6 +232,32 @@ package struct Explanation: Sendable, Equatable {
         let first = usable.reduce(usable.first) { $1.weight > ($0?.weight ?? 0) ? $1 : $0 }
         endpoint = first?.address.description
         why += usable.count > 1 ? "; round robin over \(usable.count) endpoints" : ""
+    }
+}
+
+/// What the groups of a route's regular expression matched.
+private struct Groups {
+    private let path: [UInt8]
+    private let expression: RegularExpression?
+    private var captures = Captures()
+
+    init(of route: Route, _ path: String) {
+        let octets = Array(path.utf8)
+        self.path = octets
+        guard case .regex(let pattern)? = route.conditions.path else {
+            expression = nil
+            return
+        }
+        // The pattern was compiled when the configuration was checked, and has just matched.
+        expression = try? RegularExpression(pattern: pattern)
+        _ = try? expression?.captures(whole: octets.span, into: &captures)
+    }
+
+    subscript(group: String) -> String {
+        guard let number = Int(group) ?? expression?.groupNames[group],
+            let range = captures[number]
+        else { return "" }
+        return String(decoding: path[range], as: UTF8.self)
     }
 }
 

@@ -289,6 +289,24 @@ struct ProblemTests {
         #expect(found.count == 1 && found[0].contains(message), "\(found)")
     }
 
+    @Test("a policy that names groups is only for routes that have them")
+    func refusesCaptures() {
+        let policy = #"{"name":"p","headers":{"response":{"set":{"x":"${capture.id}"}}}}"#
+        func found(_ path: String) -> [String] {
+            problems(
+                #"{"policies":[\#(policy)],"routes":[{"name":"r","policies":["p"],"respond":{},"match":{"path":\#(path)}}]}"#
+            )
+        }
+        #expect(found(#"{"regex":"/(?P<id>.)"}"#) == [])
+        #expect(
+            found(#"{"regex":"/(.)"}"#) == [
+                "routes[r].policies[0]: the policy \"p\" names ${capture.id}: "
+                    + "the route's match.path.regex has no group of that name"
+            ]
+        )
+        #expect(found(#"{"prefix":"/"}"#).first?.contains("no match.path.regex") == true)
+    }
+
     private static let upstreams =
         #""upstreams":[{"name":"u","endpoints":[{"address":"unix:/run/a.sock"}]}]"#
 

@@ -1,3 +1,4 @@
+import Bytes
 import Disclosure
 import FleetModel
 import HTTPSemantics
@@ -290,6 +291,65 @@ struct PublicNamesTests {
                 )
             }
         }
+    }
+
+    @Test(
+        "A redirect to an endpoint's own address needs no search",
+        arguments: ["shop.test", "shop.test:8080", "10.0.0.1:8080", "10.0.0.1"]
+    )
+    func plainRedirect(authority: String) throws {
+        let names = try #require(try names())
+        let value = Array("http://10.0.0.1:9001/api/v1/items/7?x=1".utf8)
+        let asked = Array(authority.utf8)
+        #expect(
+            names.plainLocation(value.span, value.indices, asked: asked.span, isSecure: false)
+                == .internalPlace(20..<39)
+        )
+    }
+
+    @Test("A Location that is told at a glance is told as a search would")
+    func plainLocations() throws {
+        let pieces = [
+            "http://", "https://", "/", "10.0.0.1", ":9001", ":80", ":8080", "origin.internal", "a",
+            "shop.test", "other.example", "10.0.0.9", "?", "#", "/api", "/api/items", "x=1", "A",
+            "//", ".", "%2F",
+        ].map { Array($0.utf8) }
+        let names = try #require(try names())
+        let inverses = [
+            nil, InversePath(outer: "/products", inner: "/api"),
+            InversePath(outer: "/p", inner: "/"),
+        ]
+        var random = SplitMix(state: 20_261_127)
+        var plainCount = 0
+        for _ in 0..<40_000 {
+            let value = (0..<Int(random.next() % 6)).flatMap { _ in
+                pieces[Int(random.next() % UInt64(pieces.count))]
+            }
+            let authorities = ["shop.test:8080", "", "10.0.0.1:8080", "10.0.0.1", "SHOP.test"]
+            let authority = Array(authorities[Int(random.next() % 5)].utf8)
+            let view = PublicView(authority: authority, isSecure: random.next() % 2 == 0)
+            let inverse = inverses[Int(random.next() % 3)]
+            var head = Buffer(capacity: 1024)
+            let isPlain = names.appendPlain(
+                value.span,
+                value.indices,
+                asked: authority.span,
+                isSecure: view.isSecure,
+                inverse,
+                after: { _ in },
+                to: &head
+            )
+            guard isPlain else { continue }
+            plainCount += 1
+            let shown = names.show(.location, value, to: view, inverse)
+            var plain: [UInt8] = []
+            head.withReadable { plain.append(copying: $0) }
+            #expect(
+                shown == (plain == value ? .same : .replaced(plain)),
+                "\(String(decoding: value, as: UTF8.self)) asked of \(String(decoding: authority, as: UTF8.self))"
+            )
+        }
+        #expect(plainCount > 1_000)
     }
 
     /// Numbers that are the same in every run.
