@@ -256,7 +256,10 @@ private struct FieldCheck {
         try count(message.counters.count + message.gauges.count, "counters", Limits.metricCountMax)
         try count(message.histograms.count, "histograms", Limits.histogramCountMax)
         for counter in message.counters { try metric(counter.name, counter.labels) }
-        for gauge in message.gauges { try metric(gauge.name, gauge.labels) }
+        for gauge in message.gauges {
+            try metric(gauge.name, gauge.labels)
+            guard gauge.value.isFinite else { throw .fieldInvalid(type, field: "gauges.value") }
+        }
         for histogram in message.histograms {
             try metric(histogram.name, histogram.labels)
             try count(histogram.buckets.count, "buckets", Limits.bucketCountMax)

@@ -38,6 +38,20 @@ struct ViolationTests {
         return link
     }
 
+    @Test("A gauge is a number", arguments: [Double.nan, .infinity, -.infinity])
+    func gauges(value: Double) throws {
+        var gauge = WireGaugeValue()
+        (gauge.name, gauge.value) = ("weir_connections", value)
+        var report = WireMetricsReport()
+        report.gauges = [gauge]
+        let frame = FleetMessage.metricsReport(report).frame()
+        #expect(
+            throws: FleetProtocolError.fieldInvalid(.metricsReport, field: "gauges.value")
+        ) {
+            try FleetMessage(frame)
+        }
+    }
+
     @Test("A node ends the session over every frame that only nodes send")
     func wrongDirectionToNode() throws {
         let allowed: Set<FrameType> = [
