@@ -60,6 +60,9 @@ package struct Mirroring: Hashable, Sendable {
     package let upstream: String
     /// The share of requests, in thousandths of a percent.
     package let share: Int
+
+    /// The share as the configuration writes it, such as `2.5%`.
+    package var shareText: String { Quantity.percentageText(share) }
 }
 
 /// What is answered in place of a route's action for a while.

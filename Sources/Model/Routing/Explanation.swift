@@ -162,6 +162,9 @@ package struct Explanation: Sendable, Equatable {
             why += "; redirects with \(redirect.status)"
             status = redirect.status
         }
+        if let mirror = route.mirror, mirror.share > 0, status == nil {
+            why += "; \(mirror.shareText) of such requests are copied to \(mirror.upstream)"
+        }
         if let rewrite = route.rewrite, status == nil {
             apply(
                 rewrite,

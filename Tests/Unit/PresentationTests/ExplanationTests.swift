@@ -80,6 +80,21 @@ import Testing
         #expect(explanation.value.members?.keys.sorted() == keys)
     }
 
+    @Test("a mirror is named, with its share")
+    func mirror() throws {
+        let configuration = try Configuration(
+            json: """
+                {"listeners": [{"name": "web", "address": "0.0.0.0:80"}],
+                 "upstreams": [{"name": "u", "endpoints": [{"address": "h:1"}]},
+                               {"name": "v", "endpoints": [{"address": "h:2"}]}],
+                 "routes": [{"name": "r", "upstream": "u", "mirror": {"upstream": "v", "share": "2.5%"}}]}
+                """
+        )
+        let request = try ExplainedRequest(url: "http://h/")
+        let explanation = try Explanation(request, in: configuration, listener: nil)
+        #expect(explanation.why.hasSuffix("; 2.5% of such requests are copied to v"))
+    }
+
     @Test(
         "what a node would refuse is a fault",
         arguments: ["ftp://x/", "http://a b/", "http://x/%2", "http://x/../..", "x"]
