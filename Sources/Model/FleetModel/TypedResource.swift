@@ -1,5 +1,5 @@
 /// A resource as the types that the programs use.
-enum TypedResource: Sendable {
+indirect enum TypedResource: Sendable {
     case listener(Listener)
     case upstream(Upstream)
     case route(Route)
