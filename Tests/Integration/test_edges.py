@@ -2,11 +2,10 @@
 
 import contextlib
 import threading
-import time
 
 import pytest
 
-from weir import Origin, Peer, ReservedPort, answering, request, until
+from weir import Origin, Peer, ReservedPort, answering, get, request, until
 
 
 def serve(workspace, origin, upstream="", listener="", routes="[{name: all, upstream: main}]"):
@@ -78,11 +77,18 @@ def test_an_early_answer_of_an_origin_that_then_closes_is_delivered(workspace):
 
 
 def test_the_time_to_the_first_octet_begins_with_the_end_of_the_request(workspace):
-    _, web = serve(workspace, workspace.origin(), ", timeouts: {firstByte: 2s}")
+    def script(peer, origin):
+        while (head := peer.read_head()) is not None:
+            if head.target == "/silent":
+                return peer.read_to_end()
+            peer.read_body(head)
+            peer.send(ok(2))
+
+    _, web = serve(workspace, workspace.origin(script), ", timeouts: {firstByte: 2s}")
     with Peer.connect(web) as peer:
         peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab")
-        # Longer than the endpoint may take, which has nothing to answer yet.
-        time.sleep(2.5)
+        # Longer than the endpoint may take, which has nothing to answer yet: another one has had that time.
+        assert get(web, "/silent").status == 504
         peer.send(b"cd")
         assert peer.read_response().status == 200
 
@@ -91,7 +97,8 @@ def test_an_endpoint_that_is_slow_to_read_is_not_slow_to_answer(workspace):
     begin, size = threading.Event(), 20 << 20
 
     def script(peer, origin):
-        peer.read_head()
+        if peer.read_head().target == "/silent":
+            return peer.read_to_end()
         begin.wait(20)
         missing = size - len(peer.buffer)
         while missing > 0 and (octets := peer.socket.recv(1 << 20)):
@@ -103,8 +110,8 @@ def test_an_endpoint_that_is_slow_to_read_is_not_slow_to_answer(workspace):
     with Peer.connect(web) as peer:
         sender = threading.Thread(target=peer.send, args=[request("POST", body=b"x" * size)])
         sender.start()
-        # Longer than the endpoint may take to answer, had it the request.
-        time.sleep(2.5)
+        # Longer than the endpoint may take to answer, had it the request: another one has had that time.
+        assert get(web, "/silent").status == 504
         begin.set()
         assert peer.read_response().status == 200
         sender.join()

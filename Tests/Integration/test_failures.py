@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from weir import PEER_SECONDS, Origin, Peer, ReservedPort, answering, get, request, until
+from weir import PEER_SECONDS, Origin, Peer, ReservedPort, get, request, until
 
 
 def serve(workspace, endpoint, upstream="", workers=1, listener=""):
@@ -262,13 +262,22 @@ def test_an_idle_connection_is_closed(workspace):
 
 def test_a_client_that_rests_is_not_the_endpoints_fault(workspace):
     content = b"x" * (16 << 20)
-    origin = workspace.origin(answering(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content))
-    _, web = serve(workspace, origin, ", timeouts: {idle: 1500ms}")
+
+    def script(peer, origin):
+        is_silent = peer.read_head().target == "/silent"
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content))
+        if is_silent:
+            return peer.read_to_end()
+        peer.send(content)
+
+    _, web = serve(workspace, workspace.origin(script), ", timeouts: {idle: 1500ms}")
     with Peer.connect(web) as peer:
         peer.send(request())
         peer.fill()
-        # Longer than the endpoint may be silent: it has said all that it could.
-        time.sleep(2)
+        # Longer than the endpoint may be silent, for which another one is cut off: this one has said all that it could.
+        with Peer.connect(web) as other, contextlib.suppress(OSError):
+            other.send(request(target="/silent"))
+            assert other.read_to_end().endswith(b"\r\n\r\n")
         assert peer.read_response().body == content
 
 

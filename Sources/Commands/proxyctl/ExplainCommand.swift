@@ -1,6 +1,4 @@
-import AdminClient
 import ArgumentParser
-import ConfigurationFile
 import FleetModel
 import Presentation
 import Routing
@@ -45,21 +43,9 @@ struct ExplainCommand: AsyncParsableCommand {
     @Option(help: "The name of the listener at which the request arrives.")
     var listener: String?
 
-    @Option(help: "The version, in place of the head.")
-    var version: VersionArgument?
-
-    @Option(
-        name: [.customShort("f"), .customLong("file")],
-        parsing: .singleValue,
-        help: ArgumentHelp("A file of the configuration; repeatable.", valueName: "file"),
-        completion: .file(extensions: ["yaml", "yml", "json"])
-    )
-    var files: [String] = []
+    @OptionGroup var source: ConfigurationSource
 
     func validate() throws {
-        if !files.isEmpty, version != nil {
-            throw ValidationError("Give either --file or --version.")
-        }
         for header in headers where !header.dropFirst().contains(":") {
             throw ValidationError(
                 "A field line has the form 'name: value', and '\(header)' has not."
@@ -72,7 +58,7 @@ struct ExplainCommand: AsyncParsableCommand {
 
     func run() async throws {
         let session = Session(options)
-        let configuration = try await configuration(session)
+        let configuration = try await source.configuration(session)
         do {
             let request = try ExplainedRequest(
                 method: method,
@@ -84,16 +70,6 @@ struct ExplainCommand: AsyncParsableCommand {
             session.print(explanation.value) { explanation.rendered($0) }
         } catch {
             throw Failure(.failure, error.description)
-        }
-    }
-
-    private func configuration(_ session: Session) async throws -> Configuration {
-        if !files.isEmpty {
-            return try ConfigurationFile.load(files)
-        }
-        return try await session.withClient { client in
-            let stored = try await client.configuration(version: version?.number)
-            return try Configuration(document: stored.document)
         }
     }
 

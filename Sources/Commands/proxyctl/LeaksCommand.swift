@@ -1,6 +1,4 @@
-import AdminClient
 import ArgumentParser
-import ConfigurationFile
 import FleetModel
 import Foundation
 import LeakSearch
@@ -35,16 +33,7 @@ struct LeaksCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("URLs to begin at.", valueName: "url"))
     var urls: [String] = []
 
-    @Option(help: "The version, in place of the head.")
-    var version: VersionArgument?
-
-    @Option(
-        name: [.customShort("f"), .customLong("file")],
-        parsing: .singleValue,
-        help: ArgumentHelp("A file of the configuration; repeatable.", valueName: "file"),
-        completion: .file(extensions: ["yaml", "yml", "json"])
-    )
-    var files: [String] = []
+    @OptionGroup var source: ConfigurationSource
 
     @Option(help: ArgumentHelp("A file with more paths, one on each line.", valueName: "file"))
     var paths: String?
@@ -59,9 +48,6 @@ struct LeaksCommand: AsyncParsableCommand {
     var address: String?
 
     func validate() throws {
-        if !files.isEmpty, version != nil {
-            throw ValidationError("Give either --file or --version.")
-        }
         if let address, HostPort(address) == nil {
             throw ValidationError("'\(address)' is not of the form HOST:PORT.")
         }
@@ -79,7 +65,7 @@ struct LeaksCommand: AsyncParsableCommand {
 
     func run() async throws {
         let session = Session(options)
-        let configuration = try await configuration(session)
+        let configuration = try await source.configuration(session)
         let plan = LeakPlan(
             configuration,
             bases: try urls.map { try LeakBase($0) },
@@ -103,16 +89,6 @@ struct LeaksCommand: AsyncParsableCommand {
         let report = LeakReport(result)
         session.print(report.value) { report.rendered($0) }
         if !result.findings.isEmpty { throw Failure(.differences, nil) }
-    }
-
-    private func configuration(_ session: Session) async throws -> Configuration {
-        if !files.isEmpty {
-            return try ConfigurationFile.load(files)
-        }
-        return try await session.withClient { client in
-            let stored = try await client.configuration(version: version?.number)
-            return try Configuration(document: stored.document)
-        }
     }
 
     /// The paths of the file, without empty lines and comments.

@@ -47,7 +47,8 @@ final class WorkerTables {
     let keepsServer: Bool
     /// What Server is replaced by; empty when it is not.
     let serverField: [UInt8]
-    private let hiddenFields: HiddenFields
+    /// Response fields that do not go on to clients.
+    private let hiddenFields: FieldNameSet
     /// Request fields that only the node sets: those that tell of clients' certificates on any listener, and the
     /// identifier's where it has a name of its own.
     let privateFields: PrivateFields
@@ -133,7 +134,7 @@ final class WorkerTables {
         case .keep: (keepsServer, serverField) = (true, [])
         case .replace(let text): (keepsServer, serverField) = (false, Array(text.utf8))
         }
-        hiddenFields = HiddenFields(hiding.responseHeaders + hiding.productHeaders)
+        hiddenFields = FieldNameSet(hiding.responseHeaders + hiding.productHeaders)
         publicNames = PublicNames(configuration)
         unconcernedFields = publicNames?.unconcerned ?? KnownFieldSet(FieldName.allCases)
         let inverse = configuration.routes.map { InversePath($0) }
@@ -436,69 +437,5 @@ struct RouteEntry {
         needs = own.union(steps?.needs ?? [])
         if total == 0 { total = .max }
         totalNanoseconds = total
-    }
-}
-
-/// Response fields that do not go on to clients, by name or by the beginning of it.
-final class HiddenFields {
-    private struct Pattern {
-        let name: [UInt8]
-        let isPrefix: Bool
-    }
-
-    /// Beginnings of names first, then whole names.
-    private let patterns: [Pattern]
-    private let beginningCount: Int
-    /// Lengths of the whole names, one bit each.
-    private let lengths: UInt64
-    /// The first letters of all patterns, one bit each from `a` on: most names are passed by one look.
-    private let firstLetters: UInt32
-    /// The same of their third letters, as most begin with `x-`.
-    private let thirdLetters: UInt32
-
-    init(_ patterns: [NamePattern]) {
-        let sorted = patterns.filter(\.isPrefix) + patterns.filter { !$0.isPrefix }
-        self.patterns = sorted.map { Pattern(name: Array($0.name.utf8), isPrefix: $0.isPrefix) }
-        beginningCount = patterns.count(where: \.isPrefix)
-        lengths = self.patterns[beginningCount...].reduce(0) {
-            $0 | Self.bit(length: $1.name.count)
-        }
-        var (first, third): (UInt32, UInt32) = (0, 0)
-        for pattern in self.patterns {
-            first |= pattern.name.first.map(Self.bit) ?? .max
-            third |= pattern.name.count > 2 ? Self.bit(pattern.name[2]) : .max
-        }
-        (firstLetters, thirdLetters) = (first, third)
-    }
-
-    @inline(__always)
-    private static func bit(_ octet: UInt8) -> UInt32 {
-        1 << UInt32((octet | 0x20) & 31)
-    }
-
-    @inline(__always)
-    private static func bit(length: Int) -> UInt64 { 1 << UInt64(min(length, 63)) }
-
-    @inline(__always)
-    func contains(_ octets: Span<UInt8>, _ name: Range<Int>) -> Bool {
-        guard !name.isEmpty, firstLetters & Self.bit(octets[name.lowerBound]) != 0 else {
-            return false
-        }
-        guard name.count < 3 || thirdLetters & Self.bit(octets[name.lowerBound + 2]) != 0 else {
-            return false
-        }
-        return matches(octets, name)
-    }
-
-    private func matches(_ octets: Span<UInt8>, _ name: Range<Int>) -> Bool {
-        let mayBeWhole = lengths & Self.bit(length: name.count) != 0
-        for index in 0..<(mayBeWhole ? patterns.count : beginningCount) {
-            let pattern = patterns[index]
-            let length = pattern.name.count
-            guard pattern.isPrefix ? name.count >= length : name.count == length else { continue }
-            let front = octets.extracting(name.lowerBound..<name.lowerBound + length)
-            if front.equalsIgnoringCase(pattern.name.span) { return true }
-        }
-        return false
     }
 }

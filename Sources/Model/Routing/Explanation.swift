@@ -51,6 +51,16 @@ package struct Explanation: Sendable, Equatable {
         in configuration: Configuration,
         listener: String?
     ) throws(ExplainedRequest.Fault) {
+        try self.init(request, RouteTables(configuration), listener: listener)
+    }
+
+    /// Matches a request by tables that are there already.
+    init(
+        _ request: ExplainedRequest,
+        _ tables: RouteTables,
+        listener: String?
+    ) throws(ExplainedRequest.Fault) {
+        let configuration = tables.configuration
         (why, self.listener) = ("there is no listener", nil)
         let candidates = try Self.listeners(for: request, in: configuration, named: listener)
         self = try request.withHead(PathRules(configuration.paths)) {
@@ -68,8 +78,7 @@ package struct Explanation: Sendable, Equatable {
                 return explanation
             }
             for candidate in candidates {
-                if explanation.decide(candidate, head, octets, path, request.client, configuration)
-                {
+                if explanation.decide(candidate, head, octets, path, request.client, tables) {
                     break
                 }
             }
@@ -112,8 +121,9 @@ package struct Explanation: Sendable, Equatable {
         _ octets: Span<UInt8>,
         _ path: [UInt8],
         _ client: IPAddress,
-        _ configuration: Configuration
+        _ tables: RouteTables
     ) -> Bool {
+        let configuration = tables.configuration
         if self.listener == nil { self.listener = listener.name }
         if let port = listener.redirectPort {
             (self.listener, status) = (listener.name, 308)
@@ -121,14 +131,13 @@ package struct Explanation: Sendable, Equatable {
             return true
         }
         let routes = configuration.routes
-        let decision = RouteTable(routes: routes, listener: listener.name)
-            .explain(
-                head,
-                octets,
-                path: path.span,
-                client: ClientAddress(client),
-                routes: routes
-            )
+        let decision = tables.table(of: listener).explain(
+            head,
+            octets,
+            path: path.span,
+            client: ClientAddress(client),
+            routes: routes
+        )
         let passed = decision.passed.map { Passed(route: routes[$0.route].name, why: $0.reason) }
         guard let match = decision.match else {
             if self.listener == listener.name { self.passed = passed }

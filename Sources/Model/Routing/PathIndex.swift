@@ -83,8 +83,14 @@ struct PathIndex: Sendable {
         let patterns = text
         for node in nodes.indices {
             let path = patterns.span.extracting(nodes[node].path.indices)
+            // Of a prefix, one that is shorter.
             let depthMax = nodes[node].isExact ? Int.max : depth(of: path) - 1
-            let parent = findPrefix(path, host: Int(nodes[node].host), depthMax: depthMax)
+            let (parent, _) = findPrefix(
+                path,
+                host: Int(nodes[node].host),
+                depths: (0, depthMax),
+                toEnd: false
+            )
             nodes[node].parent = Int32(parent)
         }
     }
@@ -94,27 +100,6 @@ struct PathIndex: Sendable {
         var depth = 0
         for index in path.indices where path[index] == 0x2f { depth += 1 }
         return depth
-    }
-
-    /// The longest prefix of a path of at most so many segments, or -1.
-    private func findPrefix(
-        _ path: Span<UInt8>,
-        host: Int,
-        depthMax: Int
-    ) -> Int {
-        guard depthMax >= 0 else { return -1 }
-        var best = find(prefixes, path.extracting(0..<0), Self.seed(host: host), host) ?? -1
-        var hash = Self.seed(host: host)
-        var depth = 0
-        var index = 0
-        while index < path.count, depth < depthMax {
-            let next = path.firstIndex(of: 0x2f, from: index + 1, to: path.count)
-            hash = Self.mix(path, index + 1..<next, into: hash)
-            depth += 1
-            index = next
-            if let node = find(prefixes, path.extracting(0..<next), hash, host) { best = node }
-        }
-        return best
     }
 
     // MARK: Looking up
@@ -131,34 +116,47 @@ struct PathIndex: Sendable {
         host: Int,
         depths: (min: Int, max: Int)
     ) -> Int {
+        let (best, hash) = findPrefix(path, host: host, depths: depths, toEnd: !exact.isEmpty)
+        guard !exact.isEmpty else { return best }
+        return find(exact, path, hash, host) ?? best
+    }
+
+    /// The node of the longest prefix of a path, or -1, and the hash of as much of the path as was walked along.
+    ///
+    /// - Parameters:
+    ///   - path: A normalised path.
+    ///   - host: The host's node.
+    ///   - depths: How many segments the prefix may have.
+    ///   - toEnd: Whether the hash of the whole path is wanted.
+    /// - Returns: Both.
+    @inline(__always)
+    private func findPrefix(
+        _ path: Span<UInt8>,
+        host: Int,
+        depths: (min: Int, max: Int),
+        toEnd: Bool
+    ) -> (node: Int, hash: UInt64) {
         var best = -1
         var hash = Self.seed(host: host)
-        if depths.min == 0, let node = find(prefixes, path.extracting(0..<0), hash, host) {
+        if depths.min <= 0, depths.max >= 0,
+            let node = find(prefixes, path.extracting(0..<0), hash, host)
+        {
             best = node
         }
         var depth = 0
         var index = 0
-        let end = path.count
-        while index < end {
-            let next = path.firstIndex(of: 0x2f, from: index + 1, to: end)
+        while index < path.count, toEnd || depth < depths.max {
+            let next = path.firstIndex(of: 0x2f, from: index + 1, to: path.count)
             hash = Self.mix(path, index + 1..<next, into: hash)
             depth += 1
             index = next
-            if depth > depths.max {
-                if exact.isEmpty { return best }
-            } else if depth >= depths.min,
-                let node = find(
-                    prefixes,
-                    path.extracting(0..<next),
-                    hash,
-                    host
-                )
+            if depth >= depths.min, depth <= depths.max,
+                let node = find(prefixes, path.extracting(0..<next), hash, host)
             {
                 best = node
             }
         }
-        guard !exact.isEmpty else { return best }
-        return find(exact, path, hash, host) ?? best
+        return (best, hash)
     }
 
     /// The routes of a node.

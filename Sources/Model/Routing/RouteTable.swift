@@ -77,7 +77,7 @@ package final class RouteTable: Sendable {
 
     /// Finds the route of a request and says why it is that one.
     ///
-    /// - Parameters: As for `match`.
+    /// - Parameters:
     ///   - request: The request's head.
     ///   - octets: The message from its start.
     ///   - path: The normalised path, without the query.

@@ -7,8 +7,9 @@ package enum RouteTests {
     /// - Parameter configuration: A checked configuration.
     /// - Returns: One problem for each expectation that is not met, in the order of the tests.
     package static func problems(of configuration: Configuration) -> [Problem] {
-        configuration.tests.flatMap { test in
-            failures(of: test, in: configuration).map { failure in
+        let tables = RouteTables(configuration)
+        return configuration.tests.flatMap { test in
+            failures(of: test, tables).map { failure in
                 Problem(kind: .test, name: test.name, field: failure.field, message: failure.text)
             }
         }
@@ -21,7 +22,7 @@ package enum RouteTests {
 
     private static func failures(
         of test: RouteTest,
-        in configuration: Configuration
+        _ tables: RouteTables
     ) -> [Failure] {
         var client: IPAddress?
         if let text = test.client {
@@ -37,7 +38,7 @@ package enum RouteTests {
                 fields: test.headers.map { ($0.name, $0.value) },
                 client: client
             )
-            let found = try Explanation(request, in: configuration, listener: nil)
+            let found = try Explanation(request, tables, listener: nil)
             return failures(of: test, found)
         } catch {
             // A request that a node refuses may be just what is expected.
