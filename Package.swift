@@ -181,12 +181,12 @@ let protocols = [
 ]
 let model = [
     Part("Sources/Model", "FleetModel", ["Cryptography", "RegularExpressions"]),
+    Part("Sources/Model", "Disclosure", ["Bytes", "HTTPSemantics", "FleetModel"]),
     Part(
         "Sources/Model",
         "Routing",
-        ["RegularExpressions", "Bytes", "HTTPSemantics", "HTTP1", "FleetModel"]
+        ["RegularExpressions", "Bytes", "HTTPSemantics", "HTTP1", "FleetModel", "Disclosure"]
     ),
-    Part("Sources/Model", "Disclosure", ["Bytes", "HTTPSemantics", "FleetModel"]),
     Part("Sources/Model", "SnapshotCompiler", ["Cryptography", "Bytes", "FleetModel", "Routing"]),
     Part("Sources/Model", "FleetMessages", [], [(.protobuf, "SwiftProtobuf")], kind: .generated),
     Part(
@@ -396,8 +396,8 @@ let tests = [
     test(
         "ProxyCoreTests",
         [
-            "ProxyCore", "HTTP1", "HTTPSemantics", "FleetModel", "Disclosure", "SnapshotCompiler",
-            "Bytes",
+            "ProxyCore", "HTTP1", "HTTPSemantics", "FleetModel", "Routing", "Disclosure",
+            "SnapshotCompiler", "Bytes",
         ]
     ),
     test(
