@@ -162,10 +162,12 @@ let platform = [
     Part("Sources/Platform", "CLinux", kind: .c),
     Part("Sources/Platform", "COpenSSL", kind: .c, linked: ["ssl", "crypto"]),
     Part("Sources/Platform", "CRE2", kind: .c, linked: ["re2"]),
+    Part("Sources/Platform", "CIDN2", kind: .c, linked: ["idn2"]),
     Part("Sources/Platform", "SystemCalls", ["CLinux"]),
     Part("Sources/Platform", "Cryptography", ["COpenSSL"]),
     Part("Sources/Platform", "TLSLibrary", ["COpenSSL"]),
     Part("Sources/Platform", "RegularExpressions", ["CRE2"]),
+    Part("Sources/Platform", "InternationalNames", ["CIDN2"]),
 ]
 let base = [
     Part("Sources/Base", "Bytes"),
@@ -296,7 +298,7 @@ let operatorSide = [
     Part(
         "Sources/Operator",
         "ConfigurationFile",
-        ["Cryptography", "FleetModel", "Certificates"],
+        ["Cryptography", "InternationalNames", "FleetModel", "Certificates"],
         [(.yams, "Yams")]
     ),
     Part(
@@ -374,6 +376,7 @@ let tests = [
     test("CryptographyTests", ["Cryptography"]),
     test("TLSLibraryTests", ["TLSLibrary", "Cryptography"]),
     test("RegularExpressionsTests", ["RegularExpressions"]),
+    test("InternationalNamesTests", ["InternationalNames"]),
     test("BytesTests", ["Bytes"]),
     test("StructuresTests", ["Structures", "SystemCalls"]),
     test("TelemetryTests", ["Telemetry", "SystemCalls", "Bytes", "Structures"]),
