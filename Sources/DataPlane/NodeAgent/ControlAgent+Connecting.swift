@@ -139,9 +139,15 @@ extension ControlAgent {
         }
     }
 
+    /// A request to join, with a key that is stored already: whatever happens to the answer, it can be sent again.
     private func makeJoin(_ token: JoinToken) throws(ControlLink.LinkFailure) -> WireJoin {
+        let key: P256PrivateKey
+        do throws(NodeError) {
+            key = try directory.joinKey()
+        } catch {
+            throw ControlLink.LinkFailure(end: .joinUnstored(error.description))
+        }
         do throws(CryptographyError) {
-            let key = try P256PrivateKey()
             var message = WireJoin()
             message.token = token.text
             message.name = name

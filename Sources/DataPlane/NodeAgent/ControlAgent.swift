@@ -120,6 +120,8 @@ final class ControlAgent: ControlLinkOwner {
             restoreLastGood(membership)
             if membership.identity == nil { beRevoked() }
         } else {
+            // The process may have ended between the two.
+            if directory.isJoinKeyStored(in: membership) { forgetJoinKey() }
             _ = try readToken()
         }
         connect()
@@ -177,7 +179,7 @@ final class ControlAgent: ControlLinkOwner {
             context = nil
             tokenIsRefused = true  // It is used up.
             node.isRevoked = false
-            keep(membership)
+            keep(membership) { [weak self] in self?.forgetJoinKey() }
             node.log.write(.notice, "node.joined", ["node": membership.name])
         } catch {
             node.log.write(.error, "node.join_failed", ["reason": "\(error)"])
@@ -188,6 +190,21 @@ final class ControlAgent: ControlLinkOwner {
         guard reason != .unavailable else {
             return node.log.write(
                 .warning,
+    /// Removes the key of a join, which `node.pem` has by now.
+    private func forgetJoinKey() {
+        bench.run({ [directory] () -> SystemCallError? in
+            do throws(SystemCallError) {
+                try directory.eraseJoinKey()
+                return nil
+            } catch {
+                return error
+            }
+        }) { [weak self] error in
+            guard let self, let error else { return }
+            self.node.log.write(.warning, "node.join_key_unerased", ["reason": "\(error)"])
+        }
+    }
+
                 "node.join_deferred",
                 ["node": name, "reason": detail]
             )
@@ -302,6 +319,17 @@ final class ControlAgent: ControlLinkOwner {
                 ]
             )
             reconnectTimer?.set(after: refused)
+        case .joinUnstored(let reason):
+            node.log.write(
+                .error,
+                "node.identity_unwritten",
+                [
+                    "node": name, "reason": reason,
+                    "remedy":
+                        "make room in \(settings.directory): it joins when its key can be stored",
+                ]
+            )
+            reconnectLater()
         case .replaced:
             node.log.write(
                 .error,
@@ -372,6 +400,7 @@ final class ControlAgent: ControlLinkOwner {
                     "node": self.name, "reason": "\(error)",
                     "remedy":
                         "make room in \(self.settings.directory): a restart would lose the identity",
+            forgetJoinKey()
                 ]
             )
         }

@@ -17,7 +17,7 @@ final class TemporaryDirectory {
     }
 
     deinit {
-        for name in ["node.pem", "last-good", "last-good.1", "draining", "lock"] {
+        for name in ["node.pem", "join.key", "last-good", "last-good.1", "draining", "lock"] {
             try? removeFile("\(path)/\(name)")
         }
         try? removeDirectory(path)
@@ -100,6 +100,26 @@ struct NodeDirectoryTests {
         "A damaged identity is an error that names the file and the remedy",
         arguments: [
             "", "rubbish", "-----BEGIN WEIR CLUSTER-----\nAAAA\n-----END WEIR CLUSTER-----",
+    @Test("The key of a join is stored before it is used, and stays the same until it is forgotten")
+    func keepsJoinKey() throws {
+        let folder = try TemporaryDirectory()
+        let directory = try NodeDirectory(folder.path)
+        let key = try directory.joinKey()
+        #expect(try filePermissions("\(folder.path)/join.key") == 0o600)
+        #expect(try directory.joinKey().der == key.der)
+        let membership = try Cluster().membership
+        #expect(!directory.isJoinKeyStored(in: membership))
+        let identity = TLSIdentity(chain: [[1]], privateKey: key.der)
+        #expect(directory.isJoinKeyStored(in: membership.renewed(identity)))
+        try directory.eraseJoinKey()
+        #expect(!directory.isJoinKeyStored(in: membership.renewed(identity)))
+        #expect(try directory.joinKey().der != key.der)
+        // What is no key is replaced by one.
+        try replaceFile("\(folder.path)/join.key", with: Array("rubbish".utf8).span)
+        _ = try directory.joinKey()
+        #expect(try directory.joinKey().der == directory.joinKey().der)
+    }
+
         ]
     )
     func refusesDamagedMembership(text: String) throws {
