@@ -108,7 +108,7 @@ extension ControlAgent {
             let member = NodeSession.Member(
                 clusterID: membership.clusterID,
                 name: membership.name,
-                labels: settings.labels,
+                labels: labels,
                 build: buildVersion,
                 isSigned: { octets, signature in membership.isSigned(octets, signature) }
             )
@@ -151,7 +151,7 @@ extension ControlAgent {
             var message = WireJoin()
             message.token = token.text
             message.name = name
-            message.labels = settings.labels
+            message.labels = labels
             message.certificateRequest = wireOctets(
                 try key.certificateSigningRequest(commonName: name)
             )

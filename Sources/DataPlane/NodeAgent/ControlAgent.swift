@@ -92,6 +92,7 @@ final class ControlAgent: ControlLinkOwner {
         }
         membership = try directory.readMembership()
         kept = membership
+        labels = node.settings.labels.merging(membership?.labels ?? [:]) { _, joined in joined }
         if let membership, let name = settings.name, membership.name != name {
             throw NodeError(
                 "\(settings.directory) is of the node '\(membership.name)': "
@@ -99,6 +100,9 @@ final class ControlAgent: ControlLinkOwner {
             )
         }
     }
+
+    /// What the node is labelled with, as long as the process runs: those of its token win.
+    let labels: [String: String]
 
     /// The node's name.
     var name: String { membership?.name ?? settings.name ?? hostName() }
@@ -116,12 +120,12 @@ final class ControlAgent: ControlLinkOwner {
         if directory.isDraining { node.drain() }
         materialTimer = LoopTimer(on: loop) { [unowned self] in materialIsDue() }
         if let membership {
+            // The process may have ended between the two.
+            if directory.isJoinKeyStored(in: membership) { forgetJoinKey() }
             restoreMaterial(membership)
             restoreLastGood(membership)
             if membership.identity == nil { beRevoked() }
         } else {
-            // The process may have ended between the two.
-            if directory.isJoinKeyStored(in: membership) { forgetJoinKey() }
             _ = try readToken()
         }
         connect()
@@ -186,10 +190,6 @@ final class ControlAgent: ControlLinkOwner {
         }
     }
 
-    private func joinRefused(_ reason: WireJoinRefusal, _ detail: String) {
-        guard reason != .unavailable else {
-            return node.log.write(
-                .warning,
     /// Removes the key of a join, which `node.pem` has by now.
     private func forgetJoinKey() {
         bench.run({ [directory] () -> SystemCallError? in
@@ -205,6 +205,10 @@ final class ControlAgent: ControlLinkOwner {
         }
     }
 
+    private func joinRefused(_ reason: WireJoinRefusal, _ detail: String) {
+        guard reason != .unavailable else {
+            return node.log.write(
+                .warning,
                 "node.join_deferred",
                 ["node": name, "reason": detail]
             )
@@ -247,9 +251,30 @@ final class ControlAgent: ControlLinkOwner {
         reporter.begin(node.server.metrics, now: node.loop.now)
         scheduleRenewal()
         if welcome.drain != node.isDraining { setDraining(welcome.drain) }
+        remember(welcome.labels)
         materialSessionBegan()
         if let report = sequence.standingReport { carryOut([.report(report)]) }
         if welcome.headDigest.isEmpty { node.announce() }
+    }
+
+    /// Keeps the labels of the node's token for its next start, and tells of those that it lacks now.
+    private func remember(_ tokenLabels: [String: String]) {
+        guard let membership else { return }
+        let labelled = membership.labelled(tokenLabels)
+        guard labelled.labels != membership.labels else { return }
+        self.membership = labelled
+        keep(labelled)
+        let lacking = tokenLabels.filter { labels[$0.key] != $0.value }
+        guard !lacking.isEmpty else { return }
+        node.log.write(
+            .warning,
+            "node.labels_differ",
+            [
+                "node": name,
+                "labels": lacking.map { "\($0.key)=\($0.value)" }.sorted().joined(separator: ","),
+                "remedy": "restart the node: it has the labels of its token from then on",
+            ]
+        )
     }
 
     private func synchronise() {
@@ -294,6 +319,17 @@ final class ControlAgent: ControlLinkOwner {
                         + "(make another one with 'proxyctl token create'); its CA fingerprint does not match"
                 )
             )
+        case .joinUnstored(let reason):
+            node.log.write(
+                .error,
+                "node.identity_unwritten",
+                [
+                    "node": name, "reason": reason,
+                    "remedy":
+                        "make room in \(settings.directory): it joins when its key can be stored",
+                ]
+            )
+            reconnectLater()
         default:
             node.log.write(
                 .warning,
@@ -319,17 +355,6 @@ final class ControlAgent: ControlLinkOwner {
                 ]
             )
             reconnectTimer?.set(after: refused)
-        case .joinUnstored(let reason):
-            node.log.write(
-                .error,
-                "node.identity_unwritten",
-                [
-                    "node": name, "reason": reason,
-                    "remedy":
-                        "make room in \(settings.directory): it joins when its key can be stored",
-                ]
-            )
-            reconnectLater()
         case .replaced:
             node.log.write(
                 .error,
@@ -375,6 +400,7 @@ final class ControlAgent: ControlLinkOwner {
             context = nil
             keep(membership.revoked)
             eraseMaterial()
+            forgetJoinKey()
         }
     }
 
@@ -400,7 +426,6 @@ final class ControlAgent: ControlLinkOwner {
                     "node": self.name, "reason": "\(error)",
                     "remedy":
                         "make room in \(self.settings.directory): a restart would lose the identity",
-            forgetJoinKey()
                 ]
             )
         }

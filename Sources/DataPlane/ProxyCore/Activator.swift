@@ -95,7 +95,7 @@ final class Activator: EventHandler {
         for listener in configuration.listeners {
             bound[listener.name]?.count.setLimit(listener.limits.connections)
         }
-        resolveNames(configuration.upstreams)
+        resolveNames(configuration.upstreamsInUse)
         handOver(version, configuration, contexts, opened: opened, log: log) { [self] in
             if let replaced { retire(replaced) }
             completion(.active(bound.mapValues(\.actual)))
@@ -111,7 +111,7 @@ final class Activator: EventHandler {
         log: AccessLogSettings?,
         completion: @escaping () -> Void
     ) {
-        let shared = shareUpstreams(configuration.upstreams)
+        let shared = shareUpstreams(configuration.upstreamsInUse)
         let kept = Set(bound.keys).subtracting(opened.map(\.name))
         var waiting = workers.count
         let done = Handover {
@@ -133,7 +133,7 @@ final class Activator: EventHandler {
                 upstreamRows: registry.rows(
                     worker: index,
                     .upstream,
-                    names: configuration.upstreams.map(\.name)
+                    names: shared.map(\.upstream.name)
                 ),
                 contexts: contexts[index],
                 accessLog: log?.makeLog()
@@ -280,7 +280,7 @@ final class Activator: EventHandler {
     }
 
     private func scheduleResolution() {
-        let hasNames = current?.configuration.upstreams.contains { upstream in
+        let hasNames = current?.configuration.upstreamsInUse.contains { upstream in
             upstream.endpoints.contains { endpoint in
                 if case .name = endpoint.address.host { true } else { false }
             }
@@ -350,7 +350,7 @@ final class Activator: EventHandler {
 
     /// Whether an upstream is verified with the system's authorities.
     private var usesSystemStore: Bool {
-        current?.configuration.upstreams.contains { upstream in
+        current?.configuration.upstreamsInUse.contains { upstream in
             upstream.tls.map { $0.isVerified && $0.authority == nil } ?? false
         } ?? false
     }
@@ -389,7 +389,7 @@ final class Activator: EventHandler {
         rotateOwnKeys()
         rereadSystemStore()
         let before = addresses
-        resolveNames(current.configuration.upstreams)
+        resolveNames(current.configuration.upstreamsInUse)
         scheduleResolution()
         guard addresses != before else { return }
         var problems: [Problem] = []

@@ -90,16 +90,16 @@ struct NodeDirectoryTests {
         #expect(last.authorityFingerprints == [authorities[1]])
         #expect(!last.pem.contains("WEIR AUTHORITIES"))
         #expect(try Membership(pem: last.pem).authorityFingerprints == [authorities[1]])
+        let labels = ["region": "eu", "a=b": "", "c": "x y"]
+        let labelled = membership.labelled(labels.merging(["nul": "\0"]) { one, _ in one })
+        #expect(try Membership(pem: labelled.pem).labels == labels)
+        #expect(try Membership(pem: labelled.revoked.pem).labels == labels)
         try directory.write(membership.revoked)
         let revoked = try #require(try directory.readMembership())
         #expect(revoked.identity == nil && revoked.name == "edge-1")
         #expect(revoked.signingKey == membership.signingKey)
     }
 
-    @Test(
-        "A damaged identity is an error that names the file and the remedy",
-        arguments: [
-            "", "rubbish", "-----BEGIN WEIR CLUSTER-----\nAAAA\n-----END WEIR CLUSTER-----",
     @Test("The key of a join is stored before it is used, and stays the same until it is forgotten")
     func keepsJoinKey() throws {
         let folder = try TemporaryDirectory()
@@ -120,6 +120,10 @@ struct NodeDirectoryTests {
         #expect(try directory.joinKey().der == directory.joinKey().der)
     }
 
+    @Test(
+        "A damaged identity is an error that names the file and the remedy",
+        arguments: [
+            "", "rubbish", "-----BEGIN WEIR CLUSTER-----\nAAAA\n-----END WEIR CLUSTER-----",
         ]
     )
     func refusesDamagedMembership(text: String) throws {
