@@ -438,7 +438,7 @@ let tests = [
     ),
     test(
         "ACMETests",
-        ["ACME", "Certificates", "Cryptography"],
+        ["ACME", "Certificates", "Cryptography", "SystemCalls"],
         [(.httpClient, "AsyncHTTPClient"), (.nioSSL, "NIOSSL")]
     ),
     test(

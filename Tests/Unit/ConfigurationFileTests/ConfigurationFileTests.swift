@@ -24,7 +24,7 @@ struct ConfigurationFileTests {
             let paths = Set(error.problems.map(\.path))
             for path in [
                 "policies[squeeze].compress", "upstreams[products].endpoints[0].zone",
-                "upstreams[products].health", "groups", "apis", "consumers",
+                "upstreams[products].health", "apis", "consumers",
                 "metrics.perEndpoint", "overload.loopLag", "upstreams[products].queue.requests",
             ] {
                 #expect(paths.contains(path), "\(path)")
