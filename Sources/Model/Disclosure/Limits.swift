@@ -3,4 +3,7 @@ enum DisclosureLimits {
     /// Octets of userinfo before a host that are looked at: more than any URL has; a host behind more of them is found,
     /// as one outside of a URL.
     static let userinfoBytesMax = 256
+    /// Octets of digits and colons in a row that are looked at for an IPv6 address: the longest one, a port, and a short
+    /// name before it; a longer row is the digest of something.
+    static let groupsBytesMax = 64
 }
