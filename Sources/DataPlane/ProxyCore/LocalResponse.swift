@@ -10,6 +10,8 @@ struct LocalResponse {
     let escaping: TextSink.Escaping
     /// Whether an error page takes the place of the content, because the configuration gives none.
     let yieldsToPages: Bool
+    /// Whether it leads to the host that was asked for.
+    let namesHost: Bool
 
     init(_ response: FixedResponse) {
         status = UInt16(clamping: response.status)
@@ -27,6 +29,7 @@ struct LocalResponse {
             fields.append((Array("content-type: ".utf8), CompiledTemplate(plain)))
         }
         self.fields = fields
+        namesHost = false
     }
 
     init(_ redirect: Redirect) {
@@ -34,6 +37,7 @@ struct LocalResponse {
         fields = [(Array("location: ".utf8), CompiledTemplate(redirect.location))]
         content = CompiledTemplate(Template(segments: []))
         (escaping, yieldsToPages) = (.none, false)
+        namesHost = fields[0].value.needs.contains(.host)
     }
 
     init(_ maintenance: Maintenance) {
@@ -61,6 +65,7 @@ struct LocalResponse {
         fields = lines.map { name, value in
             (Array("\(name): ".utf8), CompiledTemplate(Template(segments: [.literal(value)])))
         }
+        namesHost = false
     }
 
     /// What its texts need of a request's head.
