@@ -182,7 +182,11 @@ let protocols = [
     Part("Sources/Protocol", "TLSHello"),
 ]
 let model = [
-    Part("Sources/Model", "FleetModel", ["Cryptography", "RegularExpressions"]),
+    Part(
+        "Sources/Model",
+        "FleetModel",
+        ["Cryptography", "RegularExpressions", "HTTPSemantics"]
+    ),
     Part("Sources/Model", "Disclosure", ["Bytes", "HTTPSemantics", "FleetModel"]),
     Part(
         "Sources/Model",

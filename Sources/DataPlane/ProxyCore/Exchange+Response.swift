@@ -399,6 +399,15 @@ extension Exchange {
         )
     }
 
+    /// Sends the client to where a route says.
+    func redirectClient(_ redirect: LocalResponse, headBytes: Int) {
+        // HTTP/1.0 without Host says no place, and a URL without a host leads to what follows in it.
+        if redirect.namesHost, request.authorityRange.isEmpty {
+            return answer(status: 400, headBytes: headBytes)
+        }
+        answer(redirect, headBytes: headBytes)
+    }
+
     /// What an authority is answered that wants proof of a host (RFC 8555 §8.3); `nil` where no order waits for it, and
     /// then the request is one like others.
     func challengeContent(_ client: Client, _ served: ServedTables) -> [UInt8]? {

@@ -238,7 +238,7 @@ final class Exchange {
         case .respond(let response):
             answer(response, headBytes: headBytes)
         case .redirect(let redirect):
-            answer(redirect, headBytes: headBytes)
+            redirectClient(redirect, headBytes: headBytes)
         }
     }
 

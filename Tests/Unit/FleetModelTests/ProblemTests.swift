@@ -229,15 +229,29 @@ struct ProblemTests {
             (#""respond":{},"match":{"path":{"exact":"/a?b"}}"#, "no query"),
             (#""respond":{},"match":{"path":{"exact":"/a%2"}}"#, "hexadecimal"),
             (#""respond":{},"match":{"path":{"exact":"/a%2Fb"}}"#, "encoded slash"),
+            (#""respond":{},"match":{"path":{"exact":"/a%c0%af"}}"#, "readers differ"),
+            (#""respond":{},"match":{"path":{"prefix":"/a/..%3bx/b"}}"#, "readers differ"),
+            (#""respond":{},"match":{"not":{"path":{"exact":"/%e0%80%ae"}}}"#, "readers differ"),
             (#""respond":{},"match":{"path":{"exact":"/a b"}}"#, "percent-encode"),
             (#""respond":{},"match":{"methods":["get"]}"#, "did you mean GET"),
             (#""respond":{},"match":{"methods":["CONNECT"]}"#, "405"),
             (#""respond":{},"match":{"methods":["G T"]}"#, "not a method"),
             (#""respond":{},"match":{"headers":[{"name":"a b","exact":"1"}]}"#, "not a field name"),
+            (#""respond":{},"match":{"headers":[{"name":"Host","exact":"a"}]}"#, "say it in hosts"),
+            (
+                #""respond":{},"match":{"not":{"headers":[{"name":"host","present":true}]}}"#,
+                "match.not.headers: host: say it in hosts"
+            ),
+            (
+                #""respond":{},"match":{"headers":[{"name":"a","exact":" b"}]}"#,
+                "no space at their ends"
+            ),
+            (#""respond":{},"match":{"cookies":[{"name":"a","exact":"b;c"}]}"#, "; ends a cookie"),
             (#""respond":{},"match":{"headers":[{"name":"a"}]}"#, "needs one of"),
             (#""respond":{},"match":{"headers":[{"name":"a","regex":"("}]}"#, "missing"),
             (#""respond":{},"match":{"methods":["GET"],"not":{"methods":["GET","PUT"]}}"#, "never"),
             (#""respond":{},"match":{"not":{"path":{"prefix":"/"}}}"#, "never matches"),
+            (#""respond":{},"match":{"not":{"path":{"regex":"/.*"}}}"#, "never matches"),
             (
                 #""respond":{},"match":{"path":{"exact":"/a/b"},"not":{"path":{"prefix":"/a"}}}"#,
                 "never matches"
