@@ -214,7 +214,7 @@ let dataPlane = [
     Part(
         "Sources/DataPlane",
         "Upstreams",
-        ["SystemCalls", "FleetModel", "EventLoop"]
+        ["SystemCalls", "Structures", "FleetModel", "EventLoop"]
     ),
     Part(
         "Sources/DataPlane",
@@ -399,7 +399,7 @@ let tests = [
         [(.protobuf, "SwiftProtobuf")]
     ),
     test("EventLoopTests", ["EventLoop", "SystemCalls"]),
-    test("UpstreamsTests", ["Upstreams"]),
+    test("UpstreamsTests", ["Upstreams", "FleetModel", "SystemCalls", "EventLoop"]),
     test(
         "ProxyCoreTests",
         [

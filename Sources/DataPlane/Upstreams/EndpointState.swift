@@ -2,12 +2,17 @@
 package final class EndpointState: Sendable {
     /// Open connections to it.
     package let count: ConnectionCount
+    /// What tries at it came to.
+    package let outcomes: EndpointOutcomes
 
     /// Makes the state of an endpoint that nobody has used yet.
     ///
-    /// - Parameter connectionsMax: How many connections may be open; `.max` for no limit.
-    package init(connectionsMax: Int) {
+    /// - Parameters:
+    ///   - connectionsMax: How many connections may be open; `.max` for no limit.
+    ///   - workerCount: How many workers there are.
+    package init(connectionsMax: Int, workerCount: Int = 1) {
         count = ConnectionCount(limit: connectionsMax)
+        outcomes = EndpointOutcomes(workerCount: workerCount)
     }
 }
 

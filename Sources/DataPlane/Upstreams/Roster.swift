@@ -71,7 +71,7 @@ package struct Roster: Sendable {
     ///   - members: All endpoints.
     ///   - zone: The node's; `nil` for none.
     ///   - panicShare: Below which share of available endpoints in a tier, in thousandths of a percent, all of the
-    ///     tier are used; `nil` is never.
+    ///     tier are used, unless another tier has an available one; with none available they always are. `nil` is never.
     package init(members: [Member], zone: String?, panicShare: Int?) {
         self.members = members
         let weighted = members.indices.filter { members[$0].weight > 0 }
@@ -82,8 +82,12 @@ package struct Roster: Sendable {
         let all = tier.map(ofTier) ?? []
         let usable = all.filter { members[$0].availability.isForPanic }
         let available = all.filter(isAvailable)
+        let hasOthers = weighted.contains { members[$0].endpoint.tier != tier && isAvailable($0) }
         isPanicking =
-            panicShare.map { available.count * 100_000 < usable.count * $0 } ?? false
+            panicShare.map { share in
+                guard !usable.isEmpty, !hasOthers else { return false }
+                return available.isEmpty || available.count * 100_000 < usable.count * share
+            } ?? false
         let chosen = isPanicking ? usable : available
         candidates = Self.near(chosen, members, zone: zone).map { index in
             Candidate(member: index, weight: members[index].weight)
