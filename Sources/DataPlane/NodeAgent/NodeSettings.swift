@@ -15,6 +15,8 @@ package struct NodeSettings: Sendable {
     package let admin: HostPort
     /// Threads that serve; at least 1.
     package let workerCount: Int
+    /// What the node says of itself: `zone` is the one of the endpoints that it prefers.
+    package let labels: [String: String]
     /// How long exchanges may go on when the node drains.
     package let drainTimeout: Duration
     /// Whether debug events are logged.
@@ -33,6 +35,7 @@ package struct NodeSettings: Sendable {
         source: Source,
         admin: HostPort,
         workerCount: Int,
+        labels: [String: String] = [:],
         drainTimeout: Duration,
         showsDebug: Bool,
         certificates: String? = nil,
@@ -40,6 +43,7 @@ package struct NodeSettings: Sendable {
         takesOver: Bool = false
     ) {
         (self.source, self.admin, self.workerCount) = (source, admin, workerCount)
+        self.labels = labels
         (self.drainTimeout, self.showsDebug) = (drainTimeout, showsDebug)
         self.certificates = certificates
         self.arguments = arguments.filter { $0 != Self.takeOverOption }
