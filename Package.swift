@@ -399,7 +399,7 @@ let tests = [
         [(.protobuf, "SwiftProtobuf")]
     ),
     test("EventLoopTests", ["EventLoop", "SystemCalls"]),
-    test("UpstreamsTests", ["Upstreams"]),
+    test("UpstreamsTests", ["Upstreams", "FleetModel", "EventLoop", "SystemCalls"]),
     test(
         "ProxyCoreTests",
         [

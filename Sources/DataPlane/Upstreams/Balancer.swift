@@ -6,6 +6,8 @@
 package class Balancer {
     final let weights: [Int]
     final let loads: [EndpointLoad]
+    /// Where requests count besides; `nil` where nobody wants to know their sum.
+    package final let total: UpstreamLoad?
     /// The candidates with a weight, in order.
     final let eligible: [Int]
     final var random: RandomSource
@@ -16,10 +18,12 @@ package class Balancer {
     ///   - weights: Each candidate's share relative to the others.
     ///   - loads: Each candidate's load; as many as there are weights.
     ///   - seed: Makes the worker's draws differ from those of others.
-    init(weights: [Int], loads: [EndpointLoad], seed: UInt64) {
+    ///   - total: Where requests count besides.
+    init(weights: [Int], loads: [EndpointLoad], seed: UInt64, total: UpstreamLoad? = nil) {
         precondition(weights.count == loads.count, "\(weights.count) weights, \(loads.count) loads")
         self.weights = weights
         self.loads = loads
+        self.total = total
         eligible = weights.indices.filter { weights[$0] > 0 }
         random = RandomSource(seed: seed)
     }
@@ -30,7 +34,7 @@ package class Balancer {
     ///   - key: What the request is hashed by, where the balancing asks for it.
     ///   - now: Monotonic nanoseconds.
     /// - Returns: The candidate's index, or `nil` when none has a weight.
-    package func choose(key: HashKey, now: UInt64) -> Int? { nil }
+    package func choose(key: HashedKey, now: UInt64) -> Int? { nil }
 
     /// Learns that the load of a candidate has changed on this worker.
     package func changed(_ index: Int) {}
@@ -38,6 +42,7 @@ package class Balancer {
     /// Counts a request that begins at a candidate; `end` is owed.
     package final func begin(_ index: Int) {
         loads[index].began()
+        total?.began()
         changed(index)
     }
 
@@ -45,6 +50,7 @@ package class Balancer {
     package final func end(_ index: Int, after nanoseconds: UInt64, now: UInt64) {
         loads[index].answered(after: nanoseconds, now: now)
         loads[index].ended()
+        total?.ended()
         changed(index)
     }
 
@@ -55,7 +61,7 @@ package class Balancer {
     ///   - now: Monotonic nanoseconds.
     ///   - tried: The candidates to leave out; few.
     /// - Returns: The candidate's index; one that has been tried when there is no other.
-    package func choose(key: HashKey, now: UInt64, avoiding tried: [Int]) -> Int? {
+    package func choose(key: HashedKey, now: UInt64, avoiding tried: [Int]) -> Int? {
         let first = choose(key: key, now: now)
         guard let first, tried.contains(first) else { return first }
         for _ in 0..<Self.drawsMax {
@@ -100,7 +106,7 @@ package final class RandomBalancer: Balancer {
     }
 
     /// Draws one.
-    package override func choose(key: HashKey, now: UInt64) -> Int? {
+    package override func choose(key: HashedKey, now: UInt64) -> Int? {
         table.draw(using: &random)
     }
 }
@@ -126,7 +132,7 @@ package final class PowerOfTwoBalancer: Balancer {
     /// The second is taken when it would have no more in flight for its weight with the request than the first has
     /// without it: for equal weights, when it has less. So an idle upstream is used by weight, and a light endpoint does
     /// not draw every request that finds a heavy one at work.
-    package override func choose(key: HashKey, now: UInt64) -> Int? {
+    package override func choose(key: HashedKey, now: UInt64) -> Int? {
         guard let first = table.draw(using: &random) else { return nil }
         let second = drawSecond(other: first)
         // Weights and counts are far below 2^31, so that a product as Double is exact enough.
@@ -158,13 +164,13 @@ package final class LatencyBalancer: Balancer {
     private var start = 0
 
     /// Makes a balancer; see `Balancer`.
-    package override init(weights: [Int], loads: [EndpointLoad], seed: UInt64) {
+    package init(weights: [Int], loads: [EndpointLoad], seed: UInt64) {
         super.init(weights: weights, loads: loads, seed: seed)
         if !eligible.isEmpty { start = random.index(below: eligible.count) }
     }
 
     /// Compares what the candidates would cost.
-    package override func choose(key: HashKey, now: UInt64) -> Int? {
+    package override func choose(key: HashedKey, now: UInt64) -> Int? {
         let count = eligible.count
         guard count > 0 else { return nil }
         guard count > Self.comparedMax else { return leastOfAll(now) }

@@ -10,9 +10,11 @@ package final class UpstreamLoad: Sendable {
     /// Requests in flight now.
     package var inFlight: Int { requests.load(ordering: .relaxed) }
 
-    func began() { requests.wrappingAdd(1, ordering: .relaxed) }
+    /// Counts a request; `ended` is owed.
+    package func began() { requests.wrappingAdd(1, ordering: .relaxed) }
 
-    func ended() { requests.wrappingSubtract(1, ordering: .relaxed) }
+    /// Counts the end of a request that `began` has counted.
+    package func ended() { requests.wrappingSubtract(1, ordering: .relaxed) }
 }
 
 /// What all workers of a node know of the load of one endpoint: requests in flight, and how long they take.
@@ -26,8 +28,7 @@ package final class EndpointLoad: Sendable {
     private let estimate = Atomic<UInt64>(0)
     /// When the estimate was made.
     private let stamp = Atomic<UInt64>(0)
-    private let upstream: UpstreamLoad?
-    private let padding: (UInt64, UInt64) = (0, 0)
+    private let padding: (UInt64, UInt64, UInt64) = (0, 0, 0)
 
     /// The time in which a sample loses about two thirds of its influence, in nanoseconds.
     static let memoryNanoseconds: Double = 5e9
@@ -36,11 +37,7 @@ package final class EndpointLoad: Sendable {
     static let failureNanosecondsMax: Double = 10e9
 
     /// Makes an idle endpoint that nothing is known of.
-    ///
-    /// - Parameter upstream: Where its requests count too, if anybody wants to know.
-    package init(of upstream: UpstreamLoad? = nil) {
-        self.upstream = upstream
-    }
+    package init() {}
 
     /// Requests in flight now, over all workers.
     package var inFlight: Int { requests.load(ordering: .relaxed) }
@@ -48,13 +45,11 @@ package final class EndpointLoad: Sendable {
     /// Counts a request; `ended` is owed.
     package func began() {
         requests.wrappingAdd(1, ordering: .relaxed)
-        upstream?.began()
     }
 
     /// Counts the end of a request that `began` has counted.
     package func ended() {
         requests.wrappingSubtract(1, ordering: .relaxed)
-        upstream?.ended()
     }
 
     /// Takes how long the endpoint took to answer: peak EWMA, as Finagle has it.
@@ -75,6 +70,16 @@ package final class EndpointLoad: Sendable {
         }
         estimate.store(new.bitPattern, ordering: .relaxed)
         stamp.store(now, ordering: .relaxed)
+    }
+
+    /// Takes that a request was given up before it was answered: the endpoint takes at least so long.
+    ///
+    /// - Parameters:
+    ///   - nanoseconds: From the choice of the endpoint.
+    ///   - now: Monotonic nanoseconds.
+    package func waited(_ nanoseconds: UInt64, now: UInt64) {
+        guard Double(nanoseconds) > latency(at: now) else { return }
+        answered(after: nanoseconds, now: now)
     }
 
     /// Takes that a request failed: as an answer that was slower, each time more so.

@@ -40,17 +40,25 @@ public struct EndpointSequence: Sendable {
         next = order.isEmpty ? 0 : Int(offset.magnitude % UInt(order.count))
     }
 
-    /// Works a turn out that goes on where another one is.
+    /// Takes a turn that was worked out, and goes on where another one is.
     ///
     /// - Parameters:
-    ///   - weights: One for each endpoint.
+    ///   - made: The turn.
+    ///   - weights: Of which it was made.
     ///   - other: A turn of the same worker. The new one begins at the same part of the turn, so that changes of the
     ///     endpoints, however often, do not favour the first.
-    ///   - seed: Makes the turn differ from other workers' where it is not worked out.
-    public init(weights: [Int], after other: EndpointSequence, seed: Int) {
-        self.init(weights: weights, startingAt: seed)
-        if !order.isEmpty, !other.order.isEmpty {
-            next = min(order.count * other.next / other.order.count, order.count - 1)
+    ///   - seed: Makes the turn differ from other workers'.
+    public init(_ made: EndpointSequence, weights: [Int], after other: EndpointSequence, seed: Int)
+    {
+        self = made
+        if turn != nil {
+            var random = RandomSource(seed: UInt64(truncatingIfNeeded: seed))
+            turn = DeadlineTurn(weights: weights, random: &random)
+        } else if !order.isEmpty {
+            next =
+                other.order.isEmpty
+                ? Int(seed.magnitude % UInt(order.count))
+                : min(order.count * other.next / other.order.count, order.count - 1)
         }
     }
 

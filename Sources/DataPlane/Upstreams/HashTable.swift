@@ -23,7 +23,7 @@ package struct HashTable: Sendable {
     ///   - identities: What each candidate is known by, such as the hash of its address.
     ///   - weights: Each candidate's share; one that is not above 0 gets no slot.
     /// - Complexity: About four million steps, 20 ms: not for a worker.
-    package init(identities: [HashKey], weights: [Int]) {
+    package init(identities: [HashedKey], weights: [Int]) {
         precondition(identities.count == weights.count, "one weight for each candidate")
         var walks: [Walk] = []
         for (index, weight) in weights.prefix(Self.candidatesMax).enumerated() where weight > 0 {
@@ -82,7 +82,7 @@ package struct HashTable: Sendable {
         private let offset: UInt32
         private var step: UInt32 = 0
 
-        init(identity: HashKey, weight: Int, index: UInt16) {
+        init(identity: HashedKey, weight: Int, index: UInt16) {
             var random = RandomSource(seed: identity.value)
             seed = identity.value
             self.weight = Double(weight)
@@ -129,7 +129,7 @@ package struct HashTable: Sendable {
     ///   - attempt: 0 for the one that it belongs to, more for those that stand in for it, in the key's own order; a
     ///     candidate may come more than once.
     /// - Returns: The candidate's index; `nil` when there is none.
-    package func candidate(_ key: HashKey, attempt: UInt64 = 0) -> Int? {
+    package func candidate(_ key: HashedKey, attempt: UInt64 = 0) -> Int? {
         guard !slots.isEmpty else { return nil }
         // Defined modulo 2^64: any spread of the attempts does.
         let word = attempt == 0 ? key.value : mixed(key.value &+ attempt &* 0x9E37_79B9_7F4A_7C15)
@@ -140,10 +140,12 @@ package struct HashTable: Sendable {
 /// Chooses by a key of the request: consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam 2016).
 ///
 /// A candidate that has its bound of requests in flight, which is `boundFactor` times its share of all that are, rounded
-/// up, is passed over for the next in the key's own order.
+/// up, is passed over for the next in the key's own order. A few are no load worth moving a key for.
 package final class HashBalancer: Balancer {
     /// What a candidate may have in flight, relative to its fair share.
     static let boundFactor = 1.25
+    /// What a candidate may have in flight in any case: requests of one client that overlap stay together.
+    static let boundMin = 3
     /// Candidates in a key's own order that are looked at before any other is taken.
     static let attemptsMax: UInt64 = 24
 
@@ -170,16 +172,16 @@ package final class HashBalancer: Balancer {
         self.upstream = upstream
         let sum = weights.reduce(0.0) { $0 + Double(max($1, 0)) }
         bounds = weights.map { Self.boundFactor * Double(max($0, 0)) / max(sum, 1) }
-        super.init(weights: weights, loads: loads, seed: seed)
+        super.init(weights: weights, loads: loads, seed: seed, total: upstream)
     }
 
     /// Looks the key's candidates up until one is within its bound.
-    package override func choose(key: HashKey, now: UInt64) -> Int? {
+    package override func choose(key: HashedKey, now: UInt64) -> Int? {
         choose(key: key, now: now, avoiding: [])
     }
 
     /// Looks the key's candidates up until one is within its bound and has not been tried.
-    package override func choose(key: HashKey, now: UInt64, avoiding tried: [Int]) -> Int? {
+    package override func choose(key: HashedKey, now: UInt64, avoiding tried: [Int]) -> Int? {
         guard let first = table.candidate(key) else { return nil }
         // With the request that is to be placed.
         let total = Double(upstream.inFlight &+ 1)
@@ -205,7 +207,9 @@ package final class HashBalancer: Balancer {
 
     /// Whether a candidate may take one more.
     private func isOpen(_ index: Int, _ total: Double) -> Bool {
+        let inFlight = loads[index].inFlight
+        if inFlight < Self.boundMin { return true }
         // The quotient of weights is not exact: what rounding adds must not make one more.
-        Double(loads[index].inFlight) < (bounds[index] * total - 1e-9).rounded(.up)
+        return Double(inFlight) < (bounds[index] * total - 1e-9).rounded(.up)
     }
 }

@@ -99,7 +99,7 @@ package final class LeastRequestsBalancer: Balancer {
     private var cursor = 0
 
     /// Makes a balancer; see `Balancer`.
-    package override init(weights: [Int], loads: [EndpointLoad], seed: UInt64) {
+    package init(weights: [Int], loads: [EndpointLoad], seed: UInt64) {
         order = Order([], candidates: 0)
         super.init(weights: weights, loads: loads, seed: seed)
         let entries = eligible.map { index in
@@ -119,7 +119,7 @@ package final class LeastRequestsBalancer: Balancer {
     }
 
     /// Looks at some candidates anew and takes what is on top.
-    package override func choose(key: HashKey, now instant: UInt64) -> Int? {
+    package override func choose(key: HashedKey, now instant: UInt64) -> Int? {
         guard !order.heap.isEmpty else { return nil }
         for _ in 0..<min(eligible.count, Self.refreshed) {
             cursor = cursor + 1 < eligible.count ? cursor + 1 : 0

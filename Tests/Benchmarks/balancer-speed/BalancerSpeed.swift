@@ -44,9 +44,7 @@ struct BalancerSpeed: ParsableCommand {
     func run() throws {
         let upstream = UpstreamLoad()
         let weights = (0..<endpoints).map { equal ? 1 : 1 + $0 % 97 }
-        func loads(_ total: UpstreamLoad? = nil) -> [EndpointLoad] {
-            weights.map { _ in EndpointLoad(of: total) }
-        }
+        func loads() -> [EndpointLoad] { weights.map { _ in EndpointLoad() } }
         var results: [(String, Double)] = [("roundRobin", sequence(weights))]
         let alias = AliasTable(weights: weights)
         let ways: [(String, Balancer)] = [
@@ -59,13 +57,13 @@ struct BalancerSpeed: ParsableCommand {
             ("latency", LatencyBalancer(weights: weights, loads: loads(), seed: 1)),
         ]
         results += ways.map { ($0.0, measure($0.1)) }
-        let identities = weights.indices.map { HashKey("10.0.\($0 / 250).\($0 % 250):8080") }
+        let identities = weights.indices.map { HashedKey("10.0.\($0 / 250).\($0 % 250):8080") }
         let start = monotonicNanoseconds()
         let table = HashTable(identities: identities, weights: weights)
         results.append(("hashTable", Double(monotonicNanoseconds() - start)))
         let hash = HashBalancer(
             weights: weights,
-            loads: loads(upstream),
+            loads: loads(),
             table: table,
             upstream: upstream,
             seed: 1
@@ -101,7 +99,7 @@ struct BalancerSpeed: ParsableCommand {
         var now: UInt64 = 1_000_000_000
         for _ in 0..<requests {
             key &+= 0x9E37_79B9_7F4A_7C15
-            if let index = balancer.choose(key: HashKey(value: key), now: now) {
+            if let index = balancer.choose(key: HashedKey(value: key), now: now) {
                 balancer.begin(index)
                 inFlight.append(index)
             }
@@ -112,7 +110,7 @@ struct BalancerSpeed: ParsableCommand {
             now += 10_000
             key &+= 0x9E37_79B9_7F4A_7C15
             balancer.end(inFlight[oldest], after: 1_000_000 + key >> 44, now: now)
-            guard let index = balancer.choose(key: HashKey(value: key), now: now) else { return }
+            guard let index = balancer.choose(key: HashedKey(value: key), now: now) else { return }
             balancer.begin(index)
             inFlight[oldest] = index
             oldest = oldest + 1 < requests ? oldest + 1 : 0

@@ -19,7 +19,7 @@ private func counts(_ balancer: Balancer, of candidates: Int, choices: Int, hold
 {
     var counts = Array(repeating: 0, count: candidates)
     for step in 0..<choices {
-        guard let index = balancer.choose(key: HashKey("key \(step)"), now: 0) else {
+        guard let index = balancer.choose(key: HashedKey("key \(step)"), now: 0) else {
             return counts
         }
         counts[index] += 1
@@ -28,12 +28,12 @@ private func counts(_ balancer: Balancer, of candidates: Int, choices: Int, hold
     return counts
 }
 
-private func loads(_ count: Int, _ upstream: UpstreamLoad? = nil) -> [EndpointLoad] {
-    (0..<count).map { _ in EndpointLoad(of: upstream) }
+private func loads(_ count: Int) -> [EndpointLoad] {
+    (0..<count).map { _ in EndpointLoad() }
 }
 
-private func identities(_ count: Int) -> [HashKey] {
-    (0..<count).map { HashKey("10.1.\($0 / 200).\($0 % 200):8080") }
+private func identities(_ count: Int) -> [HashedKey] {
+    (0..<count).map { HashedKey("10.1.\($0 / 200).\($0 % 200):8080") }
 }
 
 @Suite("Balancers")
@@ -80,7 +80,7 @@ struct BalancerTests {
         for _ in 0..<3 { given[0].began() }
         given[1].began()
         let pair = powerOfTwo([1, 1], given)
-        #expect((0..<100).allSatisfy { _ in pair.choose(key: HashKey("a"), now: 0) == 1 })
+        #expect((0..<100).allSatisfy { _ in pair.choose(key: HashedKey("a"), now: 0) == 1 })
         // Of five, the one that is busy is never the better of two.
         let five = loads(5)
         five[2].began()
@@ -122,7 +122,7 @@ struct BalancerTests {
         let chosen = counts(balancer, of: count, choices: 4 * sum, hold: true)
         #expect(chosen == weights.map { 4 * $0 })
         balancer.end(3, after: 1, now: 1)
-        #expect(balancer.choose(key: HashKey("a"), now: 1) == 3)
+        #expect(balancer.choose(key: HashedKey("a"), now: 1) == 3)
     }
 
     @Test("Least requests sees what other workers do")
@@ -132,11 +132,11 @@ struct BalancerTests {
         let theirs = LeastRequestsBalancer(weights: [1, 1, 1, 1, 1], loads: given, seed: 2)
         for step in 0..<50 {
             let balancer = step % 2 == 0 ? ours : theirs
-            balancer.begin(balancer.choose(key: HashKey("a"), now: 0) ?? 0)
+            balancer.begin(balancer.choose(key: HashedKey("a"), now: 0) ?? 0)
         }
         #expect(given.map(\.inFlight) == [10, 10, 10, 10, 10])
         for _ in 0..<3 { theirs.end(4, after: 1, now: 0) }
-        #expect(ours.choose(key: HashKey("a"), now: 0) == 4)
+        #expect(ours.choose(key: HashedKey("a"), now: 0) == 4)
     }
 
     @Test("What has been tried is left out while there is another")
@@ -148,7 +148,7 @@ struct BalancerTests {
         ]
         for balancer in all {
             for step in 0..<50 {
-                let key = HashKey("\(step)")
+                let key = HashedKey("\(step)")
                 #expect(balancer.choose(key: key, now: 0, avoiding: [2]) != 2)
                 #expect(balancer.choose(key: key, now: 0, avoiding: [2, 0]) == 1)
                 #expect(balancer.choose(key: key, now: 0, avoiding: [2, 1, 0]) != nil)
@@ -165,8 +165,8 @@ struct BalancerTests {
                 LatencyBalancer(weights: weights, loads: loads(weights.count), seed: 1),
             ]
             for balancer in none {
-                #expect(balancer.choose(key: HashKey("a"), now: 0) == nil)
-                #expect(balancer.choose(key: HashKey("a"), now: 0, avoiding: [0]) == nil)
+                #expect(balancer.choose(key: HashedKey("a"), now: 0) == nil)
+                #expect(balancer.choose(key: HashedKey("a"), now: 0, avoiding: [0]) == nil)
             }
         }
         let alone: [Balancer] = [
@@ -176,7 +176,7 @@ struct BalancerTests {
         ]
         for balancer in alone {
             #expect(counts(balancer, of: 2, choices: 20, hold: true) == [0, 20])
-            #expect(balancer.choose(key: HashKey("a"), now: 0, avoiding: [1]) == 1)
+            #expect(balancer.choose(key: HashedKey("a"), now: 0, avoiding: [1]) == 1)
         }
     }
 
@@ -184,7 +184,7 @@ struct BalancerTests {
         let upstream = UpstreamLoad()
         let balancer = HashBalancer(
             weights: weights,
-            loads: loads(weights.count, upstream),
+            loads: loads(weights.count),
             table: HashTable(identities: identities(weights.count), weights: weights),
             upstream: upstream,
             seed: 1
@@ -196,7 +196,7 @@ struct BalancerTests {
 @Suite("Latency balancing")
 struct LatencyBalancerTests {
     private let second: UInt64 = 1_000_000_000
-    private let key = HashKey("any")
+    private let key = HashedKey("any")
 
     @Test("Each unknown endpoint gets one request until it has answered")
     func firstSamples() {

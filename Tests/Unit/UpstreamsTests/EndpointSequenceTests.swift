@@ -67,7 +67,12 @@ struct EndpointSequenceTests {
             for round in 0..<8_000 {
                 // The last endpoint comes and goes.
                 let now = round % 2 == 0 ? weights : Array(weights.dropLast())
-                sequence = EndpointSequence(weights: now, after: sequence, seed: round)
+                sequence = EndpointSequence(
+                    EndpointSequence(weights: now),
+                    weights: now,
+                    after: sequence,
+                    seed: round
+                )
                 for _ in 0..<3 { counts[sequence.choose() ?? 0] += 1 }
             }
             let share =

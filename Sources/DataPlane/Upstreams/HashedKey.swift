@@ -3,7 +3,7 @@
 /// The same octets give the same number on every node and in every version of the programs, so that all nodes send a
 /// client to the same endpoint. It is no secret: a client that can choose its key can choose its endpoint, which the
 /// bound on loads makes harmless.
-package struct HashKey: Hashable, Sendable {
+package struct HashedKey: Hashable, Sendable {
     /// The number, well mixed.
     package let value: UInt64
 
@@ -23,6 +23,12 @@ package struct HashKey: Hashable, Sendable {
             word = (word ^ UInt64(octets[index])) &* 0x100_0000_01B3
         }
         value = mixed(word)
+    }
+
+    /// Hashes an address of sixteen octets.
+    package init(high: UInt64, low: UInt64) {
+        // The sum is defined modulo 2^64.
+        value = mixed(mixed(high &+ 0x9E37_79B9_7F4A_7C15) ^ low)
     }
 
     /// Hashes a text, such as an endpoint's address.
