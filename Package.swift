@@ -369,7 +369,14 @@ let benchmarks = [
         ],
         [(.argumentParser, "ArgumentParser")],
         kind: .command
-    )
+    ),
+    Part(
+        "Tests/Benchmarks",
+        "balancer-speed",
+        ["SystemCalls", "Upstreams"],
+        [(.argumentParser, "ArgumentParser")],
+        kind: .command
+    ),
 ]
 
 func test(_ name: String, _ uses: [String], _ products: [(External, String)] = []) -> Part {

@@ -10,6 +10,7 @@ extension RecordChecker {
         case .listener: checkProtocol(value, node)
         case .upstream:
             checkEndpoints(value, node)
+            checkBalance(value, node)
             checkProxyProtocol(value, node)
             checkUpstreamTLS(value, node)
         case .route:

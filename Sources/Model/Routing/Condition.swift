@@ -217,7 +217,10 @@ extension RegularExpression {
 
 extension Span<UInt8> {
     /// A range without the spaces and tabs at its ends.
-    func trimmed(_ range: Range<Int>) -> Range<Int> {
+    ///
+    /// - Parameter range: Indices of the octets.
+    /// - Returns: The part of it that remains.
+    package func trimmed(_ range: Range<Int>) -> Range<Int> {
         var (start, end) = (range.lowerBound, range.upperBound)
         while start < end, self[start] == 0x20 || self[start] == 0x09 { start += 1 }
         while start < end, self[end - 1] == 0x20 || self[end - 1] == 0x09 { end -= 1 }
@@ -226,8 +229,13 @@ extension Span<UInt8> {
 }
 
 extension RequestHead {
-    /// The first cookie with a name.
-    func cookie(_ name: Span<UInt8>, _ octets: Span<UInt8>) -> Range<Int>? {
+    /// The value of the first cookie with a name.
+    ///
+    /// - Parameters:
+    ///   - name: The cookie's.
+    ///   - octets: The message from its start.
+    /// - Returns: Where it is in the octets; `nil` without one.
+    package func cookie(_ name: Span<UInt8>, _ octets: Span<UInt8>) -> Range<Int>? {
         var found: Range<Int>?
         forEachCookie(name, octets) { value in
             found = value
