@@ -410,7 +410,7 @@ let tests = [
     test(
         "ProxyCoreTests",
         [
-            "ProxyCore", "HTTP1", "HTTPSemantics", "FleetModel", "Routing", "Disclosure",
+            "ProxyCore", "HTTP1", "HTTP2", "HTTPSemantics", "FleetModel", "Routing", "Disclosure",
             "SnapshotCompiler", "Bytes",
         ]
     ),
@@ -487,7 +487,7 @@ let fuzzers = [
         [
             "CFuzz", "SystemCalls", "Bytes", "HTTPSemantics", "HTTP1", "HTTP2", "ProxyProtocol",
             "TLSHello", "FleetModel", "SnapshotCompiler", "FleetProtocol", "Certificates",
-            "RegularExpressions",
+            "RegularExpressions", "Upstreams",
         ],
         kind: .fuzzer
     ),

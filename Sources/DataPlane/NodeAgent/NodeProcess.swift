@@ -70,16 +70,17 @@ package final class NodeProcess {
             signals = SignalListener(
                 try SignalQueue([.terminate, .interrupt, .user1] + reloading)
             )
+            log = EventLog(showsDebug: settings.showsDebug)
             loop = try EventLoop()
             server = try ProxyServer(
                 workerCount: settings.workerCount,
                 drainTimeout: settings.drainTimeout,
-                zone: settings.labels["zone"]
+                zone: settings.labels["zone"],
+                log: log
             )
         } catch {
             throw NodeError("cannot start: \(error)")
         }
-        log = EventLog(showsDebug: settings.showsDebug)
     }
 
     /// Runs until a signal, or until there is no way to go on.

@@ -278,8 +278,7 @@ final class Exchange {
             if error.errno == .tooManyOpenFiles, !isCopy, worker.makeRoomForDescriptors() {
                 return connect()
             }
-            worker.metrics.add(.upstreamConnectFailures)
-            fail(ExchangeError.connect(error.errno))
+            connectFailed(error.errno)
         }
     }
 
@@ -450,6 +449,7 @@ final class Exchange {
                 return false
             }
             guard let headBytes else { return true }
+            if response.status >= 500 { noteStatus() }
             if !response.isInterim || response.status == 101 {
                 noteAnswer(isFailure: response.status >= 500)
             }

@@ -1,6 +1,7 @@
 internal import EventLoop
 internal import FleetModel
 internal import SystemCalls
+internal import Telemetry
 internal import Upstreams
 
 /// Watches the endpoints of a node's upstreams, and tells the workers which of them take requests.
@@ -14,9 +15,23 @@ final class Monitor: EventHandler {
     private let workers: [Worker]
     /// The zone of the node; `nil` is none.
     private let zone: String?
+    /// Where changes are told.
+    let log: EventLog?
+    let metrics: MetricsShard
     private var registration = Registration.none
     /// By name.
-    private var upstreams: [String: UpstreamMonitor] = [:]
+    var upstreams: [String: UpstreamMonitor] = [:]
+    /// Checks endpoints.
+    let desk: CheckDesk
+    /// What TLS to endpoints is made of, by upstream.
+    private var connectors: [String: ConnectorPlan] = [:]
+    /// When ejections end, and when shares of successes are looked at; made with the loop.
+    var timers: HealthTimers?
+    /// Upstreams whose workers are to be told of changes.
+    private var changed: Set<String> = []
+    /// Whether they will be.
+    private var isPublishingDue = false
+    private var publishedAt = LoopInstant(nanoseconds: 0)
     /// Versions that are being made ready: workers are told of changes only when that has come to an end.
     private var preparing = 0
     /// What operators want, of versions that are to come too.
@@ -31,15 +46,26 @@ final class Monitor: EventHandler {
     /// How often names of endpoints are looked up again.
     private static let resolveNanoseconds: UInt64 = 30_000_000_000
 
-    init(loop: EventLoop, workers: [Worker], zone: String?) {
+    init(
+        loop: EventLoop,
+        workers: [Worker],
+        zone: String?,
+        log: EventLog?,
+        metrics: MetricsShard
+    ) {
         (self.loop, self.workers, self.zone) = (loop, workers, zone)
+        (self.log, self.metrics) = (log, metrics)
+        desk = CheckDesk(loop: loop, metrics: metrics)
+        desk.report = { [unowned self] name, state, result in checked(name, state, result) }
     }
 
     /// Runs until `stop`.
     func run() {
         registration = loop.register(self)
+        timers = HealthTimers(self)
         loop.run()
         loop.removeAllHandlers()
+        timers = nil
     }
 
     /// Ends `run`.
@@ -58,8 +84,13 @@ final class Monitor: EventHandler {
         preparing += 1
         completion(
             upstreams.map { upstream in
-                let prepared = UpstreamMonitor(upstream, following: self.upstreams[upstream.name])
-                prepared.wishes = wishes[upstream.name] ?? [:]
+                let prepared = UpstreamMonitor(
+                    upstream,
+                    following: self.upstreams[upstream.name],
+                    workerCount: workers.count,
+                    now: loop.now
+                )
+                prepared.apply(wishes[upstream.name] ?? [:], now: loop.now)
                 prepared.resolveNames()
                 return SharedUpstream(
                     upstream: upstream,
@@ -72,19 +103,42 @@ final class Monitor: EventHandler {
 
     /// Goes over to a version's upstreams: the workers have its tables in their mailboxes.
     ///
-    /// - Parameter prepared: What `prepare` has made of them.
-    func commit(_ prepared: [SharedUpstream]) {
+    /// - Parameters:
+    ///   - prepared: What `prepare` has made of them.
+    ///   - connectors: What TLS to their endpoints is made of.
+    func commit(_ prepared: [SharedUpstream], _ connectors: [String: ConnectorPlan]) {
         var next: [String: UpstreamMonitor] = [:]
         for shared in prepared {
             let name = shared.upstream.name
-            let monitor = UpstreamMonitor(shared, following: upstreams[name])
-            monitor.wishes = wishes[name] ?? [:]
+            let monitor = UpstreamMonitor(
+                shared,
+                following: upstreams[name],
+                workerCount: workers.count,
+                now: loop.now
+            )
+            monitor.apply(wishes[name] ?? [:], now: loop.now)
             next[name] = monitor
         }
         upstreams = next
+        self.connectors = connectors
+        desk.keep(next.keys)
+        for monitor in next.values { check(monitor) }
+        timers?.set()
         endPreparing()
         scheduleResolution()
         growth.schedule(upstreams.values.compactMap(\.growthNanoseconds).min())
+    }
+
+    /// Goes over to other certificates.
+    func take(_ connectors: [String: ConnectorPlan]) {
+        self.connectors = connectors
+        for monitor in upstreams.values { check(monitor) }
+    }
+
+    /// Has the endpoints of an upstream checked that it has now.
+    private func check(_ monitor: UpstreamMonitor) {
+        let upstream = monitor.upstream
+        desk.check(upstream, connectors[upstream.name], monitor.members)
     }
 
     /// The version that was made ready is not served.
@@ -96,8 +150,8 @@ final class Monitor: EventHandler {
     private func endPreparing() {
         preparing -= 1
         guard preparing == 0 else { return }
-        for monitor in upstreams.values { publish(monitor) }
-        onChange?()
+        changed.formUnion(upstreams.keys)
+        publishChanges()
         let waiting = waiting
         self.waiting = []
         for completion in waiting { whenWorkersHaveTaken(completion) }
@@ -105,16 +159,50 @@ final class Monitor: EventHandler {
 
     // MARK: Changes
 
-    /// Tells the workers of an upstream's endpoints.
-    private func publish(_ monitor: UpstreamMonitor) {
-        guard preparing == 0 else { return }
-        let name = monitor.upstream.name
-        let roster = monitor.makeRoster(zone: zone, now: loop.now)
-        for worker in workers {
-            let message = Handover(worker)
-            worker.loop.mailbox.post { message.value.take(roster, of: name) }
+    /// Other endpoints, or other addresses of them: they are checked there, and workers are told.
+    func endpointsChanged(_ monitor: UpstreamMonitor) {
+        monitor.apply(monitor.wishes, now: loop.now)
+        check(monitor)
+        publish(monitor)
+    }
+
+    /// Has the workers told of an upstream's endpoints: at once, or a moment after they were told last, so that many
+    /// changes that come one after the other cost them as much as a few.
+    func publish(_ monitor: UpstreamMonitor) {
+        changed.insert(monitor.upstream.name)
+        guard !isPublishingDue, preparing == 0 else { return }
+        isPublishingDue = true
+        let since = loop.now.nanoseconds(since: publishedAt)
+        if since >= Limits.publishNanoseconds {
+            loop.resumeLater(registration)
+        } else {
+            timers?.publish(after: Limits.publishNanoseconds - since)
         }
-        growth.schedule(monitor.growthNanoseconds)
+    }
+
+    func resume() {
+        publishChanges()
+    }
+
+    /// Tells the workers of all that has changed.
+    func publishChanges() {
+        isPublishingDue = false
+        guard preparing == 0, !changed.isEmpty else { return }
+        publishedAt = loop.now
+        let names = changed
+        changed = []
+        for name in names {
+            guard let monitor = upstreams[name] else { continue }
+            let roster = monitor.makeRoster(zone: zone, now: loop.now)
+            notePanic(of: monitor, roster)
+            for worker in workers {
+                let message = Handover(worker)
+                worker.loop.mailbox.post { message.value.take(roster, of: name) }
+            }
+            growth.schedule(monitor.growthNanoseconds)
+        }
+        countEndpoints()
+        onChange?()
     }
 
     /// Keeps to what operators want, of every version from now on.
@@ -134,10 +222,15 @@ final class Monitor: EventHandler {
             let addresses = resets.filter { $0.upstream == name }.map(\.address)
             guard monitor.wishes != wanted || !addresses.isEmpty else { continue }
             monitor.wishes = wanted
-            monitor.reset(addresses)
-            publish(monitor)
+            for watched in monitor.endpoints {
+                let mayForget = addresses.contains("\(watched.endpoint.address)")
+                change(name, watched.state) { monitor, index in
+                    monitor.takeWish(at: index, forgetting: mayForget, now: loop.now)
+                }
+            }
+            changed.insert(name)
         }
-        onChange?()
+        publishChanges()
         guard preparing == 0 else { return waiting.append(completion) }
         whenWorkersHaveTaken(completion)
     }
@@ -210,10 +303,7 @@ final class Monitor: EventHandler {
 
     /// Names may lead elsewhere by now.
     func deadlinePassed() {
-        for monitor in upstreams.values where monitor.resolveNames() {
-            publish(monitor)
-            onChange?()
-        }
+        for monitor in upstreams.values where monitor.resolveNames() { endpointsChanged(monitor) }
         scheduleResolution()
     }
 }

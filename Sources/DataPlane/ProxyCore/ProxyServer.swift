@@ -40,11 +40,13 @@ package final class ProxyServer: Sendable {
     ///   - workerCount: Threads that serve; at least 1.
     ///   - drainTimeout: How long connections of a listener that was removed may go on.
     ///   - zone: The zone of endpoints that are preferred; `nil` is none.
+    ///   - log: Where changes of endpoints are told.
     /// - Throws: `SystemCallError` when descriptors have run out.
     package init(
         workerCount: Int,
         drainTimeout: Duration,
-        zone: String?
+        zone: String?,
+        log: EventLog?
     ) throws(SystemCallError) {
         let metrics = MetricsRegistry(workerCount: max(workerCount, 1))
         let loop = try EventLoop()
@@ -69,8 +71,16 @@ package final class ProxyServer: Sendable {
         self.metrics = metrics
         control = mailbox
         controlLoop = Handover(loop)
-        let monitor = Monitor(loop: try EventLoop(), workers: workers, zone: zone)
+        let monitor = Monitor(
+            loop: try EventLoop(),
+            workers: workers,
+            zone: zone,
+            log: log,
+            metrics: metrics.process
+        )
         self.monitor = Handover(monitor)
+        let link = MonitorLink(monitor)
+        for worker in workers { worker.link = link }
         activator = Handover(
             Activator(
                 loop: loop,
@@ -170,6 +180,8 @@ package final class ProxyServer: Sendable {
         let activator = activator
         control.post { activator.value.replace(material: material, completion: completion) }
     }
+
+    // MARK: Draining
 
     /// Closes the listeners and lets exchanges end.
     ///

@@ -9,21 +9,24 @@ internal import Upstreams
 final class UpstreamMonitor {
     let upstream: Upstream
     let state: UpstreamState
-    private var endpoints: [WatchedEndpoint]
+    var endpoints: [WatchedEndpoint]
+    /// Whether so few endpoints are available that all are used, as workers were told last.
+    var isPanicking = false
     /// What operators want, by the endpoint's address.
-    var wishes: [String: OperatorWish] = [:] {
-        didSet { noteChanges() }
-    }
+    var wishes: [String: OperatorWish] = [:]
     /// Which of the endpoints are new.
     private var slowStarts: SlowStarts
     /// What the workers have, or are to have.
     private(set) var roster: Roster?
 
     /// An endpoint and what is known of it.
-    private struct WatchedEndpoint {
+    struct WatchedEndpoint {
         let endpoint: Endpoint
         let state: EndpointState
         var addresses: [StreamAddress]
+        var health: EndpointHealth
+        /// What has come of requests in the last seconds, where that matters.
+        var window = SuccessRateWindow()
         /// What it was seen as, and since when in nanoseconds since 1970-01-01 UTC.
         var seen: (availability: Availability, since: UInt64)?
     }
@@ -33,10 +36,18 @@ final class UpstreamMonitor {
     /// - Parameters:
     ///   - upstream: The settings.
     ///   - previous: The same upstream in the version before, whose endpoints are known.
-    init(_ upstream: Upstream, following previous: UpstreamMonitor?) {
+    ///   - workerCount: How many workers there are.
+    ///   - now: The moment.
+    init(
+        _ upstream: Upstream,
+        following previous: UpstreamMonitor?,
+        workerCount: Int,
+        now: LoopInstant
+    ) {
         self.upstream = upstream
         (slowStarts, roster) = (previous?.slowStarts ?? SlowStarts(), previous?.roster)
         state = previous?.state ?? UpstreamState(connectionsMax: upstream.connections.maximum)
+        isPanicking = previous?.isPanicking ?? false
         var known: [NetworkAddress: WatchedEndpoint] = [:]
         for watched in previous?.endpoints ?? [] { known[watched.endpoint.address] = watched }
         endpoints = upstream.endpoints.map { endpoint in
@@ -44,26 +55,40 @@ final class UpstreamMonitor {
             return WatchedEndpoint(
                 endpoint: endpoint,
                 state: before?.state
-                    ?? EndpointState(connectionsMax: upstream.connections.perEndpoint ?? .max),
+                    ?? EndpointState(
+                        connectionsMax: upstream.connections.perEndpoint ?? .max,
+                        workerCount: workerCount
+                    ),
                 addresses: before?.addresses ?? [],
+                health: Self.health(before?.health, upstream, now),
                 seen: before?.seen
             )
         }
     }
 
     /// Goes over to what was prepared for a version.
-    convenience init(_ prepared: SharedUpstream, following previous: UpstreamMonitor?) {
-        self.init(prepared.upstream, following: previous)
-        var seen: [NetworkAddress: (Availability, UInt64)] = [:]
-        for watched in endpoints { seen[watched.endpoint.address] = watched.seen }
+    convenience init(
+        _ prepared: SharedUpstream,
+        following previous: UpstreamMonitor?,
+        workerCount: Int,
+        now: LoopInstant
+    ) {
+        self.init(prepared.upstream, following: previous, workerCount: workerCount, now: now)
         prepared.state.count.setLimit(upstream.connections.maximum)
+        var known: [ObjectIdentifier: WatchedEndpoint] = [:]
+        for watched in previous?.endpoints ?? [] {
+            known[ObjectIdentifier(watched.state)] = watched
+        }
         endpoints = prepared.roster.members.map { member in
             member.state.count.setLimit(upstream.connections.perEndpoint ?? .max)
+            let before = known[ObjectIdentifier(member.state)]
             return WatchedEndpoint(
                 endpoint: member.endpoint,
                 state: member.state,
                 addresses: member.addresses,
-                seen: seen[member.endpoint.address]
+                health: Self.health(before?.health, upstream, now),
+                window: before?.window ?? SuccessRateWindow(),
+                seen: before?.seen
             )
         }
         roster = prepared.roster
@@ -83,7 +108,7 @@ final class UpstreamMonitor {
                 now: now
             ),
             zone: zone,
-            panicShare: upstream.outliers?.maximumEjected,
+            panicShare: upstream.outliers?.panicShare,
             balance: upstream.balance,
             following: roster
         )
@@ -97,30 +122,62 @@ final class UpstreamMonitor {
         return SlowStarts.step(of: whole)
     }
 
-    // MARK: What it is like
-
-    /// What an endpoint is for requests.
-    private func availability(of watched: WatchedEndpoint) -> Availability {
-        wish(for: watched).word.availability
-            ?? (watched.addresses.isEmpty ? .unresolved : .available)
+    /// What is known of an endpoint, under an upstream's settings.
+    private static func health(
+        _ known: EndpointHealth?,
+        _ upstream: Upstream,
+        _ now: LoopInstant
+    ) -> EndpointHealth {
+        let (check, outliers) = (upstream.health, upstream.outliers)
+        guard var known else { return EndpointHealth(check: check, outliers: outliers, now: now) }
+        _ = known.adapt(check: check, outliers: outliers, now: now)
+        return known
     }
+
+    // MARK: What operators want
 
     private func wish(for watched: WatchedEndpoint) -> OperatorWish {
         // On plain upstreams nothing is wanted, and no text is made.
         wishes.isEmpty ? .none : wishes[watched.endpoint.address.description] ?? .none
     }
 
-    /// Notes since when endpoints are what they are.
-    private func noteChanges() {
-        for index in endpoints.indices {
-            let availability = availability(of: endpoints[index])
-            guard endpoints[index].seen?.availability != availability else { continue }
-            endpoints[index].seen = (availability, realtimeNanoseconds())
-        }
+    /// Keeps to what operators want of all endpoints.
+    func apply(_ wishes: [String: OperatorWish], now: LoopInstant) {
+        self.wishes = wishes
+        for index in endpoints.indices { _ = takeWish(at: index, forgetting: false, now: now) }
     }
 
-    /// Forgets what was seen of endpoints.
-    func reset(_ addresses: [String]) {
+    /// Keeps to what operators want of one endpoint.
+    ///
+    /// - Parameters:
+    ///   - index: Its index.
+    ///   - mayForget: Whether what was seen of it is forgotten.
+    ///   - now: The moment.
+    /// - Returns: Whether its availability has changed.
+    func takeWish(at index: Int, forgetting mayForget: Bool, now: LoopInstant) -> Bool {
+        var hasChanged = endpoints[index].health.take(wish(for: endpoints[index]).word, now: now)
+        if mayForget {
+            if endpoints[index].health.forget(now: now) { hasChanged = true }
+            endpoints[index].state.outcomes.forgetFailures()
+            endpoints[index].window.clear()
+        }
+        noteChange(at: index)
+        return hasChanged
+    }
+
+    // MARK: What is told
+
+    /// What an endpoint is told to be.
+    private func availability(of watched: WatchedEndpoint) -> Availability {
+        let availability = watched.health.availability
+        return availability == .available && watched.addresses.isEmpty ? .unresolved : availability
+    }
+
+    /// Notes since when an endpoint is what it is.
+    func noteChange(at index: Int) {
+        let availability = availability(of: endpoints[index])
+        guard endpoints[index].seen?.availability != availability else { return }
+        endpoints[index].seen = (availability, realtimeNanoseconds())
     }
 
     /// How it is seen now.
@@ -139,27 +196,25 @@ final class UpstreamMonitor {
                 let state = ObjectIdentifier(watched.state)
                 let availability = availability(of: watched)
                 let connections = watched.state.count.current
+                let isUnresolved = availability == .unresolved
                 return EndpointStatus(
                     address: watched.endpoint.address,
                     availability: availability,
-                    reason: Self.reason(for: availability),
+                    reason: isUnresolved ? "its name does not resolve" : watched.health.reason,
                     sinceUnixNanoseconds: watched.seen?.since ?? 0,
-                    lastCheck: nil,
+                    lastCheck: watched.health.lastCheck.map { check in
+                        EndpointStatus.LastCheck(
+                            unixNanoseconds: check.unixNanoseconds,
+                            nanoseconds: check.nanoseconds,
+                            failure: check.failure
+                        )
+                    },
                     weight: weights[state] ?? watched.endpoint.weight,
                     connections: connections,
                     requests: max(connections - (surpluses[state] ?? 0), 0)
                 )
             }
         )
-    }
-
-    private static func reason(for availability: Availability) -> String {
-        switch availability {
-        case .drained: "drained by an operator"
-        case .disabled: "disabled by an operator"
-        case .unresolved: "its name does not resolve"
-        case .available, .unhealthy, .ejected: ""
-        }
     }
 
     /// The endpoints as they are now.
@@ -170,7 +225,7 @@ final class UpstreamMonitor {
                 addresses: watched.addresses,
                 state: watched.state,
                 // Where no name leads anywhere, requests fail with what says so.
-                availability: wish(for: watched).word.availability ?? .available,
+                availability: watched.health.availability,
                 weight: wish(for: watched).weight ?? watched.endpoint.weight
             )
         }
@@ -195,7 +250,7 @@ final class UpstreamMonitor {
             endpoints[index].addresses = found
             hasChanged = true
         }
-        noteChanges()
+        for index in endpoints.indices { noteChange(at: index) }
         return hasChanged
     }
 
@@ -207,16 +262,5 @@ final class UpstreamMonitor {
         }
         let found = try? resolve(host: host, port: address.port)
         return (found ?? []).map { .internet($0) }
-    }
-}
-
-extension OperatorWord {
-    /// What an endpoint is because of it; `nil` where it is what it would be.
-    fileprivate var availability: Availability? {
-        switch self {
-        case .none: nil
-        case .drained: .drained
-        case .disabled: .disabled
-        }
     }
 }

@@ -57,6 +57,8 @@ final class Worker: EventHandler {
     /// How long connections of a listener that was removed may go on.
     let drainTimeout: Duration
     private let freeTables: (WorkerTables) -> Void
+    /// Where it tells what it has seen of endpoints; set before it runs.
+    var link: MonitorLink?
     private var onDrained: (() -> Void)?
 
     /// Bounds of what origins send.
@@ -109,6 +111,7 @@ final class Worker: EventHandler {
         pipes = []
         tables = nil
         onDrained = nil
+        link = nil
     }
 
     /// Ends `run`; connections close with the process or with the worker.

@@ -8,6 +8,7 @@ import HTTPSemantics
 import ProxyProtocol
 import SnapshotCompiler
 import TLSHello
+import Upstreams
 
 /// A decoder of foreign octets, and what must hold whatever they are.
 ///
@@ -42,6 +43,8 @@ enum FuzzTarget: String, CaseIterable {
     case hello
     /// A pattern, a template and a text, a line each: no trap, groups lie within the text, and the ways to match agree.
     case pattern
+    /// Answers of the gRPC health protocol: no trap, and none that is longer than one may be.
+    case grpc
 
     /// Feeds the octets.
     func run(_ octets: [UInt8]) {
@@ -59,6 +62,10 @@ enum FuzzTarget: String, CaseIterable {
         case .proxy: Self.proxy(octets)
         case .hello: Self.hello(octets)
         case .pattern: PatternTexts.run(octets)
+        case .grpc:
+            precondition(
+                GRPCHealth.answer(octets.span) == nil || octets.count <= GRPCHealth.answerBytesMax
+            )
         }
     }
 

@@ -55,7 +55,7 @@ struct ProblemTests {
         "fields that the build does not carry out are refused by name",
         arguments: [
             (#""retry":{"attempts":1}"#, "retry"),
-            (#""queue":{"timeout":"1s"}"#, "queue.timeout"), (#""health":{"tcp":{}}"#, "health"),
+            (#""queue":{"timeout":"1s"}"#, "queue.timeout"),
         ]
     )
     func refusesUnbuilt(field: String, path: String) {
