@@ -107,6 +107,15 @@ extension RecordChecker {
                 at: node["acme"]?["email"]?.place ?? place
             )
         }
+        if let keyID = acme["eab"]?["keyID"]?.scalarText,
+            keyID.isEmpty || keyID.utf8.count > ModelLimits.bindingKeyBytesMax
+        {
+            complain(
+                "must be what the authority calls the key: 1 to \(ModelLimits.bindingKeyBytesMax) octets",
+                field: "acme.eab.keyID",
+                at: node["acme"]?["eab"]?["keyID"]?.place ?? place
+            )
+        }
         guard node["hosts"] != nil else {
             return complain(
                 "hosts is missing: acme needs the names that the certificate is for",
