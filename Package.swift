@@ -162,10 +162,12 @@ let platform = [
     Part("Sources/Platform", "CLinux", kind: .c),
     Part("Sources/Platform", "COpenSSL", kind: .c, linked: ["ssl", "crypto"]),
     Part("Sources/Platform", "CRE2", kind: .c, linked: ["re2"]),
+    Part("Sources/Platform", "CIDN2", kind: .c, linked: ["idn2"]),
     Part("Sources/Platform", "SystemCalls", ["CLinux"]),
     Part("Sources/Platform", "Cryptography", ["COpenSSL"]),
     Part("Sources/Platform", "TLSLibrary", ["COpenSSL"]),
     Part("Sources/Platform", "RegularExpressions", ["CRE2"]),
+    Part("Sources/Platform", "InternationalNames", ["CIDN2"]),
 ]
 let base = [
     Part("Sources/Base", "Bytes"),
@@ -181,12 +183,12 @@ let protocols = [
 ]
 let model = [
     Part("Sources/Model", "FleetModel", ["Cryptography", "RegularExpressions"]),
+    Part("Sources/Model", "Disclosure", ["Bytes", "HTTPSemantics", "FleetModel"]),
     Part(
         "Sources/Model",
         "Routing",
-        ["RegularExpressions", "Bytes", "HTTPSemantics", "HTTP1", "FleetModel"]
+        ["RegularExpressions", "Bytes", "HTTPSemantics", "HTTP1", "FleetModel", "Disclosure"]
     ),
-    Part("Sources/Model", "Disclosure", ["Bytes", "HTTPSemantics", "FleetModel"]),
     Part("Sources/Model", "SnapshotCompiler", ["Cryptography", "Bytes", "FleetModel", "Routing"]),
     Part("Sources/Model", "FleetMessages", [], [(.protobuf, "SwiftProtobuf")], kind: .generated),
     Part(
@@ -296,7 +298,7 @@ let operatorSide = [
     Part(
         "Sources/Operator",
         "ConfigurationFile",
-        ["Cryptography", "FleetModel", "Certificates"],
+        ["Cryptography", "InternationalNames", "FleetModel", "Certificates"],
         [(.yams, "Yams")]
     ),
     Part(
@@ -374,6 +376,7 @@ let tests = [
     test("CryptographyTests", ["Cryptography"]),
     test("TLSLibraryTests", ["TLSLibrary", "Cryptography"]),
     test("RegularExpressionsTests", ["RegularExpressions"]),
+    test("InternationalNamesTests", ["InternationalNames"]),
     test("BytesTests", ["Bytes"]),
     test("StructuresTests", ["Structures", "SystemCalls"]),
     test("TelemetryTests", ["Telemetry", "SystemCalls", "Bytes", "Structures"]),
@@ -396,8 +399,8 @@ let tests = [
     test(
         "ProxyCoreTests",
         [
-            "ProxyCore", "HTTP1", "HTTPSemantics", "FleetModel", "Disclosure", "SnapshotCompiler",
-            "Bytes",
+            "ProxyCore", "HTTP1", "HTTPSemantics", "FleetModel", "Routing", "Disclosure",
+            "SnapshotCompiler", "Bytes",
         ]
     ),
     test(

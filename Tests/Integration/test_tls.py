@@ -700,3 +700,32 @@ def test_every_request_is_sent_to_https(workspace, port, suffix):
         assert peer.exchange(b"GET / HTTP/1.0\r\n\r\n").status == 400
     with Peer.connect(plain.address) as peer:
         assert peer.exchange(b"GET / HTTP/1.1\r\nHost: a.test/@evil\r\n\r\n").status == 400
+
+
+@pytest.mark.parametrize("way", ["h1", "h2"])
+def test_who_came_over_https_to_a_trusted_proxy_is_served(workspace, way):
+    plain = workspace.keep(ReservedPort())
+    text = f"""
+listeners: [{{name: web, address: {plain}, redirectToHTTPS: 443, trustedProxies: [127.0.0.1]}}]
+routes: [{{name: all, respond: {{body: "${{scheme}}"}}}}]
+"""
+    workspace.node(text)
+    served, sent = (200, b"https"), (308, b"")
+
+    def ask(source, *said):
+        if way == "h1":
+            with Peer.connect(plain.address, source=(source, 0)) as peer:
+                got = peer.exchange(request(fields=[f"X-Forwarded-Proto: {word}" for word in said]))
+        else:
+            with Peer.connect(plain.address, source=(source, 0)) as peer, http2.Client.over(peer.socket) as client:
+                got = client.get("/", fields=[("x-forwarded-proto", word) for word in said])
+        return got.status, got.body
+
+    assert ask("127.0.0.1", "https") == ask("127.0.0.1", "HTTPS") == served
+    assert ask("127.0.0.1") == ask("127.0.0.1", "http") == ask("127.0.0.1", "https", "https") == sent
+    # Nobody else is believed.
+    assert ask("127.0.0.2", "https") == sent
+    source = workspace.configuration(text)
+    for scheme, status in [("https", 200), ("http", 308)]:
+        told = run_proxyctl("explain", "GET", f"{scheme}://example.test/", "-f", source, "-o", "json").json
+        assert told["status"] == status

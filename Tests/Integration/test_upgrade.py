@@ -189,6 +189,47 @@ def test_twenty_upgrades_in_a_row_lose_no_connection(workspace):
     assert processes[-1].stop() == 0
 
 
+@pytest.mark.parametrize("kind", ["answers", "stuck", "closes"])
+def test_nobody_notices_an_upgrade_while_requests_are_mirrored(workspace, kind):
+    stopped = threading.Event()
+    workspace.closing.callback(stopped.set)
+
+    def script(peer, origin):
+        while (head := peer.read_head()) is not None:
+            peer.read_body(head)
+            origin.requests.append(head)
+            if kind == "stuck":
+                stopped.wait(60)
+            elif kind == "closes":
+                return
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    site, mirror = Site(workspace), workspace.keep(Origin(script))
+    site.fleet.apply(f"""
+listeners: [{{name: web, address: {site.port}}}]
+upstreams:
+  - {{name: main, endpoints: [{{address: {site.origin}}}]}}
+  - {{name: mirror, endpoints: [{{address: {mirror}}}]}}
+routes: [{{name: all, upstream: main, mirror: {{upstream: mirror}}}}]
+""", "--wait")
+    with NewConnections(site.web) as new, Load(site.web, path="/load") as load:
+        until(lambda: len(mirror.requests) > 20, "copies are with the mirror")
+        process = site.upgrade()
+        new.more()
+        load.more()
+    new.check()
+    assert not load.failures, load.failures[:5]
+    # No copy keeps the old process: what the mirror has not answered is given up.
+    assert site.node.program.process.wait(PEER_SECONDS) == 0
+    stopped.set()
+
+    def is_copied():
+        return get(site.web, "/after").status == 200 and any(head.target == "/after" for head in mirror.requests)
+
+    until(is_copied, "the new process makes copies as well")
+    assert process.stop() == 0
+
+
 def test_the_number_of_workers_may_change_both_ways(workspace):
     site = Site(workspace)
     with NewConnections(site.web) as new:

@@ -23,6 +23,7 @@ ONLY = {
     "CLinux": {"SystemCalls"},
     "COpenSSL": {"Cryptography", "TLSLibrary"},
     "CRE2": {"RegularExpressions"},
+    "CIDN2": {"InternationalNames"},
     "GRDB": {"ControlStore"},
     "Yams": {"ConfigurationFile"},
     "SwiftProtobuf": {"FleetMessages", "FleetProtocol", "FleetServer"},

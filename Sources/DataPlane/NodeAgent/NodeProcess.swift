@@ -73,7 +73,8 @@ package final class NodeProcess {
             loop = try EventLoop()
             server = try ProxyServer(
                 workerCount: settings.workerCount,
-                drainTimeout: settings.drainTimeout
+                drainTimeout: settings.drainTimeout,
+                zone: settings.labels["zone"]
             )
         } catch {
             throw NodeError("cannot start: \(error)")

@@ -15,7 +15,8 @@ package struct NodeSettings: Sendable {
     package let admin: HostPort
     /// Threads that serve; at least 1.
     package let workerCount: Int
-    /// What it is labelled with; a fleet's node has those of its token too.
+    /// What the node says of itself: groups give it listeners by them, and `zone` is the one of the endpoints that it
+    /// prefers; a fleet's node has those of its token too.
     package let labels: [String: String]
     /// How long exchanges may go on when the node drains.
     package let drainTimeout: Duration
@@ -35,16 +36,17 @@ package struct NodeSettings: Sendable {
         source: Source,
         admin: HostPort,
         workerCount: Int,
+        labels: [String: String] = [:],
         drainTimeout: Duration,
         showsDebug: Bool,
-        labels: [String: String] = [:],
         certificates: String? = nil,
         arguments: [String] = [],
         takesOver: Bool = false
     ) {
         (self.source, self.admin, self.workerCount) = (source, admin, workerCount)
+        self.labels = labels
         (self.drainTimeout, self.showsDebug) = (drainTimeout, showsDebug)
-        (self.labels, self.certificates) = (labels, certificates)
+        self.certificates = certificates
         self.arguments = arguments.filter { $0 != Self.takeOverOption }
         self.takesOver = takesOver
     }

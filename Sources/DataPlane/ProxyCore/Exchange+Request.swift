@@ -39,6 +39,10 @@ extension Exchange {
         return nil
     }
 
+    /// Whether a listener that sends all to https sends this request there: who has come over https to a trusted proxy
+    /// would come back for ever.
+    var mayRedirectToHTTPS: Bool { !request.asksServer && !isClientHTTPS }
+
     /// Puts the head that the endpoint gets in the place of the client's, and goes on to an endpoint.
     ///
     ///     | headroom | client's head | content |  ─▶  | headroom | endpoint's head | content |

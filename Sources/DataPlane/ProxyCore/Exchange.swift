@@ -199,7 +199,7 @@ final class Exchange {
     // MARK: Route
 
     private func selectRoute(headBytes: Int, _ client: Client, _ served: ServedTables) {
-        if let port = served.listener.redirectPort, !request.asksServer {
+        if let port = served.listener.redirectPort, mayRedirectToHTTPS {
             return redirect(toPort: port, headBytes: headBytes)
         }
         let isForUs =

@@ -154,7 +154,4 @@ enum Limits {
     /// How long such a socket waits for descriptors when they have run out while its queue is not empty: an
     /// exchange or two, and then what waits is reset after all.
     static let closingListenerNanosecondsMax: UInt64 = 5_000_000_000
-    /// Looks at a field's value for internal names: what is taken out may bring two halves of another one together; a
-    /// value in which there is one still after these goes.
-    static let scrubPassesMax = 3
 }

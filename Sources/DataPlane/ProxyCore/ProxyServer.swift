@@ -11,9 +11,11 @@ package enum ActivationResult: Sendable {
     case failed([Problem])
 }
 
-/// The data plane: workers, one thread each, and the thread that makes versions active.
+/// The data plane: workers, one thread each, the thread that makes versions active, and the
+/// one that watches endpoints.
 ///
 ///     activate ──▶ activator's loop ──▶ worker 0 … n, by mailbox
+///                  monitor's loop ──▶ (which endpoints take requests)
 ///
 /// All methods may be called from any thread; completions come on the activator's.
 package final class ProxyServer: Sendable {
@@ -23,6 +25,7 @@ package final class ProxyServer: Sendable {
     let control: Mailbox
     private let workers: [Handover<Worker>]
     private let controlLoop: Handover<EventLoop>
+    private let monitor: Handover<Monitor>
     private let threads: Handover<ThreadList>
 
     private final class ThreadList {
@@ -34,8 +37,13 @@ package final class ProxyServer: Sendable {
     /// - Parameters:
     ///   - workerCount: Threads that serve; at least 1.
     ///   - drainTimeout: How long connections of a listener that was removed may go on.
+    ///   - zone: The zone of endpoints that are preferred; `nil` is none.
     /// - Throws: `SystemCallError` when descriptors have run out.
-    package init(workerCount: Int, drainTimeout: Duration) throws(SystemCallError) {
+    package init(
+        workerCount: Int,
+        drainTimeout: Duration,
+        zone: String?
+    ) throws(SystemCallError) {
         let metrics = MetricsRegistry(workerCount: max(workerCount, 1))
         let loop = try EventLoop()
         let mailbox = loop.mailbox
@@ -52,10 +60,13 @@ package final class ProxyServer: Sendable {
         self.metrics = metrics
         control = mailbox
         controlLoop = Handover(loop)
+        let monitor = Monitor(loop: try EventLoop(), workers: workers, zone: zone)
+        self.monitor = Handover(monitor)
         activator = Handover(
             Activator(
                 loop: loop,
                 workers: workers,
+                monitor: monitor,
                 registry: metrics,
                 drainTimeout: drainTimeout
             )
@@ -75,7 +86,10 @@ package final class ProxyServer: Sendable {
             let thread = try Thread.start(name: "worker-\(index)") { worker.value.run() }
             threads.value.threads.append(thread)
         }
-        let (activator, loop) = (activator, controlLoop)
+        let (activator, loop, monitor) = (activator, controlLoop, monitor)
+        let watching = try Thread.start(name: "monitor", isBackground: true) {
+            monitor.value.run()
+        }
         let thread = try Thread.start(
             name: "activator",
             isBackground: true
@@ -83,7 +97,7 @@ package final class ProxyServer: Sendable {
             activator.value.start()
             loop.value.run()
         }
-        threads.value.threads.append(thread)
+        threads.value.threads += [watching, thread]
     }
 
     /// Makes a version active on every worker, or on none.
@@ -161,8 +175,9 @@ package final class ProxyServer: Sendable {
         for worker in workers {
             worker.value.loop.mailbox.post { worker.value.stop() }
         }
-        let loop = controlLoop
+        let (loop, monitor) = (controlLoop, monitor)
         let ending = threads.value.threads
+        monitor.value.loop.mailbox.post { monitor.value.stop() }
         for thread in ending.dropLast() { thread.join() }
         let activator = activator
         control.post {

@@ -85,9 +85,7 @@ final class TCPRelay: PortConnection {
     /// Whose turn it is among those that have not failed yet; `nil` when there is none, or enough have.
     private func nextEndpoint() -> EndpointPool? {
         guard tried.count < Limits.relayAttempts, let chosen = upstream.choose() else { return nil }
-        func isNew(_ endpoint: EndpointPool) -> Bool { !tried.contains { $0 === endpoint } }
-        if isNew(chosen) { return chosen }
-        return upstream.endpoints.first { $0.endpoint.weight > 0 && isNew($0) }
+        return tried.contains { $0 === chosen } ? upstream.another(than: tried) : chosen
     }
 
     private func connect(to endpoint: EndpointPool) throws(ExchangeError) -> RelayOrigin {

@@ -7,13 +7,13 @@ internal import Upstreams
 /// One endpoint as one worker sees it: where it is, and the connections to it that rest.
 final class EndpointPool {
     /// What the configuration calls it.
-    let endpoint: Endpoint
+    private(set) var endpoint: Endpoint
     /// As `Proxy-Status`, logs and metrics name it.
     let label: [UInt8]
     /// Where its name leads; empty when it could not be resolved.
-    var addresses: [StreamAddress]
-    /// Open connections to it over all workers.
-    let count: ConnectionCount
+    private(set) var addresses: [StreamAddress]
+    /// What all workers share of it.
+    let state: EndpointState
     private var idle: [OriginConnection] = []
     /// Connections that speak HTTP/2 and take exchanges.
     private var sessions: [OriginSession] = []
@@ -23,11 +23,17 @@ final class EndpointPool {
     /// Whether the configuration no longer names it; connections that come back are closed.
     private(set) var isRetired = false
 
-    init(endpoint: Endpoint, addresses: [StreamAddress], count: ConnectionCount) {
-        self.endpoint = endpoint
-        self.addresses = addresses
-        self.count = count
-        label = Array(endpoint.address.description.utf8)
+    init(_ member: Member) {
+        (endpoint, addresses, state) = (member.endpoint, member.addresses, member.state)
+        label = Array(member.endpoint.address.description.utf8)
+    }
+
+    /// Open connections to it over all workers.
+    var count: ConnectionCount { state.count }
+
+    /// Takes over what has changed of it.
+    func update(to member: Member) {
+        (endpoint, addresses) = (member.endpoint, member.addresses)
     }
 
     /// What a TLS session with it goes on from: nothing that was verified otherwise.
@@ -118,15 +124,22 @@ final class UpstreamPool {
     private(set) var upstream: Upstream
     /// The octets of its name.
     let label: [UInt8]
-    /// Open connections over all workers.
-    let count: ConnectionCount
+    /// What all workers share of it.
+    private let state: UpstreamState
     /// The worker's numbers of it.
     var row: MetricsRow?
     /// The worker's side of TLS to its endpoints; `nil` is none.
     private(set) var connectors: UpstreamConnectors?
     /// What an endpoint has chosen last, where it has the choice.
     var spoken: ProtocolOffer?
+    /// All endpoints, as the roster has them.
     private(set) var endpoints: [EndpointPool] = []
+    /// Those that requests go to.
+    private var candidates: [EndpointPool] = []
+    private var weights: [Int] = []
+    private var roster: Roster?
+    /// The worker's index.
+    private let worker: Int
     private var sequence = EndpointSequence(weights: [])
     /// Limits of time, in nanoseconds.
     private(set) var limits: UpstreamLimits
@@ -140,10 +153,14 @@ final class UpstreamPool {
     init(shared: SharedUpstream, _ connectors: UpstreamConnectors?, worker: Int) {
         upstream = shared.upstream
         label = Array(shared.upstream.name.utf8)
-        count = shared.count
+        state = shared.state
+        self.worker = worker
         limits = UpstreamLimits(shared.upstream)
-        update(to: shared, connectors, worker: worker)
+        update(to: shared, connectors)
     }
+
+    /// Open connections over all workers.
+    var count: ConnectionCount { state.count }
 
     /// Counts an exchange that it has served.
     func record(nanoseconds: UInt64, failed: Bool) {
@@ -170,10 +187,15 @@ final class UpstreamPool {
 
     /// Chooses an endpoint for a request.
     ///
-    /// - Returns: The endpoint, or `nil` when none has a weight.
+    /// - Returns: The endpoint, or `nil` when none takes any.
     func choose() -> EndpointPool? {
-        guard let index = sequence.choose(), index < endpoints.count else { return nil }
-        return endpoints[index]
+        guard let index = sequence.choose(), index < candidates.count else { return nil }
+        return candidates[index]
+    }
+
+    /// An endpoint that takes requests, other than those that were tried.
+    func another(than tried: [EndpointPool]) -> EndpointPool? {
+        candidates.first { candidate in !tried.contains { $0 === candidate } }
     }
 
     /// Goes over to another version's settings.
@@ -181,10 +203,7 @@ final class UpstreamPool {
     /// - Parameters:
     ///   - shared: What the workers share of the upstream.
     ///   - connectors: The worker's side of TLS.
-    ///   - worker: The worker's index.
-    func update(to shared: SharedUpstream, _ connectors: UpstreamConnectors?, worker: Int) {
-        let sameWeights =
-            endpoints.map(\.endpoint) == shared.upstream.endpoints && !sequence.isEmpty
+    func update(to shared: SharedUpstream, _ connectors: UpstreamConnectors?) {
         // Connections that speak another protocol, or have begun otherwise, are of no use.
         let speaksTheSame =
             upstream.transport == shared.upstream.transport
@@ -195,27 +214,32 @@ final class UpstreamPool {
         if !speaksTheSame { spoken = nil }
         upstream = shared.upstream
         limits = UpstreamLimits(shared.upstream)
-        var old: [NetworkAddress: EndpointPool] = [:]
-        for endpoint in endpoints { old[endpoint.endpoint.address] = endpoint }
-        endpoints = zip(shared.upstream.endpoints, shared.endpoints).map { endpoint, shared in
-            if speaksTheSame, let kept = old[endpoint.address], kept.endpoint == endpoint {
-                old[endpoint.address] = nil
-                kept.addresses = shared.addresses
-                return kept
+        if !speaksTheSame { retireEndpoints() }
+        take(shared.roster)
+    }
+
+    /// Goes over to other endpoints; those that stay keep their connections.
+    ///
+    /// - Parameter roster: All endpoints, and which of them requests go to.
+    func take(_ roster: Roster) {
+        self.roster = roster
+        var old: [ObjectIdentifier: EndpointPool] = [:]
+        for endpoint in endpoints { old[ObjectIdentifier(endpoint.state)] = endpoint }
+        endpoints = roster.members.map { member in
+            guard let kept = old.removeValue(forKey: ObjectIdentifier(member.state)) else {
+                return EndpointPool(member)
             }
-            return EndpointPool(
-                endpoint: endpoint,
-                addresses: shared.addresses,
-                count: shared.count
-            )
+            kept.update(to: member)
+            return kept
         }
         for endpoint in old.values { endpoint.retire() }
-        if !sameWeights {
-            sequence = EndpointSequence(
-                weights: shared.upstream.endpoints.map(\.weight),
-                startingAt: worker
-            )
-        }
+        let chosen = roster.candidates.map { endpoints[$0.member] }
+        let weights = roster.candidates.map(\.weight)
+        let isSame =
+            weights == self.weights && chosen.elementsEqual(candidates) { $0 === $1 }
+        guard !isSame else { return }
+        (candidates, self.weights) = (chosen, weights)
+        sequence = EndpointSequence(weights: weights, startingAt: worker)
     }
 
     /// Goes over to other certificates: connections that were verified otherwise end, those in use when they come back.
@@ -225,15 +249,14 @@ final class UpstreamPool {
         let isSame = self.connectors?.plan == connectors.plan
         self.connectors = connectors
         guard !isSame else { return }
-        let old = endpoints
-        endpoints = old.map { endpoint in
-            EndpointPool(
-                endpoint: endpoint.endpoint,
-                addresses: endpoint.addresses,
-                count: endpoint.count
-            )
-        }
-        for endpoint in old { endpoint.retire() }
+        retireEndpoints()
+        if let roster { take(roster) }
+    }
+
+    /// No connection that was made is of use: those at rest end, others when they come back.
+    private func retireEndpoints() {
+        for endpoint in endpoints { endpoint.retire() }
+        (endpoints, candidates, weights) = ([], [], [])
     }
 
     /// Closes everything that rests; connections in use are closed when they come back.

@@ -149,7 +149,7 @@ final class Worker: EventHandler {
         for (shared, row) in zip(next.upstreams, next.upstreamRows) {
             let name = shared.upstream.name
             if let kept = self.pools.removeValue(forKey: name) {
-                kept.update(to: shared, next.connectors[name], worker: index)
+                kept.update(to: shared, next.connectors[name])
                 pools[name] = kept
             } else {
                 pools[name] = UpstreamPool(shared: shared, next.connectors[name], worker: index)
@@ -189,6 +189,11 @@ final class Worker: EventHandler {
         for (name, pool) in pools {
             if let connectors = contexts.connectors[name] { pool.update(to: connectors) }
         }
+    }
+
+    /// Which endpoints of an upstream take requests has changed.
+    func take(_ roster: Roster, of upstream: String) {
+        pools[upstream]?.take(roster)
     }
 
     /// Has tickets made and taken with these keys from now on.

@@ -1,5 +1,6 @@
 internal import Bytes
 internal import Cryptography
+internal import Disclosure
 internal import EventLoop
 internal import FleetModel
 internal import HTTP1
@@ -434,8 +435,8 @@ struct RouteEntry {
             }
         case .split(let sides):
             action = .split(SplitEntry(route, sides, upstreams, upstreamIndices: indices))
-        case .respond(let response): action = .respond(LocalResponse(response))
-        case .redirect(let redirect): action = .redirect(LocalResponse(redirect))
+        case .respond(let response): action = .respond(LocalResponse(LocalAnswer(response)))
+        case .redirect(let redirect): action = .redirect(LocalResponse(LocalAnswer(redirect)))
         }
         let own: KeptParts =
             switch action {

@@ -3,4 +3,7 @@ enum DisclosureLimits {
     /// Octets of userinfo before a host that are looked at: more than any URL has; a host behind more of them is found,
     /// as one outside of a URL.
     static let userinfoBytesMax = 256
+    /// Looks at a field's value for internal names: what is taken out may bring two halves of another one together; a
+    /// value in which there is one still after these goes.
+    static let scrubPassesMax = 3
 }

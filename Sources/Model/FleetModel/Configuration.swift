@@ -29,6 +29,8 @@ package struct Configuration: Sendable {
     package let paths: PathSettings
     /// What becomes of trace context.
     package let tracing: Tracing
+    /// When new requests are refused at once.
+    package let overload: Overload
     /// What is logged.
     package let logging: Logging
     /// The list of the resources; its digest is the version's.
@@ -115,6 +117,7 @@ package struct Configuration: Sendable {
         var requestID = Self.defaultRequestID
         var paths = Self.defaultPaths
         var tracing = Self.defaultTracing
+        var overload = Self.defaultOverload
         for item in checked {
             switch item.typed {
             case .listener(let listener): listeners.append(listener)
@@ -129,6 +132,7 @@ package struct Configuration: Sendable {
             case .requestID(let found): requestID = found
             case .paths(let found): paths = found
             case .tracing(let found): tracing = found
+            case .overload(let found): overload = found
             case .inert: break
             }
         }
@@ -138,7 +142,7 @@ package struct Configuration: Sendable {
         self.certificates = certificates
         (self.policies, self.tests, self.groups) = (policies, tests, groups)
         (self.hiding, self.logging, self.requestID) = (hiding, logging, requestID)
-        (self.paths, self.tracing) = (paths, tracing)
+        (self.paths, self.tracing, self.overload) = (paths, tracing, overload)
         self.checked = checked
         manifest = Manifest(checked: checked.map(\.resource.entry))
     }
@@ -204,6 +208,13 @@ package struct Configuration: Sendable {
             preconditionFailure("tracing reads as tracing")
         }
         return tracing
+    }()
+
+    private static let defaultOverload: Overload = {
+        guard case .overload(let overload) = TypedResource(kind: .overload, nil) else {
+            preconditionFailure("overload reads as overload")
+        }
+        return overload
     }()
 }
 

@@ -172,8 +172,15 @@ extension Settings {
                 "normalise",
                 .boolean,
                 .defaultsTo("true"),
-                "Resolve dot segments and needless percent-encoding",
-                .unbuilt(accepting: ["true"])
+                "Resolve dot segments and needless percent-encoding (RFC 3986 §6.2.2)",
+                .only(
+                    "true",
+                    because: """
+                        a path that routes, policies and the upstream read differently gets past policies; where an \
+                        upstream needs %2F kept, set `encodedSlash: keep`, and relay with a `tcp` listener what must \
+                        stay as it came
+                        """
+                )
             ),
             Setting(
                 "mergeSlashes",

@@ -12,6 +12,7 @@ indirect enum TypedResource: Sendable {
     case requestID(RequestIDSettings)
     case paths(PathSettings)
     case tracing(Tracing)
+    case overload(Overload)
     /// Its kind has nothing for the build to do.
     case inert
 
@@ -31,7 +32,8 @@ indirect enum TypedResource: Sendable {
         case .paths: self = .paths(PathSettings(fields))
         case .tracing: self = .tracing(Tracing(propagates: fields.flag("propagate")))
         case .group: self = .group(ListenerGroup(fields))
-        case .consumer, .api, .overload, .metrics: self = .inert
+        case .overload: self = .overload(Overload(fields))
+        case .consumer, .api, .metrics: self = .inert
         }
     }
 }
@@ -111,20 +113,6 @@ extension ListenerGroup {
     }
 }
 
-extension UpstreamTLS {
-    fileprivate init(_ fields: FieldReader) {
-        func name(_ field: String) -> String? {
-            fields.optionalText(field).flatMap { $0.isEmpty ? nil : $0 }
-        }
-        self.init(
-            serverName: name("serverName"),
-            isVerified: fields.flag("verify"),
-            authority: name("authority"),
-            clientCertificate: name("clientCertificate")
-        )
-    }
-}
-
 extension SettingValue {
     /// A host that is no pattern.
     fileprivate var exactHost: String? {
@@ -171,34 +159,6 @@ extension ConfiguredCertificate {
             let hosts = fields.record("selfSigned").list("hosts")
             source = .selfSigned(hosts: hosts.compactMap(\.scalarText))
         }
-    }
-}
-
-extension Upstream {
-    fileprivate init(_ fields: FieldReader) {
-        let connections = fields.record("connections")
-        let timeouts = fields.record("timeouts")
-        self.init(
-            name: fields.text("name"),
-            transport: fields.word("protocol", as: UpstreamProtocol.self),
-            balance: fields.word("balance", as: Balance.self),
-            endpoints: fields.records("endpoints").map { endpoint in
-                Endpoint(address: endpoint.address("address"), weight: endpoint.integer("weight"))
-            },
-            connections: UpstreamConnections(
-                maximum: connections.integer("maximum"),
-                idle: connections.duration("idle"),
-                perEndpoint: connections.limit("perEndpoint")
-            ),
-            timeouts: UpstreamTimeouts(
-                connect: timeouts.duration("connect"),
-                firstByte: timeouts.durationLimit("firstByte"),
-                idle: timeouts.durationLimit("idle"),
-                total: timeouts.durationLimit("total")
-            ),
-            proxyProtocol: fields.word("proxyProtocol", as: UpstreamProxyProtocol.self),
-            tls: fields.has("tls") ? UpstreamTLS(fields.record("tls")) : nil
-        )
     }
 }
 

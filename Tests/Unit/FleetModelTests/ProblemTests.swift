@@ -77,8 +77,13 @@ struct ProblemTests {
         #expect(problems(#"{"consumers":[],"certificates":[]}"#) == [])
         #expect(
             problems(#"{"paths":{"normalise":false}}"#)
-                == ["paths.normalise: not supported by this build; only true is"]
+                == [
+                    "paths.normalise: can only be true: a path that routes, policies and the upstream read "
+                        + "differently gets past policies; where an upstream needs %2F kept, set `encodedSlash: keep`, "
+                        + "and relay with a `tcp` listener what must stay as it came"
+                ]
         )
+        #expect(problems(#"{"paths":{"normalise":"perhaps"}}"#).count == 1)
         #expect(problems(#"{"paths":{"normalise":true,"encodedSlash":"reject"}}"#) == [])
     }
 

@@ -1,4 +1,4 @@
-internal import FleetModel
+package import FleetModel
 
 /// The way back from the paths of an upstream to those that clients know, where a route replaces a prefix.
 ///
@@ -6,14 +6,14 @@ internal import FleetModel
 ///                        /products/7     ◀──                  /api/v1/items/7
 ///
 /// A fixed path and a regular expression have no way back.
-struct InversePath {
+package struct InversePath: Sendable {
     /// What clients say; `/` alone ends in a slash.
     private let outer: [UInt8]
     /// What the upstream gets in its place; `/` alone ends in a slash.
     private let inner: [UInt8]
 
     /// The way back of a route; `nil` where it has none, or where the paths are the same.
-    init?(_ route: Route) {
+    package init?(_ route: Route) {
         guard case .prefix(let inner)? = route.rewrite?.path,
             case .prefix(let outer)? = route.conditions.path
         else { return nil }
@@ -21,7 +21,7 @@ struct InversePath {
     }
 
     /// The way back from one prefix to another; `nil` where they are the same.
-    init?(outer: String, inner: String) {
+    package init?(outer: String, inner: String) {
         guard inner != outer else { return nil }
         (self.outer, self.inner) = (Array(outer.utf8), Array(inner.utf8))
     }
@@ -30,14 +30,14 @@ struct InversePath {
     ///
     /// - Parameter path: A path as the upstream has it, without a query; it starts with a slash.
     /// - Returns: `nil` where it is not below what the route replaces.
-    func outer(_ path: ArraySlice<UInt8>) -> [UInt8]? {
+    package func outer(_ path: ArraySlice<UInt8>) -> [UInt8]? {
         guard let rest = Self.rest(of: path, below: inner) else { return nil }
         if rest.isEmpty { return outer }
         return outer == Self.root ? Array(rest) : outer + rest
     }
 
     /// The path of a cookie that clients know; one above what the route replaces is for all of it.
-    func outer(cookie path: ArraySlice<UInt8>) -> [UInt8]? {
+    package func outer(cookie path: ArraySlice<UInt8>) -> [UInt8]? {
         var path = path
         if path.count > 1, path.last == Self.slash { path = path.dropLast() }
         if path == Self.root[...] { return inner == Self.root ? outer : nil }

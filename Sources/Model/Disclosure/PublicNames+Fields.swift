@@ -1,5 +1,4 @@
 internal import Bytes
-internal import Disclosure
 internal import HTTPSemantics
 
 /// The fields whose grammar says where URLs, hosts and paths stand.
