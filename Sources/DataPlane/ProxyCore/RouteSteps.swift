@@ -46,8 +46,8 @@ final class RouteSteps {
         queryEnd = CompiledTemplate(queryEditor?.appended ?? Template(segments: []))
         host = Array((route.rewrite?.host ?? "").utf8)
         rewrites = pathRewriter != nil || queryEditor != nil || !host.isEmpty
-        request = MessageEdits(plan.request, foldsUnderscores: true)
-        response = MessageEdits(plan.response, foldsUnderscores: false)
+        request = MessageEdits(plan.request, foldsSigns: true)
+        response = MessageEdits(plan.response, foldsSigns: false)
         pages = plan.pages.map { ErrorPages($0) }
         maintenance = plan.maintenance.map { LocalResponse($0) }
         var needs = queryEnd.needs
@@ -73,11 +73,11 @@ struct MessageEdits {
     /// Whether nothing is changed.
     let isEmpty: Bool
 
-    init(_ changes: FieldChanges, foldsUnderscores: Bool) {
+    init(_ changes: FieldChanges, foldsSigns: Bool) {
         isEmpty = changes.isEmpty
         dropped =
             changes.dropped.isEmpty
-            ? nil : FieldNameSet(changes.dropped, foldsUnderscores: foldsUnderscores)
+            ? nil : FieldNameSet(changes.dropped, foldsSigns: foldsSigns)
         filter = dropped?.filter ?? FieldNameFilter()
         lines = Self.joined(changes.added)
         clearLines = Self.joined(changes.addedInClear)

@@ -423,7 +423,7 @@ struct ConfigurationChecker {
                 case .headers(let edits, _) = policy.step
             else { continue }
             for name in edits.names {
-                guard let owner = owners[name] else { continue }
+                guard let owner = owners[RecordChecker.dashed(name)] else { continue }
                 complain(
                     "\(name) is a field that \(owner) has the proxy write",
                     draft.place,

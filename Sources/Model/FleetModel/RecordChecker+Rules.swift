@@ -10,6 +10,7 @@ extension RecordChecker {
         case .listener: checkProtocol(value, node)
         case .upstream:
             checkEndpoints(value, node)
+            checkBalance(value, node)
             checkProxyProtocol(value, node)
             checkUpstreamTLS(value, node)
         case .route:
@@ -247,7 +248,8 @@ extension RecordChecker {
         for field in ["subject", "fingerprint"] {
             guard let name = forward[field]?.scalarText else { continue }
             let place = names[field]?.place ?? names.place
-            if Self.ownFields.contains(name) || Self.forwardedFields.contains(name) {
+            let dashed = Self.dashed(name)
+            if Self.ownFields.contains(dashed) || Self.forwardedFields.contains(dashed) {
                 let message = "\(name) has a meaning of its own; take another name"
                 complain(message, field: prefix + field, at: place)
             }
@@ -263,7 +265,7 @@ extension RecordChecker {
 
     /// The identifier has a field that means nothing else.
     private mutating func checkRequestID(_ value: SettingValue, _ node: ConfigurationNode) {
-        guard let name = value["header"]?.scalarText, name != "x-request-id",
+        guard let name = (value["header"]?.scalarText).map(Self.dashed), name != "x-request-id",
             Self.ownFields.contains(name) || Self.forwardedFields.contains(name)
                 || Self.contextFields.contains(name)
         else { return }

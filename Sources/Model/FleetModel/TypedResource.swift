@@ -31,8 +31,8 @@ indirect enum TypedResource: Sendable {
         case .requestID: self = .requestID(RequestIDSettings(fields))
         case .paths: self = .paths(PathSettings(fields))
         case .tracing: self = .tracing(Tracing(propagates: fields.flag("propagate")))
-        case .group: self = .group(ListenerGroup(fields))
         case .overload: self = .overload(Overload(fields))
+        case .group: self = .group(ListenerGroup(fields))
         case .consumer, .api, .metrics: self = .inert
         }
     }

@@ -1,4 +1,5 @@
 package import FleetModel
+internal import HTTPSemantics
 
 /// What a route does to messages besides to take them somewhere, all of its policies in one: the same on nodes and for
 /// `explain`.
@@ -68,16 +69,20 @@ package struct FieldChanges: Sendable {
     /// Whether nothing is changed.
     package var isEmpty: Bool { dropped.isEmpty && added.isEmpty }
 
-    /// Whether a request's field does not go on; `-` and `_` are one, as in what back ends make of names (RFC 3875 §4.1.18).
+    /// Whether a request's field does not go on; all signs are one, as in what back ends make of names (RFC 3875 §4.1.18).
     ///
     /// - Parameter name: A name in lower case.
     /// - Returns: Whether it is one of those that are dropped.
     func drops(requestField name: String) -> Bool {
-        let folded = name.replacing("_", with: "-")
+        let folded = Self.folded(name)
         return dropped.contains { pattern in
-            let other = pattern.name.replacing("_", with: "-")
-            return pattern.isPrefix ? folded.hasPrefix(other) : folded == other
+            let other = Self.folded(pattern.name)
+            return pattern.isPrefix ? folded.starts(with: other) : folded == other
         }
+    }
+
+    private static func folded(_ name: String) -> [UInt8] {
+        name.utf8.map { OctetSet.plainName.contains($0) ? $0 : UInt8(ascii: "-") }
     }
 
     /// The lines of a response that is not sent over TLS: it has no Strict-Transport-Security (RFC 6797 §7.2).

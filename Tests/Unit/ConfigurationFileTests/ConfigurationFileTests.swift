@@ -23,7 +23,7 @@ struct ConfigurationFileTests {
             }
             let paths = Set(error.problems.map(\.path))
             for path in [
-                "policies[squeeze].compress", "upstreams[products].endpoints[0].zone",
+                "policies[squeeze].compress",
                 "upstreams[products].health", "apis", "consumers",
                 "metrics.perEndpoint", "overload.loopLag", "upstreams[products].queue.requests",
             ] {

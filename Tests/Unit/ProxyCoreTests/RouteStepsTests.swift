@@ -96,15 +96,15 @@ struct RouteStepsTests {
     @Test("names are known in any case, and of requests in the spellings that CGI takes for one")
     func knowsNames() {
         let patterns = ["x-debug", "accept", "a_b", "-odd"].map { NamePattern(exactly: $0) }
-        let response = FieldNameSet(patterns, foldsUnderscores: false)
-        let request = FieldNameSet(patterns, foldsUnderscores: true)
+        let response = FieldNameSet(patterns, foldsSigns: false)
+        let request = FieldNameSet(patterns, foldsSigns: true)
         for name in ["x-debug", "X-DEBUG", "Accept", "A_B", "-odd"] {
             #expect(holds(response, name) && holds(request, name), "\(name)")
         }
-        for name in ["x_debug", "a-b", "_odd"] {
+        for name in ["x_debug", "x.debug", "X~Debug", "a-b", "a!b", "_odd", "+odd"] {
             #expect(!holds(response, name) && holds(request, name), "\(name)")
         }
-        for name in ["x-debu", "x-debugs", "x.debug", "", "b", "accepu"] {
+        for name in ["x-debu", "x-debugs", "xdebug", "x1debug", "", "b", "accepu"] {
             #expect(!holds(response, name) && !holds(request, name), "\(name)")
         }
     }
