@@ -162,10 +162,12 @@ let platform = [
     Part("Sources/Platform", "CLinux", kind: .c),
     Part("Sources/Platform", "COpenSSL", kind: .c, linked: ["ssl", "crypto"]),
     Part("Sources/Platform", "CRE2", kind: .c, linked: ["re2"]),
+    Part("Sources/Platform", "CIDN2", kind: .c, linked: ["idn2"]),
     Part("Sources/Platform", "SystemCalls", ["CLinux"]),
     Part("Sources/Platform", "Cryptography", ["COpenSSL"]),
     Part("Sources/Platform", "TLSLibrary", ["COpenSSL"]),
     Part("Sources/Platform", "RegularExpressions", ["CRE2"]),
+    Part("Sources/Platform", "InternationalNames", ["CIDN2"]),
 ]
 let base = [
     Part("Sources/Base", "Bytes"),
@@ -185,12 +187,12 @@ let model = [
         "FleetModel",
         ["Cryptography", "RegularExpressions", "HTTPSemantics"]
     ),
+    Part("Sources/Model", "Disclosure", ["Bytes", "HTTPSemantics", "FleetModel"]),
     Part(
         "Sources/Model",
         "Routing",
-        ["RegularExpressions", "Bytes", "HTTPSemantics", "HTTP1", "FleetModel"]
+        ["RegularExpressions", "Bytes", "HTTPSemantics", "HTTP1", "FleetModel", "Disclosure"]
     ),
-    Part("Sources/Model", "Disclosure", ["Bytes", "HTTPSemantics", "FleetModel"]),
     Part("Sources/Model", "SnapshotCompiler", ["Cryptography", "Bytes", "FleetModel", "Routing"]),
     Part("Sources/Model", "FleetMessages", [], [(.protobuf, "SwiftProtobuf")], kind: .generated),
     Part(
@@ -212,7 +214,7 @@ let dataPlane = [
     Part(
         "Sources/DataPlane",
         "Upstreams",
-        ["SystemCalls", "FleetModel", "EventLoop"]
+        ["SystemCalls", "Structures", "FleetModel", "EventLoop"]
     ),
     Part(
         "Sources/DataPlane",
@@ -300,7 +302,7 @@ let operatorSide = [
     Part(
         "Sources/Operator",
         "ConfigurationFile",
-        ["Cryptography", "FleetModel", "Certificates"],
+        ["Cryptography", "InternationalNames", "FleetModel", "Certificates"],
         [(.yams, "Yams")]
     ),
     Part(
@@ -367,7 +369,14 @@ let benchmarks = [
         ],
         [(.argumentParser, "ArgumentParser")],
         kind: .command
-    )
+    ),
+    Part(
+        "Tests/Benchmarks",
+        "balancer-speed",
+        ["SystemCalls", "Upstreams"],
+        [(.argumentParser, "ArgumentParser")],
+        kind: .command
+    ),
 ]
 
 func test(_ name: String, _ uses: [String], _ products: [(External, String)] = []) -> Part {
@@ -378,6 +387,7 @@ let tests = [
     test("CryptographyTests", ["Cryptography"]),
     test("TLSLibraryTests", ["TLSLibrary", "Cryptography"]),
     test("RegularExpressionsTests", ["RegularExpressions"]),
+    test("InternationalNamesTests", ["InternationalNames"]),
     test("BytesTests", ["Bytes"]),
     test("StructuresTests", ["Structures", "SystemCalls"]),
     test("TelemetryTests", ["Telemetry", "SystemCalls", "Bytes", "Structures"]),
@@ -396,12 +406,12 @@ let tests = [
         [(.protobuf, "SwiftProtobuf")]
     ),
     test("EventLoopTests", ["EventLoop", "SystemCalls"]),
-    test("UpstreamsTests", ["Upstreams"]),
+    test("UpstreamsTests", ["Upstreams", "FleetModel", "SystemCalls", "EventLoop"]),
     test(
         "ProxyCoreTests",
         [
-            "ProxyCore", "HTTP1", "HTTPSemantics", "FleetModel", "Disclosure", "SnapshotCompiler",
-            "Bytes",
+            "ProxyCore", "HTTP1", "HTTPSemantics", "FleetModel", "Routing", "Disclosure",
+            "SnapshotCompiler", "Bytes",
         ]
     ),
     test(
@@ -439,7 +449,7 @@ let tests = [
     ),
     test(
         "ACMETests",
-        ["ACME", "Certificates", "Cryptography"],
+        ["ACME", "Certificates", "Cryptography", "SystemCalls"],
         [(.httpClient, "AsyncHTTPClient"), (.nioSSL, "NIOSSL")]
     ),
     test(

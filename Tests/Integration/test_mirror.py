@@ -1,5 +1,8 @@
 """Copies of requests for a mirror: what they are, and that nobody notices what becomes of them."""
 
+import socket
+import ssl
+import struct
 import threading
 
 import h2.events
@@ -7,7 +10,7 @@ import h2.settings
 import pytest
 
 import http2
-from weir import Fleet, Peer, ReservedPort, get, request, until
+from weir import Fleet, Load, Origin, Peer, ReservedPort, get, is_listening, request, until
 
 LIMIT = 1 << 20
 # As many copies of one worker are on their way at a time.
@@ -539,7 +542,181 @@ routes:
         held.set()
 
 
+# What stands before a copy on its connection
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("by", ["HTTP/1.1", "HTTP/2"])
+def test_a_mirror_is_told_of_the_client_in_a_proxy_header(workspace, by, version):
+    told = []
+
+    def script(peer, origin):
+        if version == "v1":
+            told.append(tuple(peer.read_until(b"\r\n").decode().split()[1:]))
+        else:
+            fixed = peer.read_exactly(16)
+            octets = peer.read_exactly(struct.unpack(">H", fixed[14:])[0])
+            source, port = socket.inet_ntoa(octets[:4]), struct.unpack(">H", octets[8:10])[0]
+            told.append(("TCP4", source, socket.inet_ntoa(octets[4:8]), str(port),
+                         str(struct.unpack(">H", octets[10:12])[0])))
+        while (head := peer.read_head()) is not None:
+            assert peer.read_body(head) == b"content"
+            peer.send(OK)
+
+    main, mirror = http1_origin(workspace), workspace.origin(script)
+    node, web = serve(workspace, main, mirror, settings=f", proxyProtocol: {version}")
+    with Peer.connect(web, source=("127.0.0.7", 0)) as peer:
+        port = peer.socket.getsockname()[1]
+        if by == "HTTP/2":
+            with http2.Client.over(peer.socket) as client:
+                streams = [client.request("/", method="POST", body=b"content") for _ in range(3)]
+                assert [client.response(stream).status for stream in streams] == [200] * 3
+        else:
+            for _ in range(3):
+                assert peer.exchange(request("POST", body=b"content")).status == 200
+    until(lambda: mirrored(node, "complete") == 3, "every copy was answered")
+    assert told == [("TCP4", "127.0.0.7", "127.0.0.1", str(port), str(web[1]))] * 3
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_mirror_that_expects_no_proxy_header_disturbs_nobody(workspace, version):
+    main, mirror = http1_origin(workspace), http1_origin(workspace)
+    mirror.script = lambda peer, origin: peer.send(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+    node, web = serve(workspace, main, mirror, settings=f", proxyProtocol: {version}")
+    with Peer.connect(web) as peer:
+        assert {peer.exchange(request("POST", body=b"content")).status for _ in range(20)} == {200}
+    until(lambda: mirrored(node, "complete") + mirrored(node, "failed") == 20, "every copy came to its end")
+
+
+class SecureMirror(Origin):
+    """An origin behind TLS, which does not begin a handshake before `goes_on`."""
+
+    def __init__(self, workspace, identity="mirror", goes_on=None):
+        self.goes_on = goes_on
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        folder = workspace.certificates.folder
+        self.context.load_cert_chain(folder / f"{identity}.crt", folder / f"{identity}.key")
+        self.seen, self.refused = [], []
+        super().__init__(self.answer)
+
+    def answer(self, peer, _):
+        while (head := peer.read_head()) is not None:
+            self.seen.append((head.method, head.target, peer.read_body(head)))
+            peer.send(OK)
+
+    def serve(self, peer):
+        if self.goes_on:
+            self.goes_on.wait(60)
+        try:
+            connection = self.context.wrap_socket(peer.socket, server_side=True)
+        except (ssl.SSLError, OSError) as failure:
+            self.refused.append(failure)
+            return peer.close()
+        return super().serve(Peer(connection))
+
+
+def serve_secure(workspace, main, mirror, tls="authority: authority, serverName: mirror.test"):
+    """The same as `serve` with TLS to the mirror."""
+    port = workspace.keep(ReservedPort())
+    node = workspace.node(f"""
+listeners: [{{name: web, address: {port}}}]
+certificates: [{{name: authority, authority: {{file: authority.pem}}}}]
+upstreams:
+  - {{name: main, endpoints: [{{address: {main}}}], connections: {{idle: 1s}}}}
+  - {{name: mirror, endpoints: [{{address: {mirror}}}], connections: {{idle: 1s}}, tls: {{{tls}}}}}
+routes: [{{name: all, upstream: main, mirror: {{upstream: mirror}}}}]
+""", workers=1, certificates=workspace.certificates.folder)
+    return node, port.address
+
+
+def test_a_copy_goes_over_tls(workspace):
+    workspace.certificates.issue("mirror", "mirror.test")
+    main, mirror = http1_origin(workspace), workspace.keep(SecureMirror(workspace))
+    node, web = serve_secure(workspace, main, mirror)
+    bodies = [b"", b"short", bytes(range(256)) * 3600]
+    with Peer.connect(web) as peer:
+        for number, body in enumerate(bodies):
+            assert peer.exchange(request("POST", f"/{number}", body=body)).status == 200
+    until(lambda: mirrored(node, "complete") == len(bodies), "every copy was answered")
+    assert sorted(mirror.seen) == sorted(("POST", f"/{number}", body) for number, body in enumerate(bodies))
+    at_rest(node, 1 << 16)
+
+
+def test_a_mirror_whose_certificate_is_not_believed_disturbs_nobody(workspace):
+    workspace.certificates.issue("mirror", "other.test")
+    main, mirror = http1_origin(workspace), workspace.keep(SecureMirror(workspace))
+    node, web = serve_secure(workspace, main, mirror)
+    with Peer.connect(web) as peer:
+        assert {peer.exchange(request("POST", body=b"content")).status for _ in range(20)} == {200}
+    until(lambda: mirrored(node, "failed") == 20, "no copy was sent")
+    assert not mirror.seen and metric(node, 'weir_requests_total{status_class="2xx"}') == 20
+    at_rest(node, 1 << 16)
+
+
+def test_a_handshake_that_a_mirror_does_not_answer_holds_up_nobody(workspace):
+    workspace.certificates.issue("mirror", "mirror.test")
+    goes_on = threading.Event()
+    workspace.closing.callback(goes_on.set)
+    main, mirror = http1_origin(workspace), workspace.keep(SecureMirror(workspace, goes_on=goes_on))
+    node, web = serve_secure(workspace, main, mirror)
+    with Peer.connect(web) as peer:
+        assert {peer.exchange(request("POST", body=b"content")).status for _ in range(COPIES + 10)} == {200}
+    assert mirrored(node, "complete") == 0
+    goes_on.set()
+    until(lambda: sum(mirrored(node, how) for how in ("complete", "failed", "limited")) == COPIES + 10,
+          "every copy came to its end")
+
+
 # Ends
+
+
+@pytest.mark.parametrize("kind", ["stuck", "closes"])
+def test_copies_hold_up_no_drain_of_a_node(workspace, kind):
+    goes_on = threading.Event()
+    workspace.closing.callback(goes_on.set)
+    held = threading.Event()
+    workspace.closing.callback(held.set)
+
+    def hold(peer, origin):
+        while (head := peer.read_head()) is not None:
+            peer.read_body(head)
+            origin.requests.append(head)
+            if head.target == "/slow":
+                held.wait(60)
+            peer.send(OK)
+
+    main = workspace.origin(hold)
+    mirror = http1_origin(workspace, (lambda peer: goes_on.wait(60)) if kind == "stuck" else (lambda peer: peer.close()))
+    fleet, port = Fleet(workspace), workspace.keep(ReservedPort())
+    node = fleet.add("edge", "--drain-timeout", "60s", workers=2)
+    fleet.apply(f"""
+listeners: [{{name: web, address: {port}}}]
+upstreams:
+  - {{name: main, endpoints: [{{address: {main}}}]}}
+  - {{name: mirror, endpoints: [{{address: {mirror}}}]}}
+routes: [{{name: all, upstream: main, mirror: {{upstream: mirror}}}}]
+""", "--wait")
+    with Peer.connect(port.address) as slow, Peer.connect(port.address) as late:
+        assert late.exchange(request("POST", "/first", body=b"content")).status == 200
+        slow.send(request("POST", "/slow", body=b"content"))
+        until(lambda: any(head.target == "/slow" for head in main.requests), "the request is with the endpoint")
+        until(lambda: len(mirror.seen) >= 2, "the copies are with the mirror")
+        fleet.ctl("node", "drain", "edge")
+        until(lambda: not is_listening(port.address), "the listener is closed")
+        # What comes on a connection that was there is answered, with its copy on its way.
+        last = late.exchange(request("POST", "/last", body=b"content"))
+        assert last.status == 200 and last.get("connection") == "close"
+        held.set()
+        assert slow.read_response().status == 200
+    fleet.ctl("node", "undrain", "edge")
+    until(lambda: is_listening(port.address), "the listener is open again")
+    with Load(port.address, connections=4) as load:
+        load.more(100)
+    assert not load.failures
+    assert node.stop() == 0
 
 
 def test_a_node_ends_while_copies_are_stuck(workspace):
@@ -553,8 +730,7 @@ def test_a_node_ends_while_copies_are_stuck(workspace):
         until(lambda: metric(node, "weir_received_bytes_total") > received, "the request has begun")
         node.program.signal(15)
         until(lambda: "node.draining" in node.program.stderr(), "the node drains")
-        response = peer.exchange(b"34")
-        assert response.status == 200 and response.get("connection") == "close"
+        assert peer.exchange(b"34").status == 200
     # Another SIGTERM would have it skip the waiting.
     assert node.program.process.wait(15) == 0
 

@@ -181,3 +181,26 @@ current: local
 
 def test_version(workspace):
     assert re.match(r"\S+", run_proxyctl("version").out)
+
+
+def test_hosts_may_be_written_in_any_script(workspace):
+    text = """
+listeners: [{name: web, address: "127.0.0.1:8080"}]
+routes: [{name: books, hosts: [bücher.example, "*.straße.de"], respond: {status: 204}}]
+tests: [{name: t, request: {url: "http://bücher.example/"}, expect: {route: books}}]
+"""
+    path = workspace.configuration(text)
+    run_proxyctl("validate", path)
+    for host in ("bücher.example", "BÜCHER.example", "xn--bcher-kva.example", "www.straße.de"):
+        told = run_proxyctl("explain", "GET", f"http://{host}/", "-f", path, "-o", "json").json
+        assert told["route"] == "books", host
+    assert run_proxyctl("explain", "GET", "http://strasse.de/", "-f", path, "-o", "json").json["route"] is None
+    assert "ü..example" in run_proxyctl("explain", "GET", "http://ü..example/", "-f", path, code=1).err
+    # The form that clients ask for is what is stored.
+    snapshot = workspace.folder / "books.snapshot"
+    run_proxyctl("compile", path, "--out", snapshot)
+    assert b"xn--bcher-kva.example" in snapshot.read_bytes()
+    broken = workspace.configuration(text.replace("bücher.example,", "bü..cher,"))
+    done = run_proxyctl("validate", broken, code=1)
+    text = done.err + done.out
+    assert f"{broken}:3:32" in text and text.count("bü..cher") == 1, text

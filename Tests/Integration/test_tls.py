@@ -438,6 +438,40 @@ def test_a_session_does_not_outlive_the_clients_certificate(workspace, version):
     assert not reused[0] and all(reused[1:])
 
 
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_a_session_does_not_outlive_another_revocation_list(workspace, version):
+    """Sessions are bound to what is asked of clients: with another CRL everybody is verified anew, at once."""
+    site = mutual(workspace, "require")
+    site.certificates.issue("bob", usage="clientAuth")
+    site.certificates.issue("carol", usage="clientAuth")
+    bundle = site.certificates.bundle.read_bytes()
+    site.certificates.revoke("authority", "bob")
+    site.reload()
+
+    def ask(*options):
+        """A request with a session that is kept in a file: how the session began, and whether there was an answer."""
+        folder = site.certificates.folder
+        done = subprocess.run(["openssl", "s_client", "-connect", str(site.port), "-servername", "example.test", "-CAfile",
+                               site.certificates.bundle, "-cert", folder / "alice.crt", "-key", folder / "alice.key", version,
+                               "-ign_eof", *options],
+                              input=request(fields=["Connection: close"]), capture_output=True, timeout=30, check=False)
+        began = next((word for word in ("Reused", "New") if f"\n{word}, TLS".encode() in done.stdout), None)
+        return began, b"HTTP/1.1 200" in done.stdout, done.stderr
+
+    session = workspace.folder / "session"
+    assert ask("-sess_out", session)[:2] == ("New", True)
+    # The same list, read again, is no reason to.
+    site.reload()
+    assert ask("-sess_in", session)[:2] == ("Reused", True)
+    site.certificates.bundle.write_bytes(bundle)
+    site.certificates.revoke("authority", "alice")
+    site.reload()
+    began, answered, said = ask("-sess_in", session)
+    assert not answered and began != "Reused" and b"certificate revoked" in said, (began, said)
+    # Whom the list does not name is verified anew and goes on.
+    assert site.get(identity="carol").status == 200
+
+
 def test_who_was_let_in_has_to_come_again_when_something_else_is_asked(workspace):
     site = mutual(workspace, "require")
     with (site.connect(identity="alice") as one, site.connect(protocols=("h2",), identity="alice") as peer,
@@ -666,3 +700,32 @@ def test_every_request_is_sent_to_https(workspace, port, suffix):
         assert peer.exchange(b"GET / HTTP/1.0\r\n\r\n").status == 400
     with Peer.connect(plain.address) as peer:
         assert peer.exchange(b"GET / HTTP/1.1\r\nHost: a.test/@evil\r\n\r\n").status == 400
+
+
+@pytest.mark.parametrize("way", ["h1", "h2"])
+def test_who_came_over_https_to_a_trusted_proxy_is_served(workspace, way):
+    plain = workspace.keep(ReservedPort())
+    text = f"""
+listeners: [{{name: web, address: {plain}, redirectToHTTPS: 443, trustedProxies: [127.0.0.1]}}]
+routes: [{{name: all, respond: {{body: "${{scheme}}"}}}}]
+"""
+    workspace.node(text)
+    served, sent = (200, b"https"), (308, b"")
+
+    def ask(source, *said):
+        if way == "h1":
+            with Peer.connect(plain.address, source=(source, 0)) as peer:
+                got = peer.exchange(request(fields=[f"X-Forwarded-Proto: {word}" for word in said]))
+        else:
+            with Peer.connect(plain.address, source=(source, 0)) as peer, http2.Client.over(peer.socket) as client:
+                got = client.get("/", fields=[("x-forwarded-proto", word) for word in said])
+        return got.status, got.body
+
+    assert ask("127.0.0.1", "https") == ask("127.0.0.1", "HTTPS") == served
+    assert ask("127.0.0.1") == ask("127.0.0.1", "http") == ask("127.0.0.1", "https", "https") == sent
+    # Nobody else is believed.
+    assert ask("127.0.0.2", "https") == sent
+    source = workspace.configuration(text)
+    for scheme, status in [("https", 200), ("http", 308)]:
+        told = run_proxyctl("explain", "GET", f"{scheme}://example.test/", "-f", source, "-o", "json").json
+        assert told["status"] == status

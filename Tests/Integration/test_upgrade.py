@@ -16,91 +16,8 @@ import threading
 
 import pytest
 
+from handover import Upgrade, upgrade
 from weir import (BIN, PEER_SECONDS, Fleet, Load, Origin, Peer, ReservedPort, get, is_listening, request, until)
-
-
-class Process:
-    """A process that the node under test has started, which makes it a child of the test."""
-
-    def __init__(self, pid):
-        self.pid = pid
-        self.code = None
-
-    def poll(self):
-        """The exit code, or None while it runs."""
-        if self.code is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self.code = os.waitstatus_to_exitcode(status)
-        return self.code
-
-    @property
-    def is_running(self):
-        return self.poll() is None
-
-    def signal(self, number):
-        if self.is_running:
-            os.kill(self.pid, number)
-
-    def wait(self, seconds=PEER_SECONDS):
-        until(lambda: not self.is_running, f"process {self.pid} has ended", seconds)
-        return self.code
-
-    def stop(self):
-        self.signal(signal.SIGTERM)
-        return self.wait()
-
-    def kill(self):
-        self.signal(signal.SIGKILL)
-        return self.wait()
-
-    def threads(self):
-        """The names of its threads."""
-        names = []
-        for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir():
-            with contextlib.suppress(OSError):
-                names.append((task / "comm").read_text().strip())
-        return names
-
-
-class Upgrade:
-    """A run of `proxy-node upgrade` on a node."""
-
-    def __init__(self, workspace, node, *arguments):
-        self.workspace = workspace
-        self.process = None
-        workspace.counts["upgrade"] += 1
-        self.program = workspace.start(f"upgrade-{workspace.counts['upgrade']}", BIN / "proxy-node", "upgrade",
-                                       "--data", node.folder, *arguments)
-
-    def started(self):
-        """The new process, once there is one."""
-        def number():
-            match = re.search(r"the new process is (\d+)", self.program.stderr())
-            assert match or self.program.is_running, self.program.stderr()
-            return match and int(match[1])
-
-        if self.process is None:
-            self.process = Process(until(number, "the new process is started"))
-            self.workspace.closing.callback(self.process.kill)
-        return self.process
-
-    def ended(self, code):
-        """What it said, once it has ended with `code`."""
-        until(lambda: not self.program.is_running, "the upgrade has ended", 60)
-        said = self.program.stdout() + self.program.stderr()
-        assert self.program.process.returncode == code, said
-        return said
-
-    def done(self):
-        """The new process, once it serves."""
-        self.ended(0)
-        return self.started()
-
-
-def upgrade(workspace, node, *arguments):
-    """Replaces a node's process, and returns the new one."""
-    return Upgrade(workspace, node, *arguments).done()
 
 
 class NewConnections:
@@ -270,6 +187,47 @@ def test_twenty_upgrades_in_a_row_lose_no_connection(workspace):
     assert get(site.node.admin, "/readyz").status == 200
     site.fleet.wait_state("edge", "steady")
     assert processes[-1].stop() == 0
+
+
+@pytest.mark.parametrize("kind", ["answers", "stuck", "closes"])
+def test_nobody_notices_an_upgrade_while_requests_are_mirrored(workspace, kind):
+    stopped = threading.Event()
+    workspace.closing.callback(stopped.set)
+
+    def script(peer, origin):
+        while (head := peer.read_head()) is not None:
+            peer.read_body(head)
+            origin.requests.append(head)
+            if kind == "stuck":
+                stopped.wait(60)
+            elif kind == "closes":
+                return
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    site, mirror = Site(workspace), workspace.keep(Origin(script))
+    site.fleet.apply(f"""
+listeners: [{{name: web, address: {site.port}}}]
+upstreams:
+  - {{name: main, endpoints: [{{address: {site.origin}}}]}}
+  - {{name: mirror, endpoints: [{{address: {mirror}}}]}}
+routes: [{{name: all, upstream: main, mirror: {{upstream: mirror}}}}]
+""", "--wait")
+    with NewConnections(site.web) as new, Load(site.web, path="/load") as load:
+        until(lambda: len(mirror.requests) > 20, "copies are with the mirror")
+        process = site.upgrade()
+        new.more()
+        load.more()
+    new.check()
+    assert not load.failures, load.failures[:5]
+    # No copy keeps the old process: what the mirror has not answered is given up.
+    assert site.node.program.process.wait(PEER_SECONDS) == 0
+    stopped.set()
+
+    def is_copied():
+        return get(site.web, "/after").status == 200 and any(head.target == "/after" for head in mirror.requests)
+
+    until(is_copied, "the new process makes copies as well")
+    assert process.stop() == 0
 
 
 def test_the_number_of_workers_may_change_both_ways(workspace):

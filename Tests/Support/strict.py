@@ -126,7 +126,7 @@ def read_request_head(octets, lines_max=LINES_MAX):
     line, at = take_line(octets, 2 if octets[:2] == b"\r\n" else 0)
     read_request_line(message, line)
     message.fields, at = read_fields(octets, at, lines_max)
-    if any(b"_" in name and name.replace(b"_", b"-") in DISGUISED for name, _ in message.fields):
+    if any(name != (plain := re.sub(rb"[^a-z0-9]", b"-", name)) and plain in DISGUISED for name, _ in message.fields):
         raise Refused(400, "a framing field in disguise")
     settle_host(message)
     settle_framing(message)

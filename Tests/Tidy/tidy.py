@@ -23,6 +23,7 @@ ONLY = {
     "CLinux": {"SystemCalls"},
     "COpenSSL": {"Cryptography", "TLSLibrary"},
     "CRE2": {"RegularExpressions"},
+    "CIDN2": {"InternationalNames"},
     "GRDB": {"ControlStore"},
     "Yams": {"ConfigurationFile"},
     "SwiftProtobuf": {"FleetMessages", "FleetProtocol", "FleetServer"},
@@ -203,6 +204,25 @@ def links():
                     yield f"{path}:{number}: the link to {target} leads nowhere"
 
 
+def metrics():
+    """docs/metrics.md has a row for every metric that the programs show, and documents name no other."""
+    declared = {}
+    for path in tracked("Sources/*.swift"):
+        for number, line in enumerate(read(path).splitlines(), 1):
+            for name in re.findall(r'"(weir_(?:[a-z0-9_]|\\\(\w+\))+)"', line):
+                declared.setdefault(re.sub(r"\\\(\w+\)", "[a-z]+", name), f"{path}:{number}")
+    rows = re.findall(r"^\| `(weir_[a-z0-9_]+)`", read(pathlib.Path("docs/metrics.md")), re.M)
+    for name, place in declared.items():
+        if not any(re.fullmatch(name, row) for row in rows):
+            yield f"{place}: docs/metrics.md has no row for {name}"
+    for path in tracked("docs/*.md"):
+        for number, line in enumerate(read(path).splitlines(), 1):
+            for name in re.findall(r"\bweir_[a-z0-9_]+[a-z0-9]\b", line):
+                plain = re.sub(r"_(?:bucket|sum|count)$", "", name)
+                if not any(re.fullmatch(known, some) for known in declared for some in (name, plain)):
+                    yield f"{path}:{number}: no program shows {name}"
+
+
 def decisions():
     """docs/decisions are numbered without gaps, each with the four parts."""
     found = sorted(path for path in tracked("docs/decisions/*.md"))
@@ -234,7 +254,7 @@ def own_words():
                     yield f"{path}:{number}: a path of one machine"
 
 
-CHECKS = [layering, restricted_imports, unsafe_code, traps, lengths, shared_state, no_sleeps, links, decisions,
+CHECKS = [layering, restricted_imports, unsafe_code, traps, lengths, shared_state, no_sleeps, links, metrics, decisions,
           top_level, own_words]
 
 

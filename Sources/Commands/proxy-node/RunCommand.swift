@@ -49,7 +49,10 @@ struct RunCommand: ParsableCommand {
 
     @Option(
         name: .customLong("label"),
-        help: ArgumentHelp("A label of the node; may be given again.", valueName: "key=value")
+        help: ArgumentHelp(
+            "A label of the node, for groups and zones of the configuration; may be given again.",
+            valueName: "key=value"
+        )
     )
     var labels: [Label] = []
 
@@ -107,13 +110,12 @@ struct RunCommand: ParsableCommand {
         }
         guard snapshot == nil else {
             if takeOver { throw ValidationError("--take-over is for 'proxy-node upgrade' alone") }
-            if data != nil || control != nil || tokenFile != nil || name != nil || !labels.isEmpty {
+            if data != nil || control != nil || tokenFile != nil || name != nil {
                 throw ValidationError(
-                    "--snapshot is for a node alone: leave out --data, --control, --token-file, "
-                        + "--name and --label"
+                    "--snapshot is for a node alone: leave out --data, --control, --token-file and --name"
                 )
             }
-            return
+            return try checkLabels()
         }
         guard certificates == nil else {
             throw ValidationError("--certificates is for a node alone, with --snapshot")
@@ -124,6 +126,10 @@ struct RunCommand: ParsableCommand {
         if let name, let fault = ResourceName.fault(in: name) {
             throw ValidationError("--name: \(fault)")
         }
+        try checkLabels()
+    }
+
+    private func checkLabels() throws {
         if Set(labels.map(\.key)).count < labels.count {
             throw ValidationError("--label: a key is given twice")
         }
@@ -136,6 +142,7 @@ struct RunCommand: ParsableCommand {
             workerCount: workers ?? availableCPUCount(),
             drainTimeout: .seconds(drainTimeout.count),
             showsDebug: debug,
+            labels: Dictionary(labels.map { ($0.key, $0.value) }) { first, _ in first },
             certificates: certificates,
             arguments: Array(CommandLine.arguments.dropFirst()),
             takesOver: takeOver
@@ -150,8 +157,7 @@ struct RunCommand: ParsableCommand {
                 directory: data ?? ".",
                 controls: control?.addresses ?? [],
                 tokenFile: tokenFile,
-                name: name,
-                labels: Dictionary(uniqueKeysWithValues: labels.map { ($0.key, $0.value) })
+                name: name
             )
         )
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ConfigurationFile
 import FleetModel
 import Presentation
 import Routing
@@ -59,6 +60,12 @@ struct ExplainCommand: AsyncParsableCommand {
     func run() async throws {
         let session = Session(options)
         let configuration = try await source.configuration(session)
+        let url: String
+        do {
+            url = try ConfigurationFile.convertingHost(ofURL: self.url)
+        } catch {
+            throw Failure(.failure, "'\(visible(self.url))' has no host: \(error)")
+        }
         do {
             let request = try ExplainedRequest(
                 method: method,

@@ -15,6 +15,10 @@ package struct NodeSettings: Sendable {
     package let admin: HostPort
     /// Threads that serve; at least 1.
     package let workerCount: Int
+    /// What it is labelled with; a fleet's node has those of its token too.
+    ///
+    /// `zone` is the zone of the endpoints that it prefers.
+    package let labels: [String: String]
     /// How long exchanges may go on when the node drains.
     package let drainTimeout: Duration
     /// Whether debug events are logged.
@@ -35,13 +39,14 @@ package struct NodeSettings: Sendable {
         workerCount: Int,
         drainTimeout: Duration,
         showsDebug: Bool,
+        labels: [String: String] = [:],
         certificates: String? = nil,
         arguments: [String] = [],
         takesOver: Bool = false
     ) {
         (self.source, self.admin, self.workerCount) = (source, admin, workerCount)
         (self.drainTimeout, self.showsDebug) = (drainTimeout, showsDebug)
-        self.certificates = certificates
+        (self.labels, self.certificates) = (labels, certificates)
         self.arguments = arguments.filter { $0 != Self.takeOverOption }
         self.takesOver = takesOver
     }
@@ -57,17 +62,15 @@ package struct FleetSettings: Sendable {
     package let tokenFile: String?
     /// `nil`: the name that it joined with, or the host's.
     package let name: String?
-    package let labels: [String: String]
 
     package init(
         directory: String,
         controls: [HostPort],
         tokenFile: String?,
-        name: String?,
-        labels: [String: String]
+        name: String?
     ) {
         precondition(!controls.isEmpty, "no control plane")
         (self.directory, self.controls, self.tokenFile) = (directory, controls, tokenFile)
-        (self.name, self.labels) = (name, labels)
+        self.name = name
     }
 }

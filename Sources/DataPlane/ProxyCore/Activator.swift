@@ -8,20 +8,21 @@ internal import Upstreams
 
 /// Makes versions active: binds what is new, resolves names, builds each worker's tables, hands them over.
 ///
-///     TLS, all or nothing ─▶ bind, all or nothing ─▶ resolve ─▶ open the log ─▶ build tables ─▶ mail to each worker ─▶ all have taken
+///     endpoints, from the monitor ─▶ TLS, all or nothing ─▶ bind, all or nothing ─▶ open the log ─▶ build tables
+///         ─▶ mail to each worker ─▶ all have taken
 ///
 /// Runs on a loop of its own, which may block, so that no worker does. Confined to that loop.
 final class Activator: EventHandler {
     let loop: EventLoop
     let workers: [Worker]
     private let registry: MetricsRegistry
+    private let monitor: Handover<Monitor>
+    private let monitorMailbox: Mailbox
     private var registration = Registration.none
     private var current: ActiveVersion?
     var bound: [String: BoundListener] = [:]
     /// What another process handed over and no version has used yet, by listener.
     var inherited: [String: ListenerSockets] = [:]
-    private var counts: [String: ConnectionCount] = [:]
-    private var addresses: [String: [StreamAddress]] = [:]
     var isDraining = false
     private var logWriter: (target: LogWriter.Target, writer: LogWriter)?
     /// Logs that were replaced and may still be written to.
@@ -49,11 +50,18 @@ final class Activator: EventHandler {
         let clients = ClientCounts()
     }
 
-    /// How often names of endpoints are looked up again.
-    private static let resolveNanoseconds: UInt64 = 30_000_000_000
+    /// How often it is looked whether keys and the system's authorities are to be replaced.
+    private static let houseNanoseconds: UInt64 = 30_000_000_000
 
-    init(loop: EventLoop, workers: [Worker], registry: MetricsRegistry, drainTimeout: Duration) {
+    init(
+        loop: EventLoop,
+        workers: [Worker],
+        monitor: Monitor,
+        registry: MetricsRegistry,
+        drainTimeout: Duration
+    ) {
         self.drainTimeout = drainTimeout
+        (self.monitor, monitorMailbox) = (Handover(monitor), monitor.loop.mailbox)
         self.loop = loop
         self.workers = workers
         self.registry = registry
@@ -77,6 +85,29 @@ final class Activator: EventHandler {
         _ configuration: Configuration,
         completion: @escaping (ActivationResult) -> Void
     ) {
+        let (monitor, mailbox) = (monitor, loop.mailbox)
+        let ready = Handover { [self] (upstreams: [SharedUpstream]) in
+            activate(version: version, configuration, upstreams) { [self] result in
+                if case .failed = result {
+                    monitorMailbox.post { monitor.value.abandon() }
+                }
+                completion(result)
+            }
+        }
+        monitorMailbox.post {
+            monitor.value.prepare(configuration.upstreamsInUse) { upstreams in
+                mailbox.post { ready.value(upstreams) }
+            }
+        }
+    }
+
+    /// The same, with what there is of upstreams.
+    private func activate(
+        version: UInt64,
+        _ configuration: Configuration,
+        _ upstreams: [SharedUpstream],
+        completion: @escaping (ActivationResult) -> Void
+    ) {
         var problems: [Problem] = []
         let contexts = makeContexts(configuration, material, &problems)
         guard problems.isEmpty else { return completion(.failed(problems)) }
@@ -95,23 +126,24 @@ final class Activator: EventHandler {
         for listener in configuration.listeners {
             bound[listener.name]?.count.setLimit(listener.limits.connections)
         }
-        resolveNames(configuration.upstreams)
-        handOver(version, configuration, contexts, opened: opened, log: log) { [self] in
+        handOver(version, configuration, upstreams, contexts, opened: opened, log: log) { [self] in
             if let replaced { retire(replaced) }
             completion(.active(bound.mapValues(\.actual)))
         }
-        scheduleResolution()
+        let monitor = monitor
+        monitorMailbox.post { monitor.value.commit(upstreams) }
+        scheduleHousekeeping()
     }
 
     private func handOver(
         _ version: UInt64,
         _ configuration: Configuration,
+        _ upstreams: [SharedUpstream],
         _ contexts: [EdgeContexts],
         opened: [OpenedListener],
         log: AccessLogSettings?,
         completion: @escaping () -> Void
     ) {
-        let shared = shareUpstreams(configuration.upstreams)
         let kept = Set(bound.keys).subtracting(opened.map(\.name))
         var waiting = workers.count
         let done = Handover {
@@ -128,12 +160,12 @@ final class Activator: EventHandler {
             let tables = WorkerTables(
                 version: version,
                 configuration,
-                upstreams: shared,
+                upstreams: upstreams,
                 rows: rows,
                 upstreamRows: registry.rows(
                     worker: index,
                     .upstream,
-                    names: configuration.upstreams.map(\.name)
+                    names: upstreams.map(\.upstream.name)
                 ),
                 contexts: contexts[index],
                 accessLog: log?.makeLog()
@@ -225,72 +257,12 @@ final class Activator: EventHandler {
         )
     }
 
-    // MARK: Upstreams
-
-    /// What the workers share, with the counts of those that were there before.
-    private func shareUpstreams(_ upstreams: [Upstream]) -> [SharedUpstream] {
-        var kept: [String: ConnectionCount] = [:]
-        func count(_ name: String, limit: Int) -> ConnectionCount {
-            let count = counts[name] ?? ConnectionCount(limit: limit)
-            count.setLimit(limit)
-            kept[name] = count
-            return count
-        }
-        let shared = upstreams.map { upstream in
-            SharedUpstream(
-                upstream: upstream,
-                count: count(upstream.name, limit: upstream.connections.maximum),
-                endpoints: upstream.endpoints.map { endpoint in
-                    SharedUpstream.SharedEndpoint(
-                        addresses: addresses[endpoint.address.description] ?? [],
-                        count: count(
-                            "\(upstream.name) \(endpoint.address)",
-                            limit: upstream.connections.perEndpoint ?? .max
-                        )
-                    )
-                }
-            )
-        }
-        counts = kept
-        return shared
-    }
-
-    /// Looks up what endpoints are called; a name that does not resolve keeps the addresses that it had.
-    private func resolveNames(_ upstreams: [Upstream]) {
-        var found: [String: [StreamAddress]] = [:]
-        for address in upstreams.flatMap(\.endpoints).map(\.address) {
-            let key = address.description
-            guard found[key] == nil else { continue }
-            if let path = address.path {
-                found[key] = [.local(path: path)]
-                continue
-            }
-            let host = address.hostText
-            if let literal = SocketAddress(address: host, port: address.port) {
-                found[key] = [.internet(literal)]
-                continue
-            }
-            do throws(ResolutionError) {
-                found[key] = try resolve(host: host, port: address.port).map { .internet($0) }
-            } catch {
-                found[key] = addresses[key] ?? []
-            }
-        }
-        addresses = found
-    }
-
-    private func scheduleResolution() {
-        let hasNames = current?.configuration.upstreams.contains { upstream in
-            upstream.endpoints.contains { endpoint in
-                if case .name = endpoint.address.host { true } else { false }
-            }
-        }
+    private func scheduleHousekeeping() {
         let hasTLS =
             current?.configuration.listeners.contains { $0.tls != nil } == true
             || usesSystemStore
-        let next = loop.now.advanced(by: Self.resolveNanoseconds)
-        let isNeeded = hasNames == true || hasTLS
-        loop.setDeadline(of: registration, at: isNeeded ? next : .never)
+        let next = loop.now.advanced(by: Self.houseNanoseconds)
+        loop.setDeadline(of: registration, at: hasTLS ? next : .never)
     }
 
     // MARK: TLS
@@ -350,7 +322,7 @@ final class Activator: EventHandler {
 
     /// Whether an upstream is verified with the system's authorities.
     private var usesSystemStore: Bool {
-        current?.configuration.upstreams.contains { upstream in
+        current?.configuration.upstreamsInUse.contains { upstream in
             upstream.tls.map { $0.isVerified && $0.authority == nil } ?? false
         } ?? false
     }
@@ -383,20 +355,10 @@ final class Activator: EventHandler {
         }
     }
 
-    /// Names may lead elsewhere by now.
     func deadlinePassed() {
-        guard let current else { return }
         rotateOwnKeys()
         rereadSystemStore()
-        let before = addresses
-        resolveNames(current.configuration.upstreams)
-        scheduleResolution()
-        guard addresses != before else { return }
-        var problems: [Problem] = []
-        let contexts = makeContexts(current.configuration, material, &problems)
-        guard problems.isEmpty else { return }
-        let log = openLog(current.configuration.logging, &problems)
-        handOver(current.version, current.configuration, contexts, opened: [], log: log) {}
+        scheduleHousekeeping()
     }
 
     // MARK: Access log

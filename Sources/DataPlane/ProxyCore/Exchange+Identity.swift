@@ -206,15 +206,8 @@ extension Exchange {
             guard found == nil else { return }
             found = lines[index].valueRange
         }
-        guard let found, isIdentifier(octets.extracting(found)) else { return }
+        guard let found, RequestIdentifier.mayPass(octets.extracting(found)) else { return }
         note.requestID = .written(note.add(octets.extracting(found)))
-    }
-
-    /// Whether somebody else's identifier can go on: visible ASCII, and not too long.
-    private func isIdentifier(_ value: Span<UInt8>) -> Bool {
-        guard (1...128).contains(value.count) else { return false }
-        for index in value.indices where !(0x21...0x7E).contains(value[index]) { return false }
-        return true
     }
 
     /// Whether traceparent and tracestate go on, as they are (W3C Trace Context §3).

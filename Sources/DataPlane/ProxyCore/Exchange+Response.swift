@@ -116,6 +116,7 @@ extension Exchange {
         appendStatusLine(octets, tables, to: &head)
         appendLines(octets, tables, to: &head)
         if let steps { appendEdits(steps, to: &head) }
+        if placement.setsCookie { appendStickyCookie(to: &head) }
         head.append("connection: upgrade\r\n" as StaticString)
         append(upgrade, octets, to: &head)
         head.append("\r\n" as StaticString)
@@ -299,6 +300,7 @@ extension Exchange {
         }
         appendProxyStatus(tables, to: &head)
         if cohortMark != 0 { appendCohortCookie(tables, to: &head) }
+        if placement.setsCookie, origin != nil { appendStickyCookie(to: &head) }
         if client?.framesContent == true { return }
         if !isClientPersistent {
             head.append("connection: close\r\n" as StaticString)
@@ -362,6 +364,7 @@ extension Exchange {
 
     /// The endpoint has said everything: its connection carries other exchanges, or ends.
     func part(from origin: Origin) {
+        leaveEndpoint()
         origin.exchange = nil
         self.origin = nil
         if mayReuse(origin) { origin.rest() } else { origin.close() }

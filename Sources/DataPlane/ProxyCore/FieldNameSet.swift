@@ -1,5 +1,6 @@
 internal import Bytes
 internal import FleetModel
+internal import HTTPSemantics
 
 /// What most names are seen by at one look not to be in a set; it holds no reference to be counted for each line.
 struct FieldNameFilter {
@@ -50,11 +51,12 @@ final class FieldNameSet {
     private let text: [UInt8]
     private let patterns: [Pattern]
     let filter: FieldNameFilter
-    /// Whether `_` and `-` are one: back ends that read fields as CGI does (RFC 3875 §4.1.18) see no difference.
-    private let foldsUnderscores: Bool
+    /// Whether `-`, `_` and all other signs are one: back ends that read fields as CGI does (RFC 3875 §4.1.18) see no
+    /// difference.
+    private let foldsSigns: Bool
 
-    init(_ names: [NamePattern], foldsUnderscores: Bool = false) {
-        self.foldsUnderscores = foldsUnderscores
+    init(_ names: [NamePattern], foldsSigns: Bool = false) {
+        self.foldsSigns = foldsSigns
         var text: [UInt8] = []
         var patterns: [Pattern] = []
         var filter = FieldNameFilter()
@@ -65,14 +67,14 @@ final class FieldNameSet {
             )
             text += octets
             filter.insert(octets, isPrefix: name.isPrefix) { octet in
-                !(foldsUnderscores && Self.isFolded(octet))
+                !(foldsSigns && Self.isFolded(octet))
             }
         }
         (self.text, self.patterns, self.filter) = (text, patterns, filter)
     }
 
     private static func isFolded(_ octet: UInt8) -> Bool {
-        octet == UInt8(ascii: "-") || octet == UInt8(ascii: "_")
+        octet == UInt8(ascii: "-") || !OctetSet.plainName.contains(octet)
     }
 
     /// Whether a field's name is one of them.
@@ -94,7 +96,7 @@ final class FieldNameSet {
             let front = octets.extracting(name.lowerBound..<name.lowerBound + pattern.count)
             let wanted = text.extracting(pattern.start..<pattern.start + pattern.count)
             if front.equalsIgnoringCase(wanted) { return true }
-            if foldsUnderscores, Self.equalsFolding(front, wanted) { return true }
+            if foldsSigns, Self.equalsFolding(front, wanted) { return true }
         }
         return false
     }

@@ -154,14 +154,6 @@ enum Limits {
     /// How long such a socket waits for descriptors when they have run out while its queue is not empty: an
     /// exchange or two, and then what waits is reset after all.
     static let closingListenerNanosecondsMax: UInt64 = 5_000_000_000
-    /// Looks at a field's value for internal names: what is taken out may bring two halves of another one together; a
-    /// value in which there is one still after these goes.
-    static let scrubPassesMax = 3
-    /// Octets of a field's value with public names in place of internal ones.
-    ///
-    /// A client's authority has up to 260 octets, and a name of the inside may have one. No line comes that is longer; one
-    /// that becomes so is left out.
-    static let publicValueBytesMax = 64 << 10
     /// Octets of a response's head up to the end of a line with public names.
     ///
     /// With what comes as it is (64 KiB), what policies add (48 KiB) and content that came along (128 KiB), it is below the

@@ -1,3 +1,4 @@
+internal import Cryptography
 internal import EventLoop
 package import FleetModel
 package import SystemCalls
@@ -11,9 +12,11 @@ package enum ActivationResult: Sendable {
     case failed([Problem])
 }
 
-/// The data plane: workers, one thread each, and the thread that makes versions active.
+/// The data plane: workers, one thread each, the thread that makes versions active, and the
+/// one that watches endpoints.
 ///
 ///     activate ──▶ activator's loop ──▶ worker 0 … n, by mailbox
+///                  monitor's loop ──▶ (which endpoints take requests)
 ///
 /// All methods may be called from any thread; completions come on the activator's.
 package final class ProxyServer: Sendable {
@@ -23,6 +26,7 @@ package final class ProxyServer: Sendable {
     let control: Mailbox
     private let workers: [Handover<Worker>]
     private let controlLoop: Handover<EventLoop>
+    private let monitor: Handover<Monitor>
     private let threads: Handover<ThreadList>
 
     private final class ThreadList {
@@ -34,15 +38,27 @@ package final class ProxyServer: Sendable {
     /// - Parameters:
     ///   - workerCount: Threads that serve; at least 1.
     ///   - drainTimeout: How long connections of a listener that was removed may go on.
+    ///   - zone: The zone of endpoints that are preferred; `nil` is none.
     /// - Throws: `SystemCallError` when descriptors have run out.
-    package init(workerCount: Int, drainTimeout: Duration) throws(SystemCallError) {
+    package init(
+        workerCount: Int,
+        drainTimeout: Duration,
+        zone: String?
+    ) throws(SystemCallError) {
         let metrics = MetricsRegistry(workerCount: max(workerCount, 1))
         let loop = try EventLoop()
         let mailbox = loop.mailbox
         var workers: [Worker] = []
+        // That of the fleet comes with a session; a node alone stays with its own.
+        let affinityKey = randomBytes(EdgeMaterial.affinityKeyBytes)
         for (index, shard) in metrics.workers.enumerated() {
             workers.append(
-                try Worker(index: index, metrics: shard, drainTimeout: drainTimeout) { tables in
+                try Worker(
+                    index: index,
+                    metrics: shard,
+                    affinityKey: affinityKey,
+                    drainTimeout: drainTimeout
+                ) { tables in
                     let garbage = Handover(tables)
                     // The last reference goes with the message, on the activator's loop.
                     mailbox.post { _ = garbage }
@@ -52,10 +68,13 @@ package final class ProxyServer: Sendable {
         self.metrics = metrics
         control = mailbox
         controlLoop = Handover(loop)
+        let monitor = Monitor(loop: try EventLoop(), workers: workers, zone: zone)
+        self.monitor = Handover(monitor)
         activator = Handover(
             Activator(
                 loop: loop,
                 workers: workers,
+                monitor: monitor,
                 registry: metrics,
                 drainTimeout: drainTimeout
             )
@@ -75,7 +94,10 @@ package final class ProxyServer: Sendable {
             let thread = try Thread.start(name: "worker-\(index)") { worker.value.run() }
             threads.value.threads.append(thread)
         }
-        let (activator, loop) = (activator, controlLoop)
+        let (activator, loop, monitor) = (activator, controlLoop, monitor)
+        let watching = try Thread.start(name: "monitor", isBackground: true) {
+            monitor.value.run()
+        }
         let thread = try Thread.start(
             name: "activator",
             isBackground: true
@@ -83,7 +105,7 @@ package final class ProxyServer: Sendable {
             activator.value.start()
             loop.value.run()
         }
-        threads.value.threads.append(thread)
+        threads.value.threads += [watching, thread]
     }
 
     /// Makes a version active on every worker, or on none.
@@ -161,8 +183,9 @@ package final class ProxyServer: Sendable {
         for worker in workers {
             worker.value.loop.mailbox.post { worker.value.stop() }
         }
-        let loop = controlLoop
+        let (loop, monitor) = (controlLoop, monitor)
         let ending = threads.value.threads
+        monitor.value.loop.mailbox.post { monitor.value.stop() }
         for thread in ending.dropLast() { thread.join() }
         let activator = activator
         control.post {

@@ -35,37 +35,24 @@ final class RouteSteps {
         paths: PathRules = PathRules(),
         upstreamIndices indices: [String: Int] = [:]
     ) {
-        var request: [FieldEdits] = []
-        var response: [FieldEdits] = []
-        var pages: [[ErrorPage]] = []
-        for name in route.policies {
-            switch policies[name]?.step {
-            case .headers(let onRequest, let onResponse)?:
-                if !onRequest.isEmpty { request.append(onRequest) }
-                if !onResponse.isEmpty { response.append(onResponse) }
-            case .errorPages(let some)?: pages.append(some)
-            case nil: continue
-            }
-        }
-        let maintenance = route.maintenance.flatMap { $0.isEnabled ? LocalResponse($0) : nil }
+        let plan = RoutePlan(route, policies)
         mirror = Mirror(route.mirror, upstreamIndices: indices)
         guard
-            mirror != nil || route.rewrite != nil || !request.isEmpty || !response.isEmpty
-                || !pages.isEmpty
-                || maintenance != nil
+            mirror != nil || route.rewrite != nil || !plan.request.isEmpty
+                || !plan.response.isEmpty || plan.pages != nil || plan.maintenance != nil
         else { return nil }
         pathRewriter = PathRewriter(route, rules: paths)
         queryEditor = route.rewrite.flatMap { QueryEditor($0.query) }
         queryEnd = CompiledTemplate(queryEditor?.appended ?? Template(segments: []))
         host = Array((route.rewrite?.host ?? "").utf8)
         rewrites = pathRewriter != nil || queryEditor != nil || !host.isEmpty
-        self.request = MessageEdits(request, foldsUnderscores: true)
-        self.response = MessageEdits(response, foldsUnderscores: false)
-        self.pages = pages.isEmpty ? nil : ErrorPages(pages)
-        self.maintenance = maintenance
+        request = MessageEdits(plan.request, foldsSigns: true)
+        response = MessageEdits(plan.response, foldsSigns: false)
+        pages = plan.pages.map { ErrorPages($0) }
+        maintenance = plan.maintenance.map { LocalResponse($0) }
         var needs = queryEnd.needs
         for part in [
-            self.request.needs, self.response.needs, self.pages?.needs, maintenance?.needs,
+            request.needs, response.needs, pages?.needs, maintenance?.needs,
         ] {
             needs.formUnion(part ?? [])
         }
@@ -73,10 +60,7 @@ final class RouteSteps {
     }
 }
 
-/// Changes of a message's fields, those of all policies of a route in one.
-///
-/// What a policy removes or sets it takes out of what policies before it have added, so that one look at the lines
-/// that came, and one run of lines behind them, do what all would do one after the other.
+/// Changes of a message's fields as the request path needs them.
 struct MessageEdits {
     /// Fields that came and do not go on.
     let dropped: FieldNameSet?
@@ -89,22 +73,14 @@ struct MessageEdits {
     /// Whether nothing is changed.
     let isEmpty: Bool
 
-    init(_ edits: [FieldEdits], foldsUnderscores: Bool) {
-        var dropped: [NamePattern] = []
-        var added: [FieldLine] = []
-        for edit in edits {
-            for pattern in edit.remove + edit.set.map({ NamePattern(exactly: $0.name) }) {
-                dropped.append(pattern)
-                added.removeAll { pattern.matches($0.name) }
-            }
-            added += edit.set + edit.add
-        }
-        isEmpty = dropped.isEmpty && added.isEmpty
-        self.dropped =
-            dropped.isEmpty ? nil : FieldNameSet(dropped, foldsUnderscores: foldsUnderscores)
-        filter = self.dropped?.filter ?? FieldNameFilter()
-        lines = Self.joined(added)
-        clearLines = Self.joined(added.filter { $0.name != "strict-transport-security" })
+    init(_ changes: FieldChanges, foldsSigns: Bool) {
+        isEmpty = changes.isEmpty
+        dropped =
+            changes.dropped.isEmpty
+            ? nil : FieldNameSet(changes.dropped, foldsSigns: foldsSigns)
+        filter = dropped?.filter ?? FieldNameFilter()
+        lines = Self.joined(changes.added)
+        clearLines = Self.joined(changes.addedInClear)
     }
 
     var needs: KeptParts { lines.needs }
@@ -133,8 +109,8 @@ struct MessageEdits {
 /// Pages in the place of errors.
 final class ErrorPages {
     /// For each status from 400 on: the index of its page, or -1.
-    private var indices = [Int](repeating: -1, count: 200)
-    private var pages: [Page] = []
+    private let indices: [Int]
+    private let pages: [Page]
     let needs: KeptParts
 
     struct Page {
@@ -144,26 +120,16 @@ final class ErrorPages {
         let escaping: TextSink.Escaping
     }
 
-    /// The first policy that has a page for a status counts, and in a policy the page for the fewest statuses.
-    init(_ policies: [[ErrorPage]]) {
-        var needs = KeptParts()
-        for policy in policies.reversed() {
-            for page in policy.sorted(by: { $0.statuses.count > $1.statuses.count }) {
-                for status in page.statuses where (400...599).contains(status) {
-                    indices[status - 400] = pages.count
-                }
-                let content = CompiledTemplate(page.body)
-                needs.formUnion(content.needs)
-                pages.append(
-                    Page(
-                        fields: Array("content-type: \(page.contentType)\r\n".utf8),
-                        content: content,
-                        escaping: TextSink.Escaping(contentType: page.contentType)
-                    )
-                )
-            }
+    init(_ table: PageTable) {
+        indices = table.indices
+        pages = table.pages.map { _, page in
+            Page(
+                fields: Array("content-type: \(page.contentType)\r\n".utf8),
+                content: CompiledTemplate(page.body),
+                escaping: TextSink.Escaping(contentType: page.contentType)
+            )
         }
-        self.needs = needs
+        needs = pages.reduce(into: KeptParts()) { $0.formUnion($1.content.needs) }
     }
 
     /// The page of a status; `nil` where it has none.

@@ -7,13 +7,13 @@ internal import Upstreams
 /// One endpoint as one worker sees it: where it is, and the connections to it that rest.
 final class EndpointPool {
     /// What the configuration calls it.
-    let endpoint: Endpoint
+    private(set) var endpoint: Endpoint
     /// As `Proxy-Status`, logs and metrics name it.
     let label: [UInt8]
     /// Where its name leads; empty when it could not be resolved.
-    var addresses: [StreamAddress]
-    /// Open connections to it over all workers.
-    let count: ConnectionCount
+    private(set) var addresses: [StreamAddress]
+    /// What all workers share of it.
+    let state: EndpointState
     private var idle: [OriginConnection] = []
     /// Connections that speak HTTP/2 and take exchanges.
     private var sessions: [OriginSession] = []
@@ -22,12 +22,26 @@ final class EndpointPool {
     private var lastSession: (connector: TLSConnector, resumption: TLSResumption)?
     /// Whether the configuration no longer names it; connections that come back are closed.
     private(set) var isRetired = false
+    /// Its place among those that requests go to; `nil` while none do.
+    var position: Int?
+    /// Whether it takes requests, whoever's turn it is.
+    private(set) var isOpen: Bool
+    /// What stands for it in cookies; `nil` where there are none.
+    var mark: EndpointMark?
 
-    init(endpoint: Endpoint, addresses: [StreamAddress], count: ConnectionCount) {
-        self.endpoint = endpoint
-        self.addresses = addresses
-        self.count = count
-        label = Array(endpoint.address.description.utf8)
+    init(_ member: Member) {
+        (endpoint, addresses, state) = (member.endpoint, member.addresses, member.state)
+        label = Array(member.endpoint.address.description.utf8)
+        isOpen = member.availability == .available && member.weight > 0
+    }
+
+    /// Open connections to it over all workers.
+    var count: ConnectionCount { state.count }
+
+    /// Takes over what has changed of it.
+    func update(to member: Member) {
+        (endpoint, addresses) = (member.endpoint, member.addresses)
+        isOpen = member.availability == .available && member.weight > 0
     }
 
     /// What a TLS session with it goes on from: nothing that was verified otherwise.
@@ -100,6 +114,7 @@ final class EndpointPool {
     /// Closes what rests, and what comes back later.
     func retire() {
         isRetired = true
+        position = nil
         let resting = idle
         idle = []
         for connection in resting { connection.close() }
@@ -118,16 +133,26 @@ final class UpstreamPool {
     private(set) var upstream: Upstream
     /// The octets of its name.
     let label: [UInt8]
-    /// Open connections over all workers.
-    let count: ConnectionCount
+    /// What all workers share of it.
+    let state: UpstreamState
     /// The worker's numbers of it.
     var row: MetricsRow?
     /// The worker's side of TLS to its endpoints; `nil` is none.
     private(set) var connectors: UpstreamConnectors?
     /// What an endpoint has chosen last, where it has the choice.
     var spoken: ProtocolOffer?
+    /// All endpoints, as the roster has them.
     private(set) var endpoints: [EndpointPool] = []
+    /// Those that requests go to.
+    private(set) var candidates: [EndpointPool] = []
+    private var weights: [Int] = []
+    private var roster: Roster?
+    private let worker: Worker
     private var sequence = EndpointSequence(weights: [])
+    /// What chooses where that takes more than turns.
+    private(set) var balancer: Balancer?
+    /// What requests are looked at for before an endpoint is chosen; `nil` where it is its turn alone that counts.
+    private(set) var affinity: Affinity?
     /// Limits of time, in nanoseconds.
     private(set) var limits: UpstreamLimits
 
@@ -136,14 +161,18 @@ final class UpstreamPool {
     /// - Parameters:
     ///   - shared: What the workers share of the upstream.
     ///   - connectors: The worker's side of TLS.
-    ///   - worker: The worker's index, which sets where its turn begins.
-    init(shared: SharedUpstream, _ connectors: UpstreamConnectors?, worker: Int) {
+    ///   - worker: The worker, whose index sets where its turn begins.
+    init(shared: SharedUpstream, _ connectors: UpstreamConnectors?, worker: Worker) {
         upstream = shared.upstream
         label = Array(shared.upstream.name.utf8)
-        count = shared.count
+        state = shared.state
+        self.worker = worker
         limits = UpstreamLimits(shared.upstream)
-        update(to: shared, connectors, worker: worker)
+        update(to: shared, connectors)
     }
+
+    /// Open connections over all workers.
+    var count: ConnectionCount { state.count }
 
     /// Counts an exchange that it has served.
     func record(nanoseconds: UInt64, failed: Bool) {
@@ -168,12 +197,15 @@ final class UpstreamPool {
         }
     }
 
-    /// Chooses an endpoint for a request.
+    /// Whether endpoints are chosen in turn, and nothing is counted.
+    var takesTurns: Bool { balancer == nil && affinity == nil }
+
+    /// The endpoint whose turn it is.
     ///
-    /// - Returns: The endpoint, or `nil` when none has a weight.
-    func choose() -> EndpointPool? {
-        guard let index = sequence.choose(), index < endpoints.count else { return nil }
-        return endpoints[index]
+    /// - Returns: The endpoint, or `nil` when none takes any.
+    func nextInTurn() -> EndpointPool? {
+        guard let index = sequence.choose(), index < candidates.count else { return nil }
+        return candidates[index]
     }
 
     /// Goes over to another version's settings.
@@ -181,10 +213,7 @@ final class UpstreamPool {
     /// - Parameters:
     ///   - shared: What the workers share of the upstream.
     ///   - connectors: The worker's side of TLS.
-    ///   - worker: The worker's index.
-    func update(to shared: SharedUpstream, _ connectors: UpstreamConnectors?, worker: Int) {
-        let sameWeights =
-            endpoints.map(\.endpoint) == shared.upstream.endpoints && !sequence.isEmpty
+    func update(to shared: SharedUpstream, _ connectors: UpstreamConnectors?) {
         // Connections that speak another protocol, or have begun otherwise, are of no use.
         let speaksTheSame =
             upstream.transport == shared.upstream.transport
@@ -195,27 +224,61 @@ final class UpstreamPool {
         if !speaksTheSame { spoken = nil }
         upstream = shared.upstream
         limits = UpstreamLimits(shared.upstream)
-        var old: [NetworkAddress: EndpointPool] = [:]
-        for endpoint in endpoints { old[endpoint.endpoint.address] = endpoint }
-        endpoints = zip(shared.upstream.endpoints, shared.endpoints).map { endpoint, shared in
-            if speaksTheSame, let kept = old[endpoint.address], kept.endpoint == endpoint {
-                old[endpoint.address] = nil
-                kept.addresses = shared.addresses
-                return kept
+        affinity = Affinity(shared.upstream)
+        if !speaksTheSame { retireEndpoints() }
+        take(shared.roster)
+    }
+
+    /// Goes over to other endpoints; those that stay keep their connections.
+    ///
+    /// - Parameter roster: All endpoints, and which of them requests go to.
+    func take(_ roster: Roster) {
+        var old: [ObjectIdentifier: EndpointPool] = [:]
+        for endpoint in endpoints { old[ObjectIdentifier(endpoint.state)] = endpoint }
+        endpoints = roster.members.map { member in
+            guard let kept = old.removeValue(forKey: ObjectIdentifier(member.state)) else {
+                return EndpointPool(member)
             }
-            return EndpointPool(
-                endpoint: endpoint,
-                addresses: shared.addresses,
-                count: shared.count
-            )
+            kept.update(to: member)
+            return kept
         }
         for endpoint in old.values { endpoint.retire() }
-        if !sameWeights {
-            sequence = EndpointSequence(
-                weights: shared.upstream.endpoints.map(\.weight),
-                startingAt: worker
-            )
+        markEndpoints()
+        let chosen = roster.candidates.map { endpoints[$0.member] }
+        let weights = roster.candidates.map(\.weight)
+        let isSame =
+            weights == self.weights && chosen.elementsEqual(candidates) { $0 === $1 }
+        guard !isSame || !roster.table.isSameKind(as: self.roster?.table) else {
+            self.roster = roster
+            return
         }
+        for endpoint in endpoints { endpoint.position = nil }
+        for (position, endpoint) in chosen.enumerated() { endpoint.position = position }
+        (candidates, self.weights, self.roster) = (chosen, weights, roster)
+        balancer = roster.makeBalancer(state, seed: worker.requestIDs.next().0)
+        if case .turns(let made) = roster.table {
+            sequence = EndpointSequence(made, weights: weights, after: sequence, seed: worker.index)
+        }
+    }
+
+    /// Makes out what stands for endpoints in cookies.
+    func markEndpoints() {
+        guard affinity?.stickyCookie != nil else { return }
+        var marks: [EndpointMark: EndpointPool] = [:]
+        for endpoint in endpoints {
+            let mark =
+                endpoint.mark
+                ?? EndpointMark(of: endpoint.label, in: label, key: worker.affinityKey)
+            endpoint.mark = mark
+            marks[mark] = endpoint
+        }
+        affinity?.marks = marks
+    }
+
+    /// Goes over to another key of the fleet's, under which the marks are others.
+    func affinityKeyChanged() {
+        for endpoint in endpoints { endpoint.mark = nil }
+        markEndpoints()
     }
 
     /// Goes over to other certificates: connections that were verified otherwise end, those in use when they come back.
@@ -225,15 +288,14 @@ final class UpstreamPool {
         let isSame = self.connectors?.plan == connectors.plan
         self.connectors = connectors
         guard !isSame else { return }
-        let old = endpoints
-        endpoints = old.map { endpoint in
-            EndpointPool(
-                endpoint: endpoint.endpoint,
-                addresses: endpoint.addresses,
-                count: endpoint.count
-            )
-        }
-        for endpoint in old { endpoint.retire() }
+        retireEndpoints()
+        if let roster { take(roster) }
+    }
+
+    /// No connection that was made is of use: those at rest end, others when they come back.
+    private func retireEndpoints() {
+        for endpoint in endpoints { endpoint.retire() }
+        (endpoints, candidates, weights) = ([], [], [])
     }
 
     /// Closes everything that rests; connections in use are closed when they come back.

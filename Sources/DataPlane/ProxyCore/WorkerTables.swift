@@ -1,5 +1,6 @@
 internal import Bytes
 internal import Cryptography
+internal import Disclosure
 internal import EventLoop
 internal import FleetModel
 internal import HTTP1
@@ -115,11 +116,7 @@ final class WorkerTables {
         connectors = contexts.connectors
         challengeFiles = contexts.challengeFiles
         requestID = RequestIDRules(configuration.requestID)
-        privateFields = PrivateFields(
-            configuration.listeners.compactMap(\.tls?.clientCertificate).flatMap { clients in
-                [clients.subjectField, clients.fingerprintField].compactMap(\.self)
-            } + requestID.ownNames
-        )
+        privateFields = Self.privateFields(configuration, requestID)
         pathRules = rules
         propagatesTrace = configuration.tracing.propagates
         let hiding = configuration.hiding
@@ -140,6 +137,18 @@ final class WorkerTables {
         let inverse = configuration.routes.map { InversePath($0) }
         inversePaths = inverse.contains { $0 != nil } ? inverse : []
         namesUpstreams = hiding.names
+    }
+
+    /// Those of listeners that other nodes have, too: upstreams believe them wherever they come from.
+    private static func privateFields(
+        _ configuration: Configuration,
+        _ requestID: RequestIDRules
+    ) -> PrivateFields {
+        let known = configuration.listeners + configuration.listenersElsewhere
+        let told = known.compactMap(\.tls?.clientCertificate).flatMap { clients in
+            [clients.subjectField, clients.fingerprintField].compactMap(\.self)
+        }
+        return PrivateFields(told + requestID.ownNames)
     }
 
     /// The end of a line, and Via behind it.
@@ -450,8 +459,8 @@ struct RouteEntry {
             }
         case .split(let sides):
             action = .split(SplitEntry(route, sides, upstreams, upstreamIndices: indices))
-        case .respond(let response): action = .respond(LocalResponse(response))
-        case .redirect(let redirect): action = .redirect(LocalResponse(redirect))
+        case .respond(let response): action = .respond(LocalResponse(LocalAnswer(response)))
+        case .redirect(let redirect): action = .redirect(LocalResponse(LocalAnswer(redirect)))
         }
         let own: KeptParts =
             switch action {

@@ -1,6 +1,5 @@
 internal import EventLoop
 package import FleetModel
-package import SystemCalls
 
 /// An upstream's limits of time, in nanoseconds; `.max` is none.
 package struct UpstreamLimits: Equatable, Sendable {
@@ -22,27 +21,16 @@ package struct UpstreamLimits: Equatable, Sendable {
     }
 }
 
-/// What the workers of a node share of one upstream in one version.
+/// One upstream as a version has it, for all workers of a node.
 package struct SharedUpstream: Sendable {
-    /// One endpoint's part.
-    package struct SharedEndpoint: Sendable {
-        package let addresses: [StreamAddress]
-        package let count: ConnectionCount
-
-        package init(addresses: [StreamAddress], count: ConnectionCount) {
-            self.addresses = addresses
-            self.count = count
-        }
-    }
-
+    /// Its settings.
     package let upstream: Upstream
-    package let count: ConnectionCount
-    /// In the order of `upstream.endpoints`.
-    package let endpoints: [SharedEndpoint]
+    /// What is shared of it.
+    package let state: UpstreamState
+    /// Its endpoints when the version was made ready.
+    package let roster: Roster
 
-    package init(upstream: Upstream, count: ConnectionCount, endpoints: [SharedEndpoint]) {
-        self.upstream = upstream
-        self.count = count
-        self.endpoints = endpoints
+    package init(upstream: Upstream, state: UpstreamState, roster: Roster) {
+        (self.upstream, self.state, self.roster) = (upstream, state, roster)
     }
 }

@@ -34,7 +34,9 @@ enum Hosts {
         let name = text.hasSuffix(".") ? String(text.dropLast()) : text
         if name.isEmpty { throw Complaint("a host must not be empty") }
         if name.utf8.contains(where: { $0 >= 0x80 }) {
-            throw Complaint("\(quoted(text)): write an international name in its xn-- form")
+            throw Complaint(
+                "\(quoted(text)): write an international name in its xn-- form, as proxyctl does when it reads a file"
+            )
         }
         if let colon = name.utf8.firstIndex(of: UInt8(ascii: ":")),
             Quantity.isDigits(name[colon...].dropFirst())

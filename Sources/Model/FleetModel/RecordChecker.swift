@@ -78,6 +78,13 @@ struct RecordChecker {
 
     /// Why the build does not take this value of a field that it does not carry out.
     private func refusal(of node: ConfigurationNode, for setting: Setting) -> String? {
+        if case .only(let value, let reason) = setting.support,
+            case .scalar(let scalar) = node.value
+        {
+            let text = try? setting.type.read(scalar.text).scalarText
+            // What cannot be read at all is complained of when it is.
+            return text == nil || text == value ? nil : "can only be \(value): \(reason)"
+        }
         guard case .unbuilt(let accepting) = setting.support, !acceptsUnbuilt else { return nil }
         switch node.value {
         case .scalar(let scalar):

@@ -82,6 +82,9 @@ package struct NamePattern: Hashable, Sendable {
         (self.name, isPrefix) = (name, false)
     }
 
+    /// The pattern as the configuration writes it.
+    package var text: String { isPrefix ? name + "*" : name }
+
     /// Whether a name, in the same case, is the name or begins so.
     package func matches(_ other: String) -> Bool {
         isPrefix ? other.hasPrefix(name) : other == name

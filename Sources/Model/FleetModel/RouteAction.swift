@@ -26,6 +26,11 @@ package struct FieldLine: Hashable, Sendable {
     package let name: String
     /// The field's value.
     package let value: Template
+
+    /// Joins a name in lower case and a value.
+    package init(name: String, value: Template) {
+        (self.name, self.value) = (name, value)
+    }
 }
 
 /// A redirect out of the configuration.

@@ -33,6 +33,8 @@ package struct Setting: Sendable {
         /// It does not, and refuses the field by name unless its value is one of these, which state
         /// what the build does anyway.
         case unbuilt(accepting: [String])
+        /// It takes this value alone, for good: why, and what to do in the place of another.
+        case only(String, because: String)
     }
 
     /// Declares a field.

@@ -174,8 +174,15 @@ extension Settings {
                 "normalise",
                 .boolean,
                 .defaultsTo("true"),
-                "Resolve dot segments and needless percent-encoding",
-                .unbuilt(accepting: ["true"])
+                "Resolve dot segments and needless percent-encoding (RFC 3986 §6.2.2)",
+                .only(
+                    "true",
+                    because: """
+                        a path that routes, policies and the upstream read differently gets past policies; where an \
+                        upstream needs %2F kept, set `encodedSlash: keep`, and relay with a `tcp` listener what must \
+                        stay as it came
+                        """
+                )
             ),
             Setting(
                 "mergeSlashes",
@@ -326,14 +333,18 @@ extension Settings {
         "Which nodes take which listeners; a listener in no group goes to all",
         RecordType([
             Setting("name", .text(.name), .required, "Unique among groups"),
-            Setting("nodes", .map(.line, .text(.line)), .required, "Labels of the nodes"),
+            Setting(
+                "nodes",
+                .map(.line, .text(.line)),
+                .required,
+                "Labels that a node has to have, all of them, to take the listeners"
+            ),
             Setting(
                 "listeners",
                 .list(.reference(.listener), countMin: 1),
                 .required,
-                "Listeners"
+                "Listeners that other nodes do not bind, unless another group gives them those"
             ),
-        ]),
-        isBuilt: false
+        ])
     )
 }

@@ -21,7 +21,7 @@ extension Settings {
                 "redirectToHTTPS",
                 .integer(1...65535),
                 .optional,
-                "Answer every request with a 308 to this port, over https"
+                "Answer every request with a 308 to this port, over https, but those that came over https to a trusted proxy"
             ),
             Setting(
                 "tls",

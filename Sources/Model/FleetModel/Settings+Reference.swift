@@ -61,6 +61,9 @@ extension Settings {
                 help += accepting.isEmpty ? ". *Not built*" : ". *Not built*: only \(values)"
                 isFieldBuilt = false
             }
+            if case .only(let value, let reason) = setting.support {
+                help += ". Only `\(value)`: \(reason)"
+            }
             let cells = [
                 "`\(name)`", noun(setting.type), presence(setting.presence), help,
             ]

@@ -140,8 +140,9 @@ extension Settings {
                 ("type", texts("string", "integer")),
                 ("pattern", text("^[45][0-9]{2}(-[45][0-9]{2})?$")),
             ]
-        case .fieldName, .fieldNamePattern, .location, .host, .hostPattern, .listenAddress,
-            .endpointAddress, .addressBlock, .logTarget:
+        case .statusRanges, .retryCondition: [("type", texts("string", "integer"))]
+        case .fieldName, .fieldNamePattern, .discoveryName, .location, .host, .hostPattern,
+            .listenAddress, .endpointAddress, .addressBlock, .logTarget:
             [("type", text("string"))]
         }
     }

@@ -14,13 +14,24 @@ extension Settings {
             Setting(
                 "balance",
                 .word(
-                    ["roundRobin"],
-                    unbuilt: ["leastRequests", "powerOfTwo", "latency", "hash", "random"]
+                    "roundRobin",
+                    "leastRequests",
+                    "powerOfTwo",
+                    "latency",
+                    "hash",
+                    "random"
                 ),
                 .defaultsTo("roundRobin"),
-                "How an endpoint is chosen"
+                "How an endpoint is chosen, always by weight: in turn; with the fewest requests in flight; "
+                    + "the better one of two drawn at random; expected to answer first (peak EWMA); by a "
+                    + "consistent hash with bounded loads; at random"
             ),
-            Setting("hash", affinity, .optional, "What `balance: hash` hashes", .unbuilt),
+            Setting(
+                "hash",
+                affinity,
+                .optional,
+                "What `balance: hash` hashes; the client's address where it is absent"
+            ),
             Setting(
                 "endpoints",
                 .list(.record(endpoint), countMin: 1),
@@ -28,7 +39,7 @@ extension Settings {
                 "Where requests go"
             ),
             Setting("discovery", discovery, .optional, "Endpoints from DNS", .unbuilt),
-            Setting("sticky", sticky, .optional, "Keep a client at its endpoint", .unbuilt),
+            Setting("sticky", sticky, .optional, "Keep a client at its endpoint by a cookie"),
             Setting("connections", connections, .optional, "Limits of the pool, per node"),
             Setting("queue", queue, .optional, "Where requests wait for a connection"),
             Setting("timeouts", upstreamTimeouts, .optional, "How long an endpoint may take"),
@@ -40,8 +51,8 @@ extension Settings {
                 "slowStart",
                 .timeoutOrNone,
                 .defaultsTo("0s"),
-                "How long a new endpoint's share grows",
-                .unbuilt(accepting: ["0s"])
+                "How long the share of an endpoint grows that is new or takes requests again, beside others "
+                    + "that take theirs"
             ),
             Setting("tls", upstreamTLS, .optional, "TLS to the endpoints; absent is plain text"),
             Setting(
@@ -71,15 +82,14 @@ extension Settings {
             "zone",
             .text(.name),
             .optional,
-            "Preferred by nodes with this label",
-            .unbuilt
+            "Preferred by nodes with the label zone=NAME, while at least half of the zone's weight takes "
+                + "requests"
         ),
         Setting(
             "tier",
             .integer(0...100),
             .defaultsTo("0"),
-            "Used when lower tiers have no healthy endpoint",
-            .unbuilt(accepting: ["0"])
+            "Used when lower tiers have no endpoint that takes requests"
         ),
     ])
 
@@ -128,7 +138,12 @@ extension Settings {
     ])
 
     private static let discovery = SettingType.fields([
-        Setting("dns", .text(.line), .required, "Name to resolve, and a port"),
+        Setting(
+            "dns",
+            .text(.discoveryName),
+            .required,
+            "Name to resolve, and the port of what is found; SRV records say their own"
+        ),
         Setting("type", .word("a", "srv"), .defaultsTo("a"), "Records to ask for"),
         Setting("refresh", .either(["ttl"], .timeout), .defaultsTo("ttl"), "When to ask again"),
     ])
@@ -140,8 +155,19 @@ extension Settings {
 
     private static let retry = SettingType.fields([
         Setting("attempts", .integer(1...10), .required, "Tries beyond the first"),
-        Setting("on", .list(.text(.token)), .optional, "Failures and status codes"),
-        Setting("budget", .percentage, .optional, "Share of requests that may be retries"),
+        Setting(
+            "on",
+            .list(.text(.retryCondition), countMin: 1),
+            .optional,
+            "Failures (`connect`: no connection; `reset`: it ended before a response; `timeout`: no response in "
+                + "time) and status codes; without it connect and reset"
+        ),
+        Setting(
+            "budget",
+            .percentage,
+            .defaultsTo("20%"),
+            "Share of the requests of the last ten seconds that may be retries; three always may"
+        ),
         Setting("perTryTimeout", .timeoutOrNone, .defaultsTo("0s"), "Limit of one try"),
     ])
 
@@ -150,9 +176,25 @@ extension Settings {
             Setting(
                 "http",
                 .fields([
-                    Setting("path", .text(.line), .required, "Path to get"),
-                    Setting("expect", .text(.line), .defaultsTo("200-299"), "Status codes"),
-                    Setting("host", .text(.host), .optional, "Value of Host"),
+                    Setting("path", .text(.line), .required, "Path to get, with its query"),
+                    Setting(
+                        "expect",
+                        .text(.statusRanges),
+                        .defaultsTo("200-299"),
+                        "Status codes that are well"
+                    ),
+                    Setting(
+                        "host",
+                        .text(.host),
+                        .optional,
+                        "Value of Host; without it the endpoint's own"
+                    ),
+                    Setting(
+                        "body",
+                        .text(.text),
+                        .defaultsTo(""),
+                        "What the first 64 KiB of the content must contain; empty is anything"
+                    ),
                 ]),
                 .optional,
                 "An HTTP request"
@@ -174,20 +216,47 @@ extension Settings {
     )
 
     private static let outliers = SettingType.fields([
-        Setting("consecutiveErrors", .countOrNone, .optional, "Errors in a row that eject"),
-        Setting("successRate", .percentage, .optional, "Share of successes that ejects below"),
-        Setting("ejectFor", .timeout, .optional, "How long an endpoint is out"),
-        Setting("maximumEjected", .percentage, .optional, "Share of endpoints that may be out"),
+        Setting(
+            "consecutiveErrors",
+            .countOrNone,
+            .defaultsTo("5"),
+            "Failures in a row that eject: no connection, none or half a response, or 5xx; 0 is never"
+        ),
+        Setting(
+            "successRate",
+            .percentage,
+            .defaultsTo("0%"),
+            "Share of successes that ejects below; 0% is never"
+        ),
+        Setting(
+            "ejectFor",
+            .timeout,
+            .defaultsTo("30s"),
+            "How long an endpoint is out the first time; as much longer each time that follows"
+        ),
+        Setting(
+            "maximumEjected",
+            .percentage,
+            .defaultsTo("50%"),
+            "Share of endpoints that may be out for this"
+        ),
     ])
 
     private static let circuit = SettingType.fields([
-        Setting("errors", .percentage, .required, "Share of errors that opens"),
-        Setting("minimumRequests", .countOrNone, .optional, "Requests before it may open"),
-        Setting("window", .timeout, .optional, "Time that counts"),
-        Setting("openFor", .timeout, .optional, "Time until it is tried again"),
+        Setting("errors", .percentage, .defaultsTo("50%"), "Share of failures that opens"),
+        Setting(
+            "minimumRequests",
+            .integer(1...1_000_000),
+            .defaultsTo("20"),
+            "Requests within the window before it may open"
+        ),
+        Setting("window", .timeout, .defaultsTo("10s"), "Time that counts"),
+        Setting("openFor", .timeout, .defaultsTo("5s"), "Time until it is tried again"),
         Setting(
             "respond",
-            .fields([Setting("status", .integer(200...599), .defaultsTo("503"), "Status code")]),
+            .fields([
+                Setting("status", .integer(400...599), .defaultsTo("503"), "Status code")
+            ]),
             .optional,
             "Answer while open"
         ),

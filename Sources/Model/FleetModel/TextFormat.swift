@@ -40,6 +40,12 @@ package enum TextFormat: Hashable, Sendable {
     case regex
     /// A status code, or two with a dash between them.
     case statusRange
+    /// Status codes and ranges of them, with commas between them.
+    case statusRanges
+    /// `connect`, `reset`, `timeout`, or a status code.
+    case retryCondition
+    /// A name to resolve and a port.
+    case discoveryName
     /// Where a listener binds: an IP address and a port.
     case listenAddress
     /// Where an endpoint is: a host and a port, or `unix:` and a path.
@@ -71,6 +77,9 @@ package enum TextFormat: Hashable, Sendable {
         case .regex: "regular expression"
         case .namePattern: "name, or its beginning and `*`"
         case .statusRange: "status code or range, as 502-504"
+        case .statusRanges: "status codes and ranges, as 200-299,404"
+        case .retryCondition: "`connect`, `reset`, `timeout` or a status code"
+        case .discoveryName: "name and port, or a name alone"
         case .listenAddress: "IP address and port"
         case .endpointAddress: "host and port, or `unix:` and a path"
         case .addressBlock: "address or block"
@@ -104,6 +113,9 @@ package enum TextFormat: Hashable, Sendable {
         case .method: .text(try Texts.method(text))
         case .regex: .text(try Texts.regex(text))
         case .statusRange: .text(try StatusRange.text(text))
+        case .statusRanges: .text(try StatusRange.textList(text))
+        case .retryCondition: .text(try Retry.condition(text))
+        case .discoveryName: .text(try DiscoveryName.parse(text).text)
         case .listenAddress: .address(try Hosts.listenAddress(text))
         case .endpointAddress: .address(try Hosts.endpointAddress(text))
         case .addressBlock: .block(try Hosts.block(text))

@@ -8,9 +8,11 @@ indirect enum TypedResource: Sendable {
     case certificate(ConfiguredCertificate)
     case policy(Policy)
     case test(RouteTest)
+    case group(ListenerGroup)
     case requestID(RequestIDSettings)
     case paths(PathSettings)
     case tracing(Tracing)
+    case overload(Overload)
     /// Its kind has nothing for the build to do.
     case inert
 
@@ -29,7 +31,9 @@ indirect enum TypedResource: Sendable {
         case .requestID: self = .requestID(RequestIDSettings(fields))
         case .paths: self = .paths(PathSettings(fields))
         case .tracing: self = .tracing(Tracing(propagates: fields.flag("propagate")))
-        case .consumer, .api, .group, .overload, .metrics: self = .inert
+        case .overload: self = .overload(Overload(fields))
+        case .group: self = .group(ListenerGroup(fields))
+        case .consumer, .api, .metrics: self = .inert
         }
     }
 }
@@ -97,16 +101,14 @@ extension ListenerTLS {
     }
 }
 
-extension UpstreamTLS {
+extension ListenerGroup {
     fileprivate init(_ fields: FieldReader) {
-        func name(_ field: String) -> String? {
-            fields.optionalText(field).flatMap { $0.isEmpty ? nil : $0 }
-        }
+        var labels: [String: String] = [:]
+        for field in fields.map("nodes") { labels[field.name] = field.value.scalarText }
         self.init(
-            serverName: name("serverName"),
-            isVerified: fields.flag("verify"),
-            authority: name("authority"),
-            clientCertificate: name("clientCertificate")
+            name: fields.text("name"),
+            labels: labels,
+            listeners: fields.list("listeners").compactMap(\.scalarText)
         )
     }
 }
@@ -152,34 +154,6 @@ extension ConfiguredCertificate {
             let hosts = fields.record("selfSigned").list("hosts")
             source = .selfSigned(hosts: hosts.compactMap(\.scalarText))
         }
-    }
-}
-
-extension Upstream {
-    fileprivate init(_ fields: FieldReader) {
-        let connections = fields.record("connections")
-        let timeouts = fields.record("timeouts")
-        self.init(
-            name: fields.text("name"),
-            transport: fields.word("protocol", as: UpstreamProtocol.self),
-            balance: fields.word("balance", as: Balance.self),
-            endpoints: fields.records("endpoints").map { endpoint in
-                Endpoint(address: endpoint.address("address"), weight: endpoint.integer("weight"))
-            },
-            connections: UpstreamConnections(
-                maximum: connections.integer("maximum"),
-                idle: connections.duration("idle"),
-                perEndpoint: connections.limit("perEndpoint")
-            ),
-            timeouts: UpstreamTimeouts(
-                connect: timeouts.duration("connect"),
-                firstByte: timeouts.durationLimit("firstByte"),
-                idle: timeouts.durationLimit("idle"),
-                total: timeouts.durationLimit("total")
-            ),
-            proxyProtocol: fields.word("proxyProtocol", as: UpstreamProxyProtocol.self),
-            tls: fields.has("tls") ? UpstreamTLS(fields.record("tls")) : nil
-        )
     }
 }
 

@@ -6,12 +6,30 @@ package struct Upstream: Hashable, Sendable {
     package let transport: UpstreamProtocol
     /// How an endpoint is chosen.
     package let balance: Balance
-    /// At least one, in file order; addresses are distinct and at least one weight is above 0.
+    /// What is hashed, where requests are balanced by a hash; `nil` otherwise.
+    package let hash: HashKey?
+    /// In file order; addresses are distinct, and at least one weight is above 0 unless endpoints are found.
     package let endpoints: [Endpoint]
+    /// Where further endpoints are found; `nil` is nowhere.
+    package let discovery: Discovery?
+    /// What keeps a client at its endpoint; `nil` is nothing.
+    package let sticky: Sticky?
     /// Limits of the pool.
     package let connections: UpstreamConnections
+    /// Where requests wait for a connection.
+    package let queue: UpstreamQueue
     /// How long an endpoint may take.
     package let timeouts: UpstreamTimeouts
+    /// When a request is tried again; `nil` is only where that cannot be noticed.
+    package let retry: Retry?
+    /// How endpoints are checked; `nil` is not at all.
+    package let health: HealthCheck?
+    /// When an endpoint is left out for what it answers; `nil` is never.
+    package let outliers: Outliers?
+    /// When nothing is sent for a while; `nil` is never.
+    package let circuit: Circuit?
+    /// How long the share of a new endpoint grows; `nil` is not at all.
+    package let slowStart: Duration?
     /// The PROXY header with which connections begin.
     package let proxyProtocol: UpstreamProxyProtocol
     /// TLS to the endpoints; `nil` is none.
@@ -53,8 +71,19 @@ package enum UpstreamProtocol: String, Hashable, Sendable {
 }
 
 /// How an endpoint is chosen.
-package enum Balance: String, Hashable, Sendable {
+package enum Balance: String, Hashable, Sendable, CaseIterable {
+    /// In turn, evenly spread, by weight.
     case roundRobin
+    /// The one with the fewest requests in flight for its weight.
+    case leastRequests
+    /// Of two drawn by weight, the one with fewer requests in flight.
+    case powerOfTwo
+    /// The one that is expected to answer first: peak EWMA of its times, and requests in flight.
+    case latency
+    /// By a consistent hash of a part of the request, with bounded loads.
+    case hash
+    /// Drawn by weight.
+    case random
 }
 
 /// One address in an upstream.
@@ -63,6 +92,15 @@ package struct Endpoint: Hashable, Sendable {
     package let address: NetworkAddress
     /// Its share of the requests, relative to the others; 0 takes none.
     package let weight: Int
+    /// The zone of nodes that prefer it; `nil` is none.
+    package let zone: String?
+    /// 0 is used first; others when lower ones have no endpoint that is available.
+    package let tier: Int
+
+    /// An endpoint with its defaults.
+    package init(address: NetworkAddress, weight: Int = 1, zone: String? = nil, tier: Int = 0) {
+        (self.address, self.weight, self.zone, self.tier) = (address, weight, zone, tier)
+    }
 }
 
 /// Limits of an upstream's connections, per node; `nil` is no limit.

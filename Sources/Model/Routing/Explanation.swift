@@ -2,7 +2,6 @@ internal import Bytes
 package import FleetModel
 internal import HTTP1
 internal import HTTPSemantics
-internal import RegularExpressions
 
 /// What a node does with a request, and why.
 package struct Explanation: Sendable, Equatable {
@@ -30,6 +29,8 @@ package struct Explanation: Sendable, Equatable {
     package private(set) var query: String?
     /// The Host field that the upstream sees.
     package private(set) var host = ""
+    /// What happens to the messages' fields; nothing without a route, and in tests of configurations, which do not ask.
+    package private(set) var effects: RouteEffects?
 
     /// A route that was passed over.
     package struct Passed: Sendable, Equatable {
@@ -51,14 +52,15 @@ package struct Explanation: Sendable, Equatable {
         in configuration: Configuration,
         listener: String?
     ) throws(ExplainedRequest.Fault) {
-        try self.init(request, RouteTables(configuration), listener: listener)
+        try self.init(request, RouteTables(configuration), listener: listener, asksEffects: true)
     }
 
     /// Matches a request by tables that are there already.
     init(
         _ request: ExplainedRequest,
         _ tables: RouteTables,
-        listener: String?
+        listener: String?,
+        asksEffects: Bool = false
     ) throws(ExplainedRequest.Fault) {
         let configuration = tables.configuration
         (why, self.listener) = ("there is no listener", nil)
@@ -79,9 +81,8 @@ package struct Explanation: Sendable, Equatable {
                 return explanation
             }
             for candidate in candidates {
-                if explanation.decide(candidate, head, octets, path, request.client, tables) {
-                    break
-                }
+                let told = RequestFacts(request, at: candidate, head, octets, path)
+                if explanation.decide(candidate, told, head, octets, tables, asksEffects) { break }
             }
             return explanation
         }
@@ -118,15 +119,15 @@ package struct Explanation: Sendable, Equatable {
     /// Looks for a route on one listener; false when there is none.
     private mutating func decide(
         _ listener: Listener,
+        _ told: RequestFacts,
         _ head: borrowing RequestHead,
         _ octets: Span<UInt8>,
-        _ path: [UInt8],
-        _ client: IPAddress,
-        _ tables: RouteTables
+        _ tables: RouteTables,
+        _ asksEffects: Bool
     ) -> Bool {
         let configuration = tables.configuration
         if self.listener == nil { self.listener = listener.name }
-        if let port = listener.redirectPort {
+        if let port = listener.redirectPort, !told.isSecure {
             (self.listener, status) = (listener.name, 308)
             why = "every request is redirected to https on port \(port)"
             return true
@@ -135,8 +136,8 @@ package struct Explanation: Sendable, Equatable {
         let decision = tables.table(of: listener).explain(
             head,
             octets,
-            path: path.span,
-            client: ClientAddress(client),
+            path: told.path.span,
+            client: ClientAddress(told.client),
             routes: routes
         )
         let passed = decision.passed.map { Passed(route: routes[$0.route].name, why: $0.reason) }
@@ -148,17 +149,62 @@ package struct Explanation: Sendable, Equatable {
         (self.listener, self.passed, status) = (listener.name, passed, nil)
         let route = routes[match.route]
         (self.route, policies, why) = (route.name, route.policies, match.reason)
+        let answer = act(route, told, head, octets, configuration)
+        var values = TemplateValues(
+            told,
+            route,
+            configuration.requestID,
+            upstream: status == nil ? upstream : ""
+        )
+        if let rewrite = route.rewrite, status == nil {
+            let query = octets.extracting(head.query.indices)
+            apply(rewrite, of: route, PathRules(configuration.paths), query, told.path, &values)
+        }
+        guard asksEffects else { return true }
+        var effects = RouteEffects(
+            RoutePlan(route, configuration.policies),
+            told,
+            answer,
+            isForwarded: status == nil,
+            &values
+        )
+        if status == nil {
+            effects.hide(
+                configuration,
+                route,
+                told,
+                upstream: upstream,
+                endpoint: endpoint,
+                path: path,
+                host: host
+            )
+        }
+        self.effects = effects
+        return true
+    }
+
+    /// Does what a route says.
+    ///
+    /// - Returns: The answer that is given in the place of an upstream's, if one is.
+    private mutating func act(
+        _ route: Route,
+        _ told: RequestFacts,
+        _ head: borrowing RequestHead,
+        _ octets: Span<UInt8>,
+        _ configuration: Configuration
+    ) -> LocalAnswer? {
         if let maintenance = route.maintenance, maintenance.isEnabled {
             why += "; maintenance answers \(maintenance.status)"
             status = maintenance.status
-            return true
+            return LocalAnswer(maintenance)
         }
+        var answer: LocalAnswer?
         switch route.action {
         case .upstream(let name): take(upstream: name, configuration)
         case .split(let sides):
             let split = Split(sides, cohort: route.cohort)
             let shares = sides.map { "\($0.upstream) \($0.weight)" }.joined(separator: ", ")
-            switch split.side(head, octets, client: ClientAddress(client)) {
+            switch split.side(head, octets, client: ClientAddress(told.client)) {
             case .kept(let side):
                 why += "; the client's side of the split \(shares)"
                 take(upstream: sides[side].upstream, configuration)
@@ -167,24 +213,15 @@ package struct Explanation: Sendable, Equatable {
             }
         case .respond(let response):
             why += "; answers \(response.status)"
-            status = response.status
+            (status, answer) = (response.status, LocalAnswer(response))
         case .redirect(let redirect):
             why += "; redirects with \(redirect.status)"
-            status = redirect.status
+            (status, answer) = (redirect.status, LocalAnswer(redirect))
         }
         if let mirror = route.mirror, mirror.share > 0, status == nil {
             why += "; \(mirror.shareText) of such requests are copied to \(mirror.upstream)"
         }
-        if let rewrite = route.rewrite, status == nil {
-            apply(
-                rewrite,
-                of: route,
-                PathRules(configuration.paths),
-                octets.extracting(head.query.indices),
-                path
-            )
-        }
-        return true
+        return answer
     }
 
     /// What the upstream sees in place of the request's path, query and host.
@@ -193,7 +230,8 @@ package struct Explanation: Sendable, Equatable {
         of route: Route,
         _ rules: PathRules,
         _ query: Span<UInt8>,
-        _ path: [UInt8]
+        _ path: [UInt8],
+        _ values: inout TemplateValues
     ) {
         var output = Buffer(capacity: 2 * Limits.rewrittenPathBytesMax + query.count)
         if let rewriter = PathRewriter(route, rules: rules) {
@@ -211,7 +249,7 @@ package struct Explanation: Sendable, Equatable {
                 parts.append(String(Self.text(of: output).dropFirst()))
             }
             if !editor.appended.segments.isEmpty {
-                parts.append(expanded(editor.appended, of: route))
+                parts.append(values.text(of: editor.appended, QueryEditor.encode))
             }
             self.query = parts.isEmpty ? nil : parts.joined(separator: "&")
         }
@@ -220,21 +258,6 @@ package struct Explanation: Sendable, Equatable {
 
     private static func text(of buffer: borrowing Buffer) -> String {
         buffer.withReadable { String(copying: $0) }
-    }
-
-    /// A text whose variables are known before there is a request; others stand as they are.
-    private func expanded(_ template: Template, of route: Route) -> String {
-        let groups = Groups(of: route, normalisedPath)
-        return template.segments.map { segment in
-            switch segment {
-            case .literal(let text): text
-            case .variable(.path): QueryEditor.encode(normalisedPath)
-            case .variable(.route): QueryEditor.encode(route.name)
-            case .variable(.upstream): QueryEditor.encode(upstream ?? "")
-            case .variable(let variable): "${\(variable.rawValue)}"
-            case .capture(let group): QueryEditor.encode(groups[group])
-            }
-        }.joined()
     }
 
     private mutating func take(upstream name: String, _ configuration: Configuration) {
@@ -276,35 +299,9 @@ private struct FieldDoubts {
     }
 }
 
-/// What the groups of a route's regular expression matched.
-private struct Groups {
-    private let path: [UInt8]
-    private let expression: RegularExpression?
-    private var captures = Captures()
-
-    init(of route: Route, _ path: String) {
-        let octets = Array(path.utf8)
-        self.path = octets
-        guard case .regex(let pattern)? = route.conditions.path else {
-            expression = nil
-            return
-        }
-        // The pattern was compiled when the configuration was checked, and has just matched.
-        expression = try? RegularExpression(pattern: pattern)
-        _ = try? expression?.captures(whole: octets.span, into: &captures)
-    }
-
-    subscript(group: String) -> String {
-        guard let number = Int(group) ?? expression?.groupNames[group],
-            let range = captures[number]
-        else { return "" }
-        return String(decoding: path[range], as: UTF8.self)
-    }
-}
-
 extension String {
     /// Copies octets of a request, which are visible ASCII or would have been refused.
-    fileprivate init(copying octets: Span<UInt8>) {
+    init(copying octets: Span<UInt8>) {
         var copy: [UInt8] = []
         for index in octets.indices { copy.append(octets[index]) }
         self.init(decoding: copy, as: UTF8.self)

@@ -1,6 +1,9 @@
-/// Bounds of what is made of requests.
+/// Bounds of what is made of requests and of routes.
 enum Limits {
     /// Octets of a path that a pattern and its substitution make: what a request target may have at most; such a request
     /// is answered with 500.
     static let rewrittenPathBytesMax = 64 << 10
+    /// Routes of one host and path, by the first value that they ask for, that others are compared with in the search for
+    /// those that are never taken: what is behind them is not found.
+    static let shadowComparisonsMax = 200
 }

@@ -26,13 +26,14 @@ extension ShadowedRoute {
 /// Only routes of the same host can shadow one: a more specific host is asked first but has other requests, and a less
 /// specific one is asked later. Of the same path, or of a prefix that holds all paths of a regular expression, a route
 /// that comes first shadows another if its conditions hold wherever those of the other do. What is reported is sure;
-/// several routes that only together leave nothing over are not found.
+/// several routes that only together leave nothing over are not found, nor is one that comes behind very many others of its
+/// host and path.
 package enum ShadowedRoutes {
     /// Looks for such routes.
     ///
     /// - Parameter configuration: A checked configuration.
     /// - Returns: Each route once, in file order.
-    /// - Complexity: O(routes), times the routes that share host and path.
+    /// - Complexity: O(routes); a route is compared with `Limits.shadowComparisonsMax` of one kind at most.
     package static func find(in configuration: Configuration) -> [ShadowedRoute] {
         var found: [Int: ShadowedRoute] = [:]
         var reachable: Set<Int> = []
@@ -43,7 +44,7 @@ package enum ShadowedRoutes {
                 guard !reachable.contains(number) else { continue }
                 var shadow: (by: Int, reason: String)?
                 for host in hosts(of: route) {
-                    shadow = shadowing(number, configuration.routes, groups[host] ?? HostGroup())
+                    shadow = shadowing(number, configuration.routes, groups[host] ?? [:])
                     if shadow == nil { break }
                 }
                 if let shadow {
@@ -60,12 +61,48 @@ package enum ShadowedRoutes {
         return found.values.filter { !reachable.contains($0.route) }.sorted { $0.route < $1.route }
     }
 
-    /// The routes of one host.
-    private struct HostGroup {
-        /// By path; `nil` is any.
-        var byPath: [PathPattern?: [Int]] = [:]
-        /// Those with a prefix or a regular expression, which may hold for all paths of others.
-        var wide: [Int] = []
+    /// The routes of one host by path; `nil` is any.
+    private typealias HostGroup = [PathPattern?: PathGroup]
+
+    /// The routes of one host and path, in file order.
+    ///
+    /// A route that asks for a value can only shadow others that ask for the same one.
+    private struct PathGroup {
+        /// Those that ask for no value, as many as are compared.
+        var open: [Int] = []
+        /// The others, by the first value that they ask for; as many as are compared.
+        var byValue: [Value: [Int]] = [:]
+
+        mutating func add(_ number: Int, _ route: Route) {
+            if let value = route.values.first {
+                Self.append(number, to: &byValue[value, default: []])
+            } else {
+                Self.append(number, to: &open)
+            }
+        }
+
+        /// The routes that may shadow one.
+        func candidates(for route: Route) -> [Int] {
+            let values = route.values
+            if values.isEmpty { return open }
+            return (open + Set(values).flatMap { byValue[$0] ?? [] }).sorted()
+        }
+
+        private static func append(_ number: Int, to list: inout [Int]) {
+            if list.count < Limits.shadowComparisonsMax { list.append(number) }
+        }
+    }
+
+    /// A value that a condition asks for.
+    fileprivate struct Value: Hashable {
+        /// What has the value.
+        enum Kind: Hashable {
+            case header, query, cookie
+        }
+
+        let kind: Kind
+        let name: String
+        let text: String
     }
 
     private static func hosts(of route: Route) -> [HostPattern?] {
@@ -77,11 +114,7 @@ package enum ShadowedRoutes {
         for (number, route) in routes.enumerated() where route.serves(listener) {
             for host in hosts(of: route) {
                 let path = route.conditions.path
-                groups[host, default: HostGroup()].byPath[path, default: []].append(number)
-                switch path {
-                case .prefix, .regex: groups[host, default: HostGroup()].wide.append(number)
-                case .exact, nil: break
-                }
+                groups[host, default: [:]][path, default: PathGroup()].add(number, route)
             }
         }
         return groups
@@ -93,7 +126,8 @@ package enum ShadowedRoutes {
         _ group: HostGroup
     ) -> (by: Int, reason: String)? {
         let route = routes[number]
-        for other in group.byPath[route.conditions.path] ?? [] where other != number {
+        let alike = group[route.conditions.path]?.candidates(for: route) ?? []
+        for other in alike where other != number {
             let isFirst =
                 routes[other].conditionCount == route.conditionCount
                 ? other < number : routes[other].conditionCount > route.conditionCount
@@ -101,14 +135,8 @@ package enum ShadowedRoutes {
                 return (other, "has the same host and path, and comes first")
             }
         }
-        switch route.conditions.path {
-        case .exact, .prefix: return nil
-        case .regex, nil: break
-        }
-        for other in group.wide where other != number {
-            guard routes[other].comesBefore(route), routes[other].holds(wherever: route) else {
-                continue
-            }
+        let wide = route.widerPaths.flatMap { group[$0]?.candidates(for: route) ?? [] }
+        for other in wide.sorted() where routes[other].holds(wherever: route) {
             return (other, "holds for all of its paths, and comes first")
         }
         return nil
@@ -116,17 +144,34 @@ package enum ShadowedRoutes {
 }
 
 extension Route {
-    /// Whether its path is asked for before that of another route with a regular expression or none, and holds for all
-    /// paths of it.
-    fileprivate func comesBefore(_ other: Route) -> Bool {
-        switch (conditions.path, other.conditions.path) {
-        case (.prefix("/")?, _): return true
-        case (.prefix(let prefix)?, .regex(let pattern)?):
+    /// The values that its conditions ask for.
+    fileprivate var values: [ShadowedRoutes.Value] {
+        func values(
+            _ kind: ShadowedRoutes.Value.Kind,
+            _ list: [ValueCondition]
+        ) -> [ShadowedRoutes.Value] {
+            list.compactMap { condition in
+                guard case .exact(let text) = condition.test else { return nil }
+                return ShadowedRoutes.Value(kind: kind, name: condition.name, text: text)
+            }
+        }
+        return values(.header, conditions.headers) + values(.query, conditions.query)
+            + values(.cookie, conditions.cookies)
+    }
+
+    /// Patterns that are asked before its own, and hold for all paths for which its own does.
+    fileprivate var widerPaths: [PathPattern] {
+        switch conditions.path {
+        case .exact, .prefix: return []
+        case nil: return [.prefix("/"), .regex(".*"), .regex("/.*")]
+        case .regex(let pattern):
             // The pattern was compiled when it was checked.
-            guard let expression = try? RegularExpression(pattern: pattern) else { return false }
-            return expression.prefix.starts(with: Array((prefix + "/").utf8))
-        case (.regex(let pattern)?, nil): return pattern == ".*" || pattern == "/.*"
-        default: return false
+            let beginning = (try? RegularExpression(pattern: pattern))?.prefix ?? []
+            let slashes = beginning.indices.dropFirst().filter {
+                beginning[$0] == UInt8(ascii: "/")
+            }
+            return [.prefix("/")]
+                + slashes.map { .prefix(String(decoding: beginning[..<$0], as: UTF8.self)) }
         }
     }
 

@@ -71,7 +71,7 @@ package struct LoadedConfiguration: Sendable {
 extension ConfigurationFile {
     /// Reads files that are together one configuration, and the certificates that they name, and checks it all.
     ///
-    /// So are the files of error pages, whose texts become bodies. Paths are relative to the file that names them, those of
+    /// So are the files of error pages, whose texts become bodies, and hosts in any script. Paths are relative to the file that names them, those of
     /// standard input to the current folder. A certificate with a digest is not read: the control plane has it.
     ///
     /// - Parameters:
@@ -84,8 +84,8 @@ extension ConfigurationFile {
         atSeconds seconds: Int64
     ) throws(ConfigurationProblems) -> LoadedConfiguration {
         var reader = CertificateReader(seconds: seconds)
-        let (pages, missing) = resolvingPages(try read(paths))
-        let document = reader.resolve(pages)
+        let (resolved, missing) = resolving(try read(paths))
+        let document = reader.resolve(resolved)
         var problems = missing + reader.problems
         var loaded: Configuration?
         do {
@@ -93,7 +93,7 @@ extension ConfigurationFile {
             loaded = configuration
             problems += uncovered(configuration, reader.names)
         } catch {
-            problems = error.problems + problems
+            problems = error.problems.unless(saidBy: missing) + problems
         }
         guard problems.isEmpty, let loaded else { throw ConfigurationProblems(problems) }
         return LoadedConfiguration(

@@ -30,14 +30,24 @@ package enum ConfigurationFile {
 
     /// Reads files, with those of error pages, and checks the configuration that they are.
     package static func load(_ paths: [String]) throws(ConfigurationProblems) -> Configuration {
-        let (document, missing) = resolvingPages(try read(paths))
+        let (document, missing) = resolving(try read(paths))
         do {
             let configuration = try Configuration(document: document)
             if missing.isEmpty { return configuration }
         } catch {
-            throw ConfigurationProblems(missing + error.problems)
+            throw ConfigurationProblems(missing + error.problems.unless(saidBy: missing))
         }
         throw ConfigurationProblems(missing)
+    }
+
+    /// Puts in what the control plane does not take as people write it: pages out of files, and hosts in any script.
+    ///
+    /// - Parameter document: A document as `read` gives it.
+    /// - Returns: The document as it is sent, and what is wrong with it so far.
+    static func resolving(_ document: ConfigurationNode) -> (ConfigurationNode, [Problem]) {
+        let (converted, refused) = convertingHosts(document)
+        let (resolved, missing) = resolvingPages(converted)
+        return (resolved, refused + missing)
     }
 
     /// Reads one file.
@@ -108,5 +118,13 @@ package enum ConfigurationFile {
         var start = significant.prefix(2).makeIterator()
         guard start.next() == UInt8(ascii: "{"), let second = start.next() else { return false }
         return second == UInt8(ascii: "\"") || second == UInt8(ascii: "}")
+    }
+}
+
+extension [Problem] {
+    /// Those that are not about a place that others have said the same of.
+    func unless(saidBy others: [Problem]) -> [Problem] {
+        let places = Set(others.map(\.place))
+        return filter { $0.place == .none || !places.contains($0.place) }
     }
 }

@@ -1,8 +1,14 @@
 package import Routing
 
 extension Explanation {
-    /// `listener, route, why, policies, upstream, endpoint, path, host`, and what led there.
+    /// `listener, route, why, policies, upstream, endpoint, path, host`, what led there, and what becomes of fields.
     package var value: OutputValue {
+        var members = decision
+        for (name, value) in effects.members { members[name] = value }
+        return .object(members)
+    }
+
+    private var decision: [String: OutputValue] {
         [
             "listener": OutputValue(listener), "route": OutputValue(route), "why": .string(why),
             "policies": .array(policies.map { .string($0) }), "upstream": OutputValue(upstream),
@@ -32,12 +38,93 @@ extension Explanation {
             "policies  \(policies.isEmpty ? "none" : visible(policies.joined(separator: ", ")))",
         ]
         if let status { lines.append("status    \(status)") }
-        guard status == nil else { return lines }
-        return lines + [
-            "upstream  \(upstream.map(visible) ?? "-")",
-            "endpoint  \(endpoint.map(visible) ?? "-")",
-            "path      \(visible(target))",
-            "host      \(visible(host))",
+        if status == nil {
+            lines += [
+                "upstream  \(upstream.map(visible) ?? "-")",
+                "endpoint  \(endpoint.map(visible) ?? "-")",
+                "path      \(visible(target))",
+                "host      \(visible(host))",
+            ]
+        }
+        return lines + (effects?.rendered ?? [])
+    }
+}
+
+extension RouteEffects? {
+    /// `requestFields, responseFields, answerFields, errorPages, hidden, locations, unknown`, empty without a route.
+    fileprivate var members: [String: OutputValue] {
+        let pages = self?.pages.map { page -> OutputValue in
+            [
+                "statuses": .string(page.statuses), "policy": .string(page.policy),
+                "contentType": .string(page.contentType),
+            ]
+        }
+        let locations = self?.locations.map { location -> OutputValue in
+            ["said": .string(location.said), "shown": OutputValue(location.shown)]
+        }
+        let unknown = self?.unknown.map { unknown -> OutputValue in
+            ["variable": .string(unknown.variable), "why": .string(unknown.why)]
+        }
+        return [
+            "requestFields": .object(Self.members(self?.request, isRequest: true)),
+            "responseFields": .object(Self.members(self?.response, isRequest: false)),
+            "answerFields": Self.lines(self?.answer),
+            "errorPages": .array(pages ?? []),
+            "hidden": .array((self?.hidden ?? []).map { .string($0) }),
+            "locations": .array(locations ?? []), "unknown": .array(unknown ?? []),
         ]
     }
+
+    private static func members(
+        _ fields: RouteEffects.Fields?,
+        isRequest: Bool
+    ) -> [String: OutputValue] {
+        var members: [String: OutputValue] = [
+            "set": lines(fields?.sets), "add": lines(fields?.adds),
+            "remove": .array((fields?.removes ?? []).map { .string($0) }),
+        ]
+        if isRequest { members["dropped"] = .array((fields?.dropped ?? []).map { .string($0) }) }
+        return members
+    }
+
+    private static func lines(_ lines: [RouteEffects.Line]?) -> OutputValue {
+        .array(
+            (lines ?? []).map { ["name": .string($0.name), "value": .string($0.value)] }
+        )
+    }
+}
+
+extension RouteEffects {
+    /// The same for people: only what there is.
+    fileprivate var rendered: [String] {
+        var lines: [String] = []
+        func add(_ label: String, _ texts: [String]) {
+            for (index, text) in texts.enumerated() {
+                let start = index == 0 ? label : ""
+                let gap = String(repeating: " ", count: 10 - start.count)
+                lines.append(start + gap + visible(text))
+            }
+        }
+        add("request", request.rendered)
+        add("answer", answer.map(\.rendered))
+        add("response", response.rendered)
+        add("pages", pages.map { "\($0.statuses) \($0.contentType), of \($0.policy)" })
+        add("hidden", hidden.isEmpty ? [] : [hidden.joined(separator: ", ")])
+        add("location", locations.map { "\($0.said) becomes \($0.shown ?? "nothing")" })
+        add("unknown", unknown.map { "\($0.variable): \($0.why)" })
+        return lines
+    }
+}
+
+extension RouteEffects.Fields {
+    fileprivate var rendered: [String] {
+        var lines = sets.map { "set \($0.rendered)" } + adds.map { "add \($0.rendered)" }
+        lines += removes.map { "remove \($0)" }
+        if !dropped.isEmpty { lines.append("came and goes: \(dropped.joined(separator: ", "))") }
+        return lines
+    }
+}
+
+extension RouteEffects.Line {
+    fileprivate var rendered: String { "\(name): \(value)" }
 }

@@ -42,6 +42,8 @@ package struct FieldSection: ~Copyable {
         var lineStart: Int
         var nameEnd = 0
         var colonAt = 0
+        /// Whether an unknown name has signs that some readers take for a hyphen.
+        var hasOddSigns = false
 
         init(at start: Int) {
             cursor = start
@@ -160,7 +162,7 @@ package struct FieldSection: ~Copyable {
             )
             if role == .trailer {
                 line.isHopByHop = now.name.isForbiddenInTrailers
-                if case .other = now.name {
+                if case .other = now.name, now.hasOddSigns {
                     let disguised = Self.nameInDisguise(octets, now.lineStart..<now.nameEnd)
                     line.isHopByHop = disguised.isForbiddenInTrailers
                 }
@@ -168,7 +170,7 @@ package struct FieldSection: ~Copyable {
                 line.isHopByHop = now.name.isHopByHop
                 if now.name.decidesFraming {
                     try facts.take(now.name, octets, start..<last, number: number, role)
-                } else if case .other = now.name, role == .request {
+                } else if case .other = now.name, role == .request, now.hasOddSigns {
                     let disguised = Self.nameInDisguise(octets, now.lineStart..<now.nameEnd)
                     guard !disguised.decidesFraming else { throw .fieldNameInvalid }
                     line.isHopByHop = disguised.isOfForwarding
@@ -251,7 +253,7 @@ package struct FieldSection: ~Copyable {
                 }
             }
             now.nameEnd = now.colonAt
-            if case .other = now.name { try checkUnknownName(octets, now) }
+            if case .other = now.name { try checkUnknownName(octets, &now) }
             now.cursor = now.colonAt + 1
             return true
         }
@@ -271,7 +273,7 @@ package struct FieldSection: ~Copyable {
         now.colonAt = end
         now.nameEnd = end
         now.name = FieldName.find(in: octets, now.lineStart..<end)
-        if case .other = now.name { try checkUnknownName(octets, now) }
+        if case .other = now.name { try checkUnknownName(octets, &now) }
         now.cursor = end + 1
         return true
     }
@@ -297,25 +299,29 @@ package struct FieldSection: ~Copyable {
 
     private static func checkUnknownName(
         _ octets: Span<UInt8>,
-        _ now: Place
+        _ now: inout Place
     ) throws(HTTP1Error) {
         let name = now.lineStart..<now.colonAt
         guard !name.isEmpty else { throw .fieldNameEmpty }
-        let odd = OctetSet.token.firstIndexOutside(octets, name)
-        guard odd == name.upperBound else { throw nameError(octets, at: odd) }
+        // Most names are letters, digits and hyphens; others are looked at again.
+        let sign = OctetSet.plainName.firstIndexOutside(octets, name)
+        now.hasOddSigns = sign < name.upperBound
+        if now.hasOddSigns {
+            let odd = OctetSet.token.firstIndexOutside(octets, sign..<name.upperBound)
+            guard odd == name.upperBound else { throw nameError(octets, at: odd) }
+        }
         guard now.nameEnd - now.lineStart <= Int(UInt16.max) else { throw .fieldSectionTooLarge }
     }
 
-    /// What an unknown name is to readers that take `_` for `-`, such as gateways to CGI and what came after.
+    /// What an unknown name is to readers that take `_`, `.` and all other signs for `-`, or all of them for `_`, such as
+    /// gateways to CGI and what came after (RFC 3875 §4.1.18).
     ///
     /// - Parameters:
     ///   - octets: The message.
     ///   - name: The name's octets.
     /// - Returns: The field that it would pass for, or `other`.
     private static func nameInDisguise(_ octets: Span<UInt8>, _ name: Range<Int>) -> FieldName {
-        let first = octets.firstIndex(of: lowLine, from: name.lowerBound, to: name.upperBound)
-        guard first < name.upperBound else { return .other }
-        let dashed = name.map { octets[$0] == lowLine ? hyphen : octets[$0] }
+        let dashed = name.map { OctetSet.plainName.contains(octets[$0]) ? octets[$0] : hyphen }
         return FieldName.find(dashed.span)
     }
 

@@ -59,6 +59,12 @@ extension OctetSet {
         OctetSet(low: 0x03ff_6cfa_0000_0000, high: 0x57ff_ffff_c7ff_fffe)
     }
 
+    /// What field names are made of that have one spelling to all readers: letters, digits and hyphens.
+    @inlinable
+    public static var plainName: OctetSet {
+        OctetSet(low: 0x03ff_2000_0000_0000, high: lettersHigh)
+    }
+
     /// `unreserved` (RFC 3986 §2.3): letters, digits, `-._~`.
     @inlinable
     public static var unreserved: OctetSet {

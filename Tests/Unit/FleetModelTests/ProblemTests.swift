@@ -54,7 +54,7 @@ struct ProblemTests {
     @Test(
         "fields that the build does not carry out are refused by name",
         arguments: [
-            (#""retry":{"attempts":1}"#, "retry"), (#""slowStart":"5s""#, "slowStart"),
+            (#""retry":{"attempts":1}"#, "retry"),
             (#""queue":{"timeout":"1s"}"#, "queue.timeout"), (#""health":{"tcp":{}}"#, "health"),
         ]
     )
@@ -77,8 +77,13 @@ struct ProblemTests {
         #expect(problems(#"{"consumers":[],"certificates":[]}"#) == [])
         #expect(
             problems(#"{"paths":{"normalise":false}}"#)
-                == ["paths.normalise: not supported by this build; only true is"]
+                == [
+                    "paths.normalise: can only be true: a path that routes, policies and the upstream read "
+                        + "differently gets past policies; where an upstream needs %2F kept, set `encodedSlash: keep`, "
+                        + "and relay with a `tcp` listener what must stay as it came"
+                ]
         )
+        #expect(problems(#"{"paths":{"normalise":"perhaps"}}"#).count == 1)
         #expect(problems(#"{"paths":{"normalise":true,"encodedSlash":"reject"}}"#) == [])
     }
 
@@ -177,7 +182,7 @@ struct ProblemTests {
             (#"{"address":"a"}"#, "port"), (#"{"weight":1}"#, "address is missing"),
             (#"{"address":"a:80","weight":0}"#, "every weight is 0"),
             (#"{"address":"a:80","weight":-1}"#, "0 to 10000"),
-            (#"{"address":"a:80","tier":1}"#, "not supported by this build"),
+            (#"{"address":"a:80","tier":101}"#, "0 to 100"),
             (#"{"address":"a b:80"}"#, "not a host name"), (#""a:80""#, "must be a map"),
             (#"{"address":"unix:run/app"}"#, "absolute"), (#"{"address":"unix:"}"#, "absolute"),
             (#"{"address":"unix://run/app"}"#, "absolute"),
@@ -193,6 +198,25 @@ struct ProblemTests {
     )
     func refusesEndpoints(endpoints: String, message: String) {
         let found = problems(#"{"upstreams":[{"name":"u","endpoints":[\#(endpoints)]}]}"#)
+        #expect(found.count == 1 && found[0].contains(message), "\(found)")
+    }
+
+    @Test(
+        "what is hashed has a name where it is one of several",
+        arguments: [
+            (#"{"on":"header"}"#, "hash.on: name is missing: which field?"),
+            (#"{"on":"cookie"}"#, "hash.on: name is missing: which cookie?"),
+            (#"{"on":"query"}"#, "hash.on: name is missing: which parameter?"),
+            (#"{"on":"path","name":"x"}"#, "hash.name: there is only one path: leave name out"),
+            (#"{"on":"header","name":"a b"}"#, "hash.name: \"a b\" is not a field name"),
+            (#"{"on":"query","name":""}"#, "hash.name: must not be empty"),
+            (#"{"on":"body"}"#, "hash.on: \"body\" is not one of"),
+        ]
+    )
+    func refusesHashes(hash: String, message: String) {
+        let found = problems(
+            #"{"upstreams":[{"name":"u","balance":"hash","hash":\#(hash),"endpoints":[{"address":"a:80"}]}]}"#
+        )
         #expect(found.count == 1 && found[0].contains(message), "\(found)")
     }
 

@@ -74,10 +74,106 @@ import Testing
         #expect(explanation.listener == "web")
         #expect(explanation.why.contains("404"))
         let keys = [
-            "endpoint", "host", "listener", "normalisedPath", "passed", "path", "policies", "query",
-            "route", "status", "upstream", "why",
+            "answerFields", "endpoint", "errorPages", "hidden", "host", "listener", "locations",
+            "normalisedPath", "passed", "path", "policies", "query", "requestFields",
+            "responseFields", "route", "status", "unknown", "upstream", "why",
         ]
         #expect(explanation.value.members?.keys.sorted() == keys)
+    }
+
+    /// What `explain` says of a route `r` in a configuration with policies.
+    private func rendered(
+        _ url: String,
+        route: String,
+        policies: String = "",
+        rest: String = "",
+        fields: [(name: String, value: String)] = []
+    ) throws -> [String] {
+        let configuration = try Configuration(
+            json: """
+                {"listeners": [{"name": "web", "address": "0.0.0.0:80", "trustedProxies": ["10.0.0.0/8"]}],
+                 "upstreams": [{"name": "u", "endpoints": [{"address": "10.1.1.1:9001"}]},
+                               {"name": "v", "endpoints": [{"address": "10.1.1.2:9001"}]}],
+                 "policies": [\(policies)], \(rest)
+                 "routes": [{"name": "r", "policies": ["a", "b"], \(route)}]}
+                """
+        )
+        let request = try ExplainedRequest(url: url, fields: fields)
+        let explanation = try Explanation(request, in: configuration, listener: nil)
+        return explanation.rendered(Palette(isColoured: false))
+    }
+
+    private static let policies = """
+        {"name": "a", "headers": {
+           "request": {"set": {"x-id": "${requestID}", "x-from": "${host}:${port}${path}?${query}"},
+                       "add": {"x-via": "${capture.n}"}, "remove": ["x-debug*"]},
+           "response": {"set": {"x-served": "${route} ${upstream} ${scheme}", "strict-transport-security": "max-age=1"},
+                        "remove": ["x-gone"]}}},
+        {"name": "b", "errorPages": {"502-504": {"body": "sorry", "contentType": "text/html"}, "503": {"body": "soon"}}}
+        """
+
+    @Test("what policies do to fields, with the values that the request tells, and what is hidden")
+    func effects() throws {
+        let lines = try rendered(
+            "http://shop.test/items/7?q=1",
+            route: #"""
+                "match": {"path": {"regex": "/items/(?P<n>[0-9]+)"}}, "rewrite": {"host": "inner.test"}, "upstream": "u"
+                """#,
+            policies: Self.policies,
+            rest:
+                #""hiding": {"server": "shop", "responseHeaders": ["x-backend-*"], "productHeaders": []},"#,
+            fields: [("X_Debug_Level", "1"), ("x-via", "old")]
+        )
+        #expect(
+            lines.drop { !$0.hasPrefix("request") } == [
+                "request   set x-from: shop.test:80/items/7?q=1",
+                "          set x-id: ${requestID}",
+                "          add x-via: 7", "          remove x-debug*",
+                "          came and goes: x_debug_level",
+                "response  set x-served: r u http", "          set server: shop",
+                "          remove x-gone",
+                "pages     502 text/html, of b", "          503 text/html; charset=utf-8, of b",
+                "          504 text/html, of b", "hidden    server, x-backend-*",
+                "location  http://10.1.1.1:9001/items/7 becomes http://shop.test/items/7",
+                "          http://inner.test/items/7 becomes http://shop.test/items/7",
+                "unknown   ${requestID}: each request has another, unless a peer that is believed says it",
+            ]
+        )
+    }
+
+    @Test(
+        "over https the way back is https, and the page takes the place of an answer without content"
+    )
+    func answers() throws {
+        let forwarded = try rendered(
+            "https://shop.test/p/7",
+            route: #"""
+                "match": {"path": {"prefix": "/p"}}, "rewrite": {"prefix": "/api"}, "upstream": "u"
+                """#,
+            policies: Self.policies.replacing("${capture.n}", with: "")
+        )
+        #expect(
+            forwarded.contains("location  http://10.1.1.1:9001/api/7 becomes https://shop.test/p/7")
+        )
+        #expect(forwarded.contains { $0.contains("set strict-transport-security: max-age=1") })
+        let maintained = try rendered(
+            "http://shop.test/",
+            route: #""upstream": "u", "maintenance": {"enabled": true, "retryAfter": "90s"}"#,
+            policies: Self.policies.replacing("${capture.n}", with: "")
+        )
+        #expect(
+            maintained.drop { !$0.hasPrefix("answer") }.prefix(3) == [
+                "answer    retry-after: 90", "          content-type: text/html; charset=utf-8",
+                "response  set x-served: r  http",
+            ]
+        )
+        #expect(!maintained.contains { $0.hasPrefix("request") || $0.hasPrefix("location") })
+        let redirected = try rendered(
+            "http://shop.test/a?b",
+            route: #""redirect": {"location": "https://${host}${path}?${query}"}"#,
+            policies: Self.policies.replacing("${capture.n}", with: "")
+        )
+        #expect(redirected.contains("answer    location: https://shop.test/a?b"))
     }
 
     @Test("a mirror is named, with its share")

@@ -61,6 +61,34 @@ struct ShadowedRoutesTests {
         )
     }
 
+    @Test("of many routes that ask for values each, those that ask for the same are found")
+    func values() throws {
+        func header(_ value: Int) -> String {
+            #""headers":[{"name":"x","exact":"\#(value)"},{"name":"y","exact":"z"}]"#
+        }
+        let many = (0..<1_000).map { Rule("r\($0)", nil, .prefix("/x"), [header($0)]) }
+        let found = try Self.shadowed(
+            many + [
+                Rule("same", nil, .prefix("/x"), [header(999)]),
+                Rule(
+                    "more",
+                    nil,
+                    .prefix("/x"),
+                    [header(5), #""query":[{"name":"q","exact":"1"}]"#]
+                ),
+                Rule(
+                    "again",
+                    nil,
+                    .prefix("/x"),
+                    [header(5), #""query":[{"name":"q","exact":"1"}]"#]
+                ),
+                Rule("query", nil, .prefix("/x"), [#""query":[{"name":"x","exact":"5"}]"#]),
+                Rule("deep", nil, .regex("/x/y/[0-9]+"), [header(7)]),
+            ]
+        )
+        #expect(found == ["same by r999", "again by more", "deep by r7"])
+    }
+
     @Test("a route is taken if it is on one of its hosts or listeners")
     func somewhere() throws {
         #expect(

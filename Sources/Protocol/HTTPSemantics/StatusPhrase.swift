@@ -1,7 +1,7 @@
 /// Reason phrases of the status codes that the proxy sends itself (RFC 9110 §15).
-enum StatusPhrase {
+package enum StatusPhrase {
     /// The phrase of a status code; empty for one that is not registered.
-    static func of(_ status: UInt16) -> String {
+    package static func of(_ status: UInt16) -> String {
         phrases[status] ?? ""
     }
 

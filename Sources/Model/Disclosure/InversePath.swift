@@ -1,4 +1,4 @@
-internal import FleetModel
+package import FleetModel
 
 /// The way back from the paths of an upstream to those that clients know, where a route replaces a prefix.
 ///
@@ -6,14 +6,14 @@ internal import FleetModel
 ///                        /products/7     ◀──                  /api/v1/items/7
 ///
 /// A fixed path and a regular expression have no way back.
-struct InversePath {
+package struct InversePath: Sendable {
     /// What clients say, without a slash at its end: empty for `/`.
     private let outer: [UInt8]
     /// What the upstream gets in its place, likewise.
     private let inner: [UInt8]
 
     /// The way back of a route; `nil` where it has none, or where the paths are the same.
-    init?(_ route: Route) {
+    package init?(_ route: Route) {
         guard case .prefix(let inner)? = route.rewrite?.path,
             case .prefix(let outer)? = route.conditions.path
         else { return nil }
@@ -21,7 +21,7 @@ struct InversePath {
     }
 
     /// The way back from one prefix to another; `nil` where they are the same.
-    init?(outer: String, inner: String) {
+    package init?(outer: String, inner: String) {
         guard inner != outer else { return nil }
         self.outer = Array(PathPattern.stem(ofPrefix: outer).utf8)
         self.inner = Array(PathPattern.stem(ofPrefix: inner).utf8)
@@ -31,7 +31,7 @@ struct InversePath {
     ///
     /// - Parameter path: A path as the upstream has it, without a query; it starts with a slash.
     /// - Returns: A path that names no host; `nil` where it is not below what the route replaces.
-    func outer(_ path: ArraySlice<UInt8>) -> [UInt8]? {
+    package func outer(_ path: ArraySlice<UInt8>) -> [UInt8]? {
         replaced(path).map(Self.withoutHost)
     }
 
@@ -52,7 +52,7 @@ struct InversePath {
     }
 
     /// The path of a cookie that clients know; one above what the route replaces is for all of it.
-    func outer(cookie path: ArraySlice<UInt8>) -> [UInt8]? {
+    package func outer(cookie path: ArraySlice<UInt8>) -> [UInt8]? {
         var path = path
         if path.count > 1, path.last == Self.slash { path = path.dropLast() }
         let all = outer.isEmpty ? Self.root : outer

@@ -1,7 +1,6 @@
 internal import Bytes
-internal import Disclosure
-internal import FleetModel
-internal import HTTPSemantics
+package import FleetModel
+package import HTTPSemantics
 
 /// Says in public names what the fields of a response say in internal ones (InternalNames.swift).
 ///
@@ -9,16 +8,20 @@ internal import HTTPSemantics
 /// the client knows; so does a URL that names the client's own authority, and a path alone. What is left then of
 /// internal names becomes the client's authority in fields that a client acts on, and in URLs; a field that says
 /// such a name otherwise goes. Everything else stays as it is, octet for octet.
-final class PublicNames {
-    let names: InternalNames
-    let rewritesLocations: Bool
-    private let rewritesCookies: Bool
-    let rewritesOthers: Bool
+package final class PublicNames {
+    /// What is internal.
+    package let names: InternalNames
+    /// Whether fields that name places are rewritten.
+    package let rewritesLocations: Bool
+    /// Whether cookies are.
+    package let rewritesCookies: Bool
+    /// Whether others are.
+    package let rewritesOthers: Bool
     /// The pseudonym in Via; empty where none is sent.
     private let via: [UInt8]
 
     /// What a response shows of a field's value.
-    enum Shown: Equatable {
+    package enum Shown: Equatable {
         /// It as it is.
         case same
         /// Another value.
@@ -28,7 +31,7 @@ final class PublicNames {
     }
 
     /// Makes what a configuration needs; `nil` when everything may pass as it is.
-    init?(_ configuration: Configuration) {
+    package init?(_ configuration: Configuration) {
         let hiding = configuration.hiding
         guard hiding.rewriteLocation || hiding.rewriteCookies || hiding.rewriteFields else {
             return nil
@@ -41,30 +44,6 @@ final class PublicNames {
         via = Array((hiding.via ?? "").utf8)
     }
 
-    /// Names of fields whose values need no look: their grammar has no room for a host.
-    var unconcerned: KnownFieldSet {
-        var set = KnownFieldSet.withoutHosts
-        for name in FieldName.allCases {
-            switch name {
-            case .location, .contentLocation, .refresh, .link:
-                if !rewritesLocations { set.insert(name) }
-            case .setCookie: if !rewritesCookies, !rewritesOthers { set.insert(name) }
-            default: if !rewritesOthers { set.insert(name) }
-            }
-        }
-        return set
-    }
-
-    /// Whether a value needs a look, of a field that is not unconcerned.
-    @inline(__always)
-    static func concerns(_ name: FieldName, _ octets: Span<UInt8>, _ value: Range<Int>) -> Bool {
-        switch name {
-        case .location, .contentLocation, .refresh, .link, .setCookie, .via, .altSvc, .proxyStatus:
-            true
-        default: InternalNames.mayStand(in: octets, value)
-        }
-    }
-
     /// Settles what a client sees of a value.
     ///
     /// - Parameters:
@@ -73,7 +52,7 @@ final class PublicNames {
     ///   - view: What the client asked for.
     ///   - inverse: The way back from the upstream's paths.
     /// - Returns: The value in public names, or that the line goes.
-    func show(
+    package func show(
         _ name: FieldName,
         _ value: [UInt8],
         to view: PublicView,
@@ -90,37 +69,8 @@ final class PublicNames {
         case .setCookie: if rewritesCookies { rewrite(cookie: &result, view, inverse) }
         default: break
         }
-        guard result.count <= Limits.publicValueBytesMax else { return .nothing }
+        guard result.count <= DisclosureLimits.publicValueBytesMax else { return .nothing }
         return scrub(name, result, value, view)
-    }
-
-    /// Whether a line that is not rewritten, of a trailer section, may pass.
-    func mayPass(
-        _ name: FieldName,
-        _ octets: Span<UInt8>,
-        _ value: Range<Int>,
-        to view: () -> PublicView
-    ) -> Bool {
-        switch name {
-        case .location, .contentLocation, .refresh, .link, .setCookie, .via, .altSvc, .proxyStatus:
-            false
-        default:
-            !InternalNames.mayStand(in: octets, value)
-                || names.sightings(in: octets.extracting(value), from: view()).isEmpty
-        }
-    }
-
-    /// Whether a reason phrase names nothing: clients ignore it (RFC 9110 §15), but people see it.
-    ///
-    /// Letters, blanks, hyphens and apostrophes say no address and no version.
-    @inline(__always)
-    static func isPlain(_ octets: Span<UInt8>, _ phrase: Range<Int>) -> Bool {
-        for index in phrase {
-            let octet = octets[index]
-            guard (octet | 0x20) &- 0x61 < 26 || octet == 0x20 || octet == 0x2D || octet == 0x27
-            else { return false }
-        }
-        return true
     }
 
     // MARK: What is left
@@ -133,14 +83,14 @@ final class PublicNames {
         _ view: PublicView
     ) -> Shown {
         var text = text
-        for _ in 0..<Limits.scrubPassesMax {
+        for _ in 0..<DisclosureLimits.scrubPassesMax {
             let found = names.sightings(in: text.span, from: view)
             if found.isEmpty { return text == value ? .same : .replaced(text) }
             guard Self.isActedOn(name) || found.allSatisfy(\.isURL) else { return .nothing }
             // Who did not say an authority can be given none, but a field that names a place stays a place.
             if view.authority.isEmpty, !Self.isActedOn(name) { return .nothing }
             text = replace(found, in: text, view)
-            guard text.count <= Limits.publicValueBytesMax else { return .nothing }
+            guard text.count <= DisclosureLimits.publicValueBytesMax else { return .nothing }
         }
         return .nothing
     }
@@ -161,7 +111,7 @@ final class PublicNames {
             result += text[start..<sighting.range.lowerBound]
             result += sighting.isEncoded ? encoded : view.authority
             start = sighting.range.upperBound
-            if result.count > Limits.publicValueBytesMax { return result }
+            if result.count > DisclosureLimits.publicValueBytesMax { return result }
         }
         result += text[start...]
         return result

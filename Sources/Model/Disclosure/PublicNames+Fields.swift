@@ -1,5 +1,4 @@
 internal import Bytes
-internal import Disclosure
 internal import HTTPSemantics
 
 /// The fields whose grammar says where URLs, hosts and paths stand.
@@ -101,7 +100,7 @@ extension PublicNames {
             result += target
             start = range.upperBound
             // It does not pass anyway.
-            if result.count > Limits.publicValueBytesMax { break }
+            if result.count > DisclosureLimits.publicValueBytesMax { break }
         }
         result += value[start...]
         value = result

@@ -1,0 +1,125 @@
+internal import EventLoop
+internal import FleetModel
+internal import SystemCalls
+internal import Upstreams
+
+/// Watches the endpoints of a node's upstreams, and tells the workers which of them take requests.
+///
+///     activator ── prepare ──▶ rosters of a version that is to be ── commit ──▶ watched from now on
+///     names, checks, operators ──▶ another roster ──▶ every worker, by mailbox
+///
+/// Runs on a loop of its own. Confined to that loop.
+final class Monitor: EventHandler {
+    let loop: EventLoop
+    private let workers: [Worker]
+    /// The zone of the node; `nil` is none.
+    private let zone: String?
+    private var registration = Registration.none
+    /// By name.
+    private var upstreams: [String: UpstreamMonitor] = [:]
+    /// Versions that are being made ready: workers are told of changes only when that has come to an end.
+    private var preparing = 0
+    /// When the shares of new endpoints grow.
+    private lazy var growth = GrowthTimer(loop: loop) { [unowned self] in grow() }
+
+    /// How often names of endpoints are looked up again.
+    private static let resolveNanoseconds: UInt64 = 30_000_000_000
+
+    init(loop: EventLoop, workers: [Worker], zone: String?) {
+        (self.loop, self.workers, self.zone) = (loop, workers, zone)
+    }
+
+    /// Runs until `stop`.
+    func run() {
+        registration = loop.register(self)
+        loop.run()
+        loop.removeAllHandlers()
+    }
+
+    /// Ends `run`.
+    func stop() {
+        loop.stop()
+    }
+
+    // MARK: Versions
+
+    /// Makes ready what workers need of a version's upstreams; `commit` or `abandon` is owed.
+    ///
+    /// - Parameters:
+    ///   - upstreams: The version's.
+    ///   - completion: Called on this loop with what is shared of them, in their order.
+    func prepare(_ upstreams: [Upstream], completion: ([SharedUpstream]) -> Void) {
+        preparing += 1
+        completion(
+            upstreams.map { upstream in
+                let prepared = UpstreamMonitor(upstream, following: self.upstreams[upstream.name])
+                prepared.resolveNames()
+                return SharedUpstream(
+                    upstream: upstream,
+                    state: prepared.state,
+                    roster: prepared.makeRoster(zone: zone, now: loop.now)
+                )
+            }
+        )
+    }
+
+    /// Goes over to a version's upstreams: the workers have its tables in their mailboxes.
+    ///
+    /// - Parameter prepared: What `prepare` has made of them.
+    func commit(_ prepared: [SharedUpstream]) {
+        var next: [String: UpstreamMonitor] = [:]
+        for shared in prepared {
+            let name = shared.upstream.name
+            next[name] = UpstreamMonitor(shared, following: upstreams[name])
+        }
+        upstreams = next
+        endPreparing()
+        scheduleResolution()
+        growth.schedule(upstreams.values.compactMap(\.growthNanoseconds).min())
+    }
+
+    /// The version that was made ready is not served.
+    func abandon() {
+        endPreparing()
+    }
+
+    /// What has changed meanwhile is told now.
+    private func endPreparing() {
+        preparing -= 1
+        guard preparing == 0 else { return }
+        for monitor in upstreams.values { publish(monitor) }
+    }
+
+    // MARK: Changes
+
+    /// Tells the workers of an upstream's endpoints.
+    private func publish(_ monitor: UpstreamMonitor) {
+        guard preparing == 0 else { return }
+        let name = monitor.upstream.name
+        let roster = monitor.makeRoster(zone: zone, now: loop.now)
+        for worker in workers {
+            let message = Handover(worker)
+            worker.loop.mailbox.post { message.value.take(roster, of: name) }
+        }
+        growth.schedule(monitor.growthNanoseconds)
+    }
+
+    /// The shares of endpoints that are new have grown.
+    private func grow() {
+        for monitor in upstreams.values where monitor.growthNanoseconds != nil { publish(monitor) }
+    }
+
+    // MARK: Names
+
+    private func scheduleResolution() {
+        let hasNames = upstreams.values.contains(where: \.hasNames)
+        let again = loop.now.advanced(by: Self.resolveNanoseconds)
+        loop.setDeadline(of: registration, at: hasNames ? again : .never)
+    }
+
+    /// Names may lead elsewhere by now.
+    func deadlinePassed() {
+        for monitor in upstreams.values where monitor.resolveNames() { publish(monitor) }
+        scheduleResolution()
+    }
+}

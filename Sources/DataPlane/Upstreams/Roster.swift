@@ -1,0 +1,126 @@
+package import FleetModel
+package import SystemCalls
+
+/// Whether an endpoint takes requests, and if not, why.
+package enum Availability: Hashable, Sendable {
+    /// It takes requests.
+    case available
+    /// Its name leads nowhere.
+    case unresolved
+    /// Its checks fail.
+    case unhealthy
+    /// It is left out for what it has answered.
+    case ejected
+    /// An operator lets what it has come to an end.
+    case drained
+    /// An operator has taken it out.
+    case disabled
+
+    /// Whether requests go to it when too few others are left.
+    var isForPanic: Bool { self == .available || self == .unhealthy || self == .ejected }
+}
+
+/// One endpoint of an upstream as its monitor sees it.
+package struct Member: Sendable {
+    /// What the configuration, or an answer, says of it.
+    package let endpoint: Endpoint
+    /// Where its name leads; empty where it leads nowhere.
+    package let addresses: [StreamAddress]
+    /// What is shared of it.
+    package let state: EndpointState
+    /// Whether it takes requests.
+    package let availability: Availability
+    /// Its share of the requests now, where it takes any.
+    package let weight: Int
+
+    /// A member.
+    package init(
+        endpoint: Endpoint,
+        addresses: [StreamAddress],
+        state: EndpointState,
+        availability: Availability,
+        weight: Int
+    ) {
+        (self.endpoint, self.addresses, self.state) = (endpoint, addresses, state)
+        (self.availability, self.weight) = (availability, weight)
+    }
+}
+
+/// An upstream's endpoints at one moment, and which of them requests go to.
+///
+/// A monitor makes a new one when anything changes; workers build from it what they choose with.
+package struct Roster: Sendable {
+    /// All endpoints; their addresses are distinct.
+    package let members: [Member]
+    /// Those that requests go to.
+    package let candidates: [Candidate]
+    /// Whether so few are available that all are used.
+    package let isPanicking: Bool
+    /// What workers choose with, made once for all of them.
+    package let table: BalanceTable
+
+    /// An endpoint that requests go to.
+    package struct Candidate: Equatable, Sendable {
+        /// Its index among the members.
+        package let member: Int
+        /// At least 1.
+        package let weight: Int
+    }
+
+    /// Settles where requests go: the lowest tier with an available endpoint, and in it the node's own zone.
+    ///
+    /// - Parameters:
+    ///   - members: All endpoints.
+    ///   - zone: The node's; `nil` for none.
+    ///   - panicShare: Below which share of available endpoints in a tier, in thousandths of a percent, all of the
+    ///     tier are used, unless another tier has an available one; with none available they always are. `nil` is never.
+    ///   - balance: How one of them is chosen.
+    ///   - previous: The roster before, whose table is used again where it is the same.
+    package init(
+        members: [Member],
+        zone: String?,
+        panicShare: Int?,
+        balance: Balance = .roundRobin,
+        following previous: Roster? = nil
+    ) {
+        self.members = members
+        let weighted = members.indices.filter { members[$0].weight > 0 }
+        let tiers = Set(weighted.map { members[$0].endpoint.tier }).sorted()
+        func ofTier(_ tier: Int) -> [Int] { weighted.filter { members[$0].endpoint.tier == tier } }
+        func isAvailable(_ index: Int) -> Bool { members[index].availability == .available }
+        let tier = tiers.first { ofTier($0).contains(where: isAvailable) } ?? tiers.first
+        let all = tier.map(ofTier) ?? []
+        let usable = all.filter { members[$0].availability.isForPanic }
+        let available = all.filter(isAvailable)
+        let hasOthers = weighted.contains { members[$0].endpoint.tier != tier && isAvailable($0) }
+        isPanicking =
+            panicShare.map { share in
+                guard !usable.isEmpty, !hasOthers else { return false }
+                return available.isEmpty || available.count * 100_000 < usable.count * share
+            } ?? false
+        let chosen = isPanicking ? usable : available
+        candidates = Self.near(chosen, members, zone: zone).map { index in
+            Candidate(member: index, weight: members[index].weight)
+        }
+        table = BalanceTable(balance, candidates, members, following: previous)
+    }
+
+    /// The weights of the candidates.
+    package var weights: [Int] { candidates.map(\.weight) }
+
+    /// Those of the node's zone, unless they have less than half of the weight that the zone has in all.
+    private static func near(_ chosen: [Int], _ members: [Member], zone: String?) -> [Int] {
+        guard let zone else { return chosen }
+        let near = chosen.filter { members[$0].endpoint.zone == zone }
+        let tier = chosen.first.map { members[$0].endpoint.tier }
+        func weight(_ indices: [Int]) -> Int {
+            indices.reduce(0) { $0 + members[$1].endpoint.weight }
+        }
+        let whole = weight(
+            members.indices.filter {
+                members[$0].endpoint.zone == zone && members[$0].endpoint.tier == tier
+            }
+        )
+        return near.isEmpty || weight(near) * 2 < whole ? chosen : near
+    }
+}

@@ -1,0 +1,75 @@
+import FleetModel
+import Testing
+import Upstreams
+
+@Suite("Which endpoints requests go to")
+struct RosterTests {
+    private func member(
+        _ availability: Availability = .available,
+        weight: Int = 1,
+        zone: String? = nil,
+        tier: Int = 0
+    ) -> Member {
+        let address = NetworkAddress(path: "/run/origin")
+        let endpoint = Endpoint(address: address, weight: weight, zone: zone, tier: tier)
+        return Member(
+            endpoint: endpoint,
+            addresses: [],
+            state: EndpointState(connectionsMax: .max),
+            availability: availability,
+            weight: weight
+        )
+    }
+
+    private func chosen(
+        _ members: [Member],
+        zone: String? = nil,
+        panicShare: Int? = nil
+    ) -> [Int] {
+        Roster(members: members, zone: zone, panicShare: panicShare).candidates.map(\.member)
+    }
+
+    @Test("Those that are available and have a weight")
+    func available() {
+        let members = [
+            member(), member(.unhealthy), member(weight: 0), member(.drained),
+            member(weight: 3),
+        ]
+        let roster = Roster(members: members, zone: nil, panicShare: nil)
+        #expect(roster.candidates.map(\.member) == [0, 4])
+        #expect(roster.candidates.map(\.weight) == [1, 3])
+        #expect(!roster.isPanicking)
+    }
+
+    @Test("A backup only when nobody before it is available")
+    func tiers() {
+        let backup = member(tier: 1)
+        #expect(chosen([member(), member(.unhealthy), backup]) == [0])
+        #expect(chosen([member(.ejected), member(.unhealthy), backup]) == [2])
+        #expect(chosen([member(weight: 0), member(.unhealthy), backup]) == [2])
+    }
+
+    @Test("The node's zone, unless most of it is gone")
+    func zones() {
+        let far = member(zone: "b")
+        let near = member(zone: "a")
+        let gone = member(.unhealthy, zone: "a")
+        #expect(chosen([far, near, near], zone: "a") == [1, 2])
+        #expect(chosen([far, near, gone], zone: "a") == [1])
+        #expect(chosen([far, near, gone, gone], zone: "a") == [0, 1])
+        #expect(chosen([far, near], zone: "c") == [0, 1])
+        #expect(chosen([far, near], zone: nil) == [0, 1])
+    }
+
+    @Test("All that an operator leaves when too few are available")
+    func panic() {
+        let well = member()
+        let ejected = member(.ejected)
+        let out = member(.disabled)
+        #expect(chosen([well, ejected], panicShare: 50_000) == [0])
+        #expect(chosen([well, ejected, ejected], panicShare: 50_000) == [0, 1, 2])
+        #expect(chosen([ejected, out], panicShare: 50_000) == [0])
+        #expect(chosen([ejected, ejected], panicShare: nil) == [])
+        #expect(chosen([out, out], panicShare: 50_000) == [])
+    }
+}
