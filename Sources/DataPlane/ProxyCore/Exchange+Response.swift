@@ -220,7 +220,10 @@ extension Exchange {
         )
         switch shown {
         case .nothing: return
-        case .replaced(let other): value = other
+        case .replaced(let other):
+            // What public names make too long goes: a head has to fit before the content that came with it.
+            guard head.count + other.count <= Limits.publicHeadBytesMax else { return }
+            value = other
         case .same, nil: break
         }
         head.append(octets.extracting(line.nameRange))
@@ -236,7 +239,9 @@ extension Exchange {
         _ tables: WorkerTables,
         to head: inout Buffer
     ) -> Bool {
-        guard let names = tables.publicNames, names.rewritesLocations else { return false }
+        guard let names = tables.publicNames, names.rewritesLocations,
+            head.count <= Limits.publicHeadBytesMax
+        else { return false }
         let inverse = route.flatMap { tables.inversePath(of: $0) }
         let isSecure = isClientHTTPS
         return note.withOctets(of: note.authority) { asked in

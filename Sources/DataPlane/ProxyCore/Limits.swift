@@ -154,4 +154,9 @@ enum Limits {
     /// How long such a socket waits for descriptors when they have run out while its queue is not empty: an
     /// exchange or two, and then what waits is reset after all.
     static let closingListenerNanosecondsMax: UInt64 = 5_000_000_000
+    /// Octets of a response's head up to the end of a line with public names.
+    ///
+    /// With what comes as it is (64 KiB), what policies add (48 KiB) and content that came along (128 KiB), it is below the
+    /// largest block. A line that would exceed it is left out.
+    static let publicHeadBytesMax = 192 << 10
 }

@@ -258,10 +258,6 @@ struct ProblemTests {
             (#""respond":{},"match":{"headers":[{"name":"a b","exact":"1"}]}"#, "not a field name"),
             (#""respond":{},"match":{"headers":[{"name":"Host","exact":"a"}]}"#, "say it in hosts"),
             (
-                #""respond":{},"match":{"not":{"headers":[{"name":"host","present":true}]}}"#,
-                "match.not.headers: host: say it in hosts"
-            ),
-            (
                 #""respond":{},"match":{"headers":[{"name":"a","exact":" b"}]}"#,
                 "no space at their ends"
             ),
