@@ -348,7 +348,7 @@ package struct AdminService: Sendable {
         ChangeNote(author: Self.defaultAuthor, requestID: request.requestID)
     }
 
-    private func note(_ body: inout BodyReader, requestID: String) throws -> ChangeNote {
+    func note(_ body: inout BodyReader, requestID: String) throws -> ChangeNote {
         let author = try body.string("author", bytesMax: AdminLimits.authorBytesMax) ?? ""
         let message = try body.string("message", bytesMax: AdminLimits.messageBytesMax) ?? ""
         return ChangeNote(

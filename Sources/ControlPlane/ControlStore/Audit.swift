@@ -26,6 +26,12 @@ enum Audit {
         case nodeUndrain = "node.undrain"
         case nodeRevoke = "node.revoke"
         case nodeRemove = "node.remove"
+        case upstreamDrain = "upstream.drain"
+        case upstreamUndrain = "upstream.undrain"
+        case upstreamDisable = "upstream.disable"
+        case upstreamWeight = "upstream.weight"
+        case upstreamReset = "upstream.reset"
+        case upstreamAdjustmentEnd = "upstream.adjustment_end"
     }
 
     static func insert(

@@ -203,6 +203,34 @@ package protocol ConfigStore: Sendable {
         signer: any ManifestSigner
     ) async throws(StoreError) -> ApplyOutcome
 
+    // MARK: Adjustments
+
+    /// What operators want of endpoints beside the configuration.
+    ///
+    /// A version that changes or removes an endpoint ends its adjustments within `apply` or `rollback`.
+    func adjustments() async throws(StoreError) -> StoredAdjustments
+
+    /// Changes the adjustments of an endpoint, with an audit row.
+    ///
+    /// - Parameters:
+    ///   - endpoint: Which one.
+    ///   - change: What is done.
+    ///   - isDiscovered: Whether a node knows the endpoint, though the head does not name it.
+    ///   - note: Who and why; an empty message is filled in.
+    /// - Returns: All adjustments from now on; of the generation before if nothing changed, but for `reset`.
+    /// - Throws: `upstreamUnknown`, `endpointUnknown`, `adjustmentsFull`, or a failure of the machine.
+    func adjust(
+        _ endpoint: EndpointName,
+        _ change: AdjustmentChange,
+        isDiscovered: Bool,
+        note: ChangeNote
+    ) async throws(StoreError) -> StoredAdjustments
+
+    /// Ends the adjustments whose time is over, with an audit row for each.
+    ///
+    /// - Returns: All from now on.
+    func endExpiredAdjustments() async throws(StoreError) -> StoredAdjustments
+
     /// Signs the head for the present epoch, if it was signed for an older one only.
     func signHead(_ signer: any ManifestSigner) async throws(StoreError)
 

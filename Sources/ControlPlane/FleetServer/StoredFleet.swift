@@ -72,6 +72,21 @@ package struct StoredFleet: FleetStore, CertificateIssuer {
         try await store.noteSeen(moments)
     }
 
+    package func adjustments() async throws -> StoredAdjustments { try await store.adjustments() }
+
+    package func adjust(
+        _ endpoint: EndpointName,
+        _ change: AdjustmentChange,
+        isDiscovered: Bool,
+        note: ChangeNote
+    ) async throws -> StoredAdjustments {
+        try await store.adjust(endpoint, change, isDiscovered: isDiscovered, note: note)
+    }
+
+    package func endExpiredAdjustments() async throws -> StoredAdjustments {
+        try await store.endExpiredAdjustments()
+    }
+
     private func signed(_ version: StoredVersion) async throws -> SignedManifest? {
         guard let manifest = try await store.manifest(digest: version.digest) else { return nil }
         return SignedManifest(version, manifest)

@@ -10,6 +10,10 @@ final class UpstreamMonitor {
     let upstream: Upstream
     let state: UpstreamState
     private var endpoints: [WatchedEndpoint]
+    /// What operators want, by the endpoint's address.
+    var wishes: [String: OperatorWish] = [:] {
+        didSet { noteChanges() }
+    }
     /// Which of the endpoints are new.
     private var slowStarts: SlowStarts
     /// What the workers have, or are to have.
@@ -20,6 +24,8 @@ final class UpstreamMonitor {
         let endpoint: Endpoint
         let state: EndpointState
         var addresses: [StreamAddress]
+        /// What it was seen as, and since when in nanoseconds since 1970-01-01 UTC.
+        var seen: (availability: Availability, since: UInt64)?
     }
 
     /// Begins with a version's settings.
@@ -39,7 +45,8 @@ final class UpstreamMonitor {
                 endpoint: endpoint,
                 state: before?.state
                     ?? EndpointState(connectionsMax: upstream.connections.perEndpoint ?? .max),
-                addresses: before?.addresses ?? []
+                addresses: before?.addresses ?? [],
+                seen: before?.seen
             )
         }
     }
@@ -47,13 +54,16 @@ final class UpstreamMonitor {
     /// Goes over to what was prepared for a version.
     convenience init(_ prepared: SharedUpstream, following previous: UpstreamMonitor?) {
         self.init(prepared.upstream, following: previous)
+        var seen: [NetworkAddress: (Availability, UInt64)] = [:]
+        for watched in endpoints { seen[watched.endpoint.address] = watched.seen }
         prepared.state.count.setLimit(upstream.connections.maximum)
         endpoints = prepared.roster.members.map { member in
             member.state.count.setLimit(upstream.connections.perEndpoint ?? .max)
             return WatchedEndpoint(
                 endpoint: member.endpoint,
                 state: member.state,
-                addresses: member.addresses
+                addresses: member.addresses,
+                seen: seen[member.endpoint.address]
             )
         }
         roster = prepared.roster
@@ -87,6 +97,71 @@ final class UpstreamMonitor {
         return SlowStarts.step(of: whole)
     }
 
+    // MARK: What it is like
+
+    /// What an endpoint is for requests.
+    private func availability(of watched: WatchedEndpoint) -> Availability {
+        wish(for: watched).word.availability
+            ?? (watched.addresses.isEmpty ? .unresolved : .available)
+    }
+
+    private func wish(for watched: WatchedEndpoint) -> OperatorWish {
+        // On plain upstreams nothing is wanted, and no text is made.
+        wishes.isEmpty ? .none : wishes[watched.endpoint.address.description] ?? .none
+    }
+
+    /// Notes since when endpoints are what they are.
+    private func noteChanges() {
+        for index in endpoints.indices {
+            let availability = availability(of: endpoints[index])
+            guard endpoints[index].seen?.availability != availability else { continue }
+            endpoints[index].seen = (availability, realtimeNanoseconds())
+        }
+    }
+
+    /// Forgets what was seen of endpoints.
+    func reset(_ addresses: [String]) {
+    }
+
+    /// How it is seen now.
+    ///
+    /// - Parameter surpluses: Of endpoints, over all workers, by what is shared of each.
+    /// - Returns: What is told of it.
+    func status(_ surpluses: [ObjectIdentifier: Int]) -> UpstreamStatus {
+        var weights: [ObjectIdentifier: Int] = [:]
+        for member in roster?.members ?? [] {
+            weights[ObjectIdentifier(member.state)] = member.weight
+        }
+        return UpstreamStatus(
+            name: upstream.name,
+            isPanicking: roster?.isPanicking ?? false,
+            endpoints: endpoints.map { watched in
+                let state = ObjectIdentifier(watched.state)
+                let availability = availability(of: watched)
+                let connections = watched.state.count.current
+                return EndpointStatus(
+                    address: watched.endpoint.address,
+                    availability: availability,
+                    reason: Self.reason(for: availability),
+                    sinceUnixNanoseconds: watched.seen?.since ?? 0,
+                    lastCheck: nil,
+                    weight: weights[state] ?? watched.endpoint.weight,
+                    connections: connections,
+                    requests: max(connections - (surpluses[state] ?? 0), 0)
+                )
+            }
+        )
+    }
+
+    private static func reason(for availability: Availability) -> String {
+        switch availability {
+        case .drained: "drained by an operator"
+        case .disabled: "disabled by an operator"
+        case .unresolved: "its name does not resolve"
+        case .available, .unhealthy, .ejected: ""
+        }
+    }
+
     /// The endpoints as they are now.
     var members: [Member] {
         endpoints.map { watched in
@@ -94,8 +169,9 @@ final class UpstreamMonitor {
                 endpoint: watched.endpoint,
                 addresses: watched.addresses,
                 state: watched.state,
-                availability: .available,
-                weight: watched.endpoint.weight
+                // Where no name leads anywhere, requests fail with what says so.
+                availability: wish(for: watched).word.availability ?? .available,
+                weight: wish(for: watched).weight ?? watched.endpoint.weight
             )
         }
     }
@@ -119,6 +195,7 @@ final class UpstreamMonitor {
             endpoints[index].addresses = found
             hasChanged = true
         }
+        noteChanges()
         return hasChanged
     }
 
@@ -130,5 +207,16 @@ final class UpstreamMonitor {
         }
         let found = try? resolve(host: host, port: address.port)
         return (found ?? []).map { .internet($0) }
+    }
+}
+
+extension OperatorWord {
+    /// What an endpoint is because of it; `nil` where it is what it would be.
+    fileprivate var availability: Availability? {
+        switch self {
+        case .none: nil
+        case .drained: .drained
+        case .disabled: .disabled
+        }
     }
 }

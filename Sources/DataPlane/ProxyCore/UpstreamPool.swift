@@ -22,6 +22,8 @@ final class EndpointPool {
     private var lastSession: (connector: TLSConnector, resumption: TLSResumption)?
     /// Whether the configuration no longer names it; connections that come back are closed.
     private(set) var isRetired = false
+    /// Whether an operator has taken it out of use; connections that come back are closed, too.
+    private var isOut = false
     /// Its place among those that requests go to; `nil` while none do.
     var position: Int?
     /// Whether it takes requests, whoever's turn it is.
@@ -33,6 +35,11 @@ final class EndpointPool {
         (endpoint, addresses, state) = (member.endpoint, member.addresses, member.state)
         label = Array(member.endpoint.address.description.utf8)
         isOpen = member.availability == .available && member.weight > 0
+        isOut = Self.isOut(member)
+    }
+
+    private static func isOut(_ member: Member) -> Bool {
+        member.availability == .drained || member.availability == .disabled
     }
 
     /// Open connections to it over all workers.
@@ -42,6 +49,8 @@ final class EndpointPool {
     func update(to member: Member) {
         (endpoint, addresses) = (member.endpoint, member.addresses)
         isOpen = member.availability == .available && member.weight > 0
+        isOut = Self.isOut(member)
+        if isOut { closeResting() }
     }
 
     /// What a TLS session with it goes on from: nothing that was verified otherwise.
@@ -63,11 +72,17 @@ final class EndpointPool {
     ///
     /// - Parameter connection: One to this endpoint.
     func giveBack(_ connection: OriginConnection) {
-        if isRetired {
+        if isRetired || isOut {
             connection.close()
         } else {
             idle.append(connection)
         }
+    }
+
+    /// Connections of this worker that carry nothing, less the exchanges beyond the first that others carry: taken off
+    /// the open ones it leaves the exchanges that are under way.
+    var surplus: Int {
+        sessions.reduce(idle.count) { $0 + 1 - $1.exchangeCount }
     }
 
     /// Forgets a resting connection that has closed.
@@ -115,6 +130,11 @@ final class EndpointPool {
     func retire() {
         isRetired = true
         position = nil
+        closeResting()
+    }
+
+    /// Closes what rests; connections that are shared close when they carry nothing any more.
+    private func closeResting() {
         let resting = idle
         idle = []
         for connection in resting { connection.close() }

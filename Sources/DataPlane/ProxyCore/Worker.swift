@@ -132,6 +132,15 @@ final class Worker: EventHandler {
         loop.setDeadline(of: registration, at: loop.now.advanced(by: 1_000_000_000))
     }
 
+    /// The surplus of each endpoint that has any, by what is shared of it.
+    var surpluses: [ObjectIdentifier: Int] {
+        var found: [ObjectIdentifier: Int] = [:]
+        for endpoint in pools.values.flatMap(\.endpoints) where endpoint.surplus != 0 {
+            found[ObjectIdentifier(endpoint.state)] = endpoint.surplus
+        }
+        return found
+    }
+
     // MARK: Versions
 
     /// A listener's new socket for this worker.

@@ -123,6 +123,39 @@ extension AdminClient {
         try await call(.POST, "ca/retire", body: RetireRequest(force: force))
     }
 
+    /// The head's upstreams as the fleet sees them.
+    package func upstreams() async throws -> [UpstreamAnswer] {
+        try await call(.GET, "upstreams")
+    }
+
+    /// One upstream.
+    package func upstream(_ name: String) async throws -> UpstreamAnswer {
+        try await call(.GET, "upstreams/\(segment(name))")
+    }
+
+    /// What can be asked of an endpoint.
+    package enum EndpointAction: String, Sendable {
+        case drain, undrain, weight, disable, reset
+    }
+
+    /// Asks something of an endpoint.
+    package func perform(
+        _ action: EndpointAction,
+        on upstream: String,
+        _ request: AdjustmentRequest
+    ) async throws -> AdjustmentsAnswer {
+        try await call(
+            .POST,
+            "upstreams/\(segment(upstream))/\(action.rawValue)",
+            body: request
+        )
+    }
+
+    /// What operators want of endpoints, and which nodes keep to it.
+    package func adjustments() async throws -> AdjustmentsAnswer {
+        try await call(.GET, "adjustments")
+    }
+
     /// How the fleet is.
     package func status() async throws -> StatusAnswer {
         try await call(.GET, "status")
