@@ -479,6 +479,13 @@ extension Exchange {
         if status == 405 || status == 200 {
             fields = Array("allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n".utf8)
         }
+        if status == 503 || effort?.retryAfterSeconds ?? 0 > 0, let error,
+            error.side != .downstream
+        {
+            // RFC 9110 §10.2.3: it is worth another try, but not at once.
+            let seconds = max(1, effort?.retryAfterSeconds ?? 1)
+            fields += Array("retry-after: \(seconds)\r\n".utf8)
+        }
         var content: [UInt8] = []
         if let page = steps?.pages?.page(for: status), let text = text(of: page) {
             fields += page.fields
@@ -504,7 +511,8 @@ extension Exchange {
             fields = edited
         }
         client.buffer.consume(headBytes)
-        if !requestBody.isComplete, error == nil, status != 413 {
+        let isWellFormed = error == nil || error?.kind == .proxyInternalResponse
+        if !requestBody.isComplete, isWellFormed, status != 413 {
             // Content that has come along is passed over, so that the connection can go on.
             guard dropContent(client, served.listener) else { return }
         }

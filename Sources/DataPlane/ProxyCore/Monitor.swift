@@ -58,12 +58,17 @@ final class Monitor: EventHandler {
         preparing += 1
         completion(
             upstreams.map { upstream in
-                let prepared = UpstreamMonitor(upstream, following: self.upstreams[upstream.name])
+                let prepared = UpstreamMonitor(
+                    upstream,
+                    following: self.upstreams[upstream.name],
+                    workerCount: workers.count
+                )
                 prepared.wishes = wishes[upstream.name] ?? [:]
                 prepared.resolveNames()
                 return SharedUpstream(
                     upstream: upstream,
                     state: prepared.state,
+                    tries: prepared.tries,
                     roster: prepared.makeRoster(zone: zone, now: loop.now)
                 )
             }

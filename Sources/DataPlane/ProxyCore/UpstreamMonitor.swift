@@ -9,6 +9,8 @@ internal import Upstreams
 final class UpstreamMonitor {
     let upstream: Upstream
     let state: UpstreamState
+    /// What the workers count of tries; `nil` where no setting asks for that.
+    let tries: UpstreamTries?
     private var endpoints: [WatchedEndpoint]
     /// What operators want, by the endpoint's address.
     var wishes: [String: OperatorWish] = [:] {
@@ -33,10 +35,18 @@ final class UpstreamMonitor {
     /// - Parameters:
     ///   - upstream: The settings.
     ///   - previous: The same upstream in the version before, whose endpoints are known.
-    init(_ upstream: Upstream, following previous: UpstreamMonitor?) {
+    ///   - workerCount: Workers of the node.
+    init(_ upstream: Upstream, following previous: UpstreamMonitor?, workerCount: Int) {
         self.upstream = upstream
         (slowStarts, roster) = (previous?.slowStarts ?? SlowStarts(), previous?.roster)
-        state = previous?.state ?? UpstreamState(connectionsMax: upstream.connections.maximum)
+        state =
+            previous?.state
+            ?? UpstreamState(
+                connectionsMax: upstream.connections.maximum,
+                waitingMax: upstream.queue.requests ?? 0
+            )
+        let countsTries = upstream.retry != nil || upstream.circuit != nil
+        tries = countsTries ? previous?.tries ?? UpstreamTries(workerCount: workerCount) : nil
         var known: [NetworkAddress: WatchedEndpoint] = [:]
         for watched in previous?.endpoints ?? [] { known[watched.endpoint.address] = watched }
         endpoints = upstream.endpoints.map { endpoint in
@@ -52,13 +62,23 @@ final class UpstreamMonitor {
     }
 
     /// Goes over to what was prepared for a version.
-    convenience init(_ prepared: SharedUpstream, following previous: UpstreamMonitor?) {
-        self.init(prepared.upstream, following: previous)
+    ///
+    /// - Parameters:
+    ///   - prepared: What the workers have of it.
+    ///   - previous: The same upstream in the version before.
+    init(_ prepared: SharedUpstream, following previous: UpstreamMonitor?) {
+        upstream = prepared.upstream
+        slowStarts = previous?.slowStarts ?? SlowStarts()
+        (state, tries) = (prepared.state, prepared.tries)
+        let perEndpoint = upstream.connections.perEndpoint ?? .max
+        state.count.setLimit(upstream.connections.maximum)
+        state.waiting.setLimit(upstream.queue.requests ?? 0)
         var seen: [NetworkAddress: (Availability, UInt64)] = [:]
-        for watched in endpoints { seen[watched.endpoint.address] = watched.seen }
-        prepared.state.count.setLimit(upstream.connections.maximum)
+        for watched in previous?.endpoints ?? [] {
+            seen[watched.endpoint.address] = watched.seen
+        }
         endpoints = prepared.roster.members.map { member in
-            member.state.count.setLimit(upstream.connections.perEndpoint ?? .max)
+            member.state.count.setLimit(perEndpoint)
             return WatchedEndpoint(
                 endpoint: member.endpoint,
                 state: member.state,

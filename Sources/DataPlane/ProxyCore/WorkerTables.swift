@@ -65,6 +65,8 @@ final class WorkerTables {
     /// Whether Proxy-Status names upstreams.
     let namesUpstreams: Bool
     let accessLog: AccessRecorder?
+    /// When new requests are refused.
+    let overload: Overload
     /// What authorities that want proof of hosts are answered, by token; replaced when certificates are.
     var challengeFiles: [[UInt8]: [UInt8]]
     /// Exchanges that began with these tables and have not ended, and closing ports that still serve them.
@@ -137,6 +139,7 @@ final class WorkerTables {
         let inverse = configuration.routes.map { InversePath($0) }
         inversePaths = inverse.contains { $0 != nil } ? inverse : []
         namesUpstreams = hiding.names
+        overload = configuration.overload
     }
 
     /// Those of listeners that other nodes have, too: upstreams believe them wherever they come from.

@@ -13,6 +13,7 @@ extension RecordChecker {
             checkBalance(value, node)
             checkProxyProtocol(value, node)
             checkUpstreamTLS(value, node)
+            checkResilience(value, node)
         case .route:
             checkResponse(value, node)
             checkRedirect(value, node)

@@ -152,15 +152,13 @@ extension Settings {
                 "loopLag",
                 .timeoutOrNone,
                 .defaultsTo("100ms"),
-                "Lag of a loop; 0 is no limit",
-                .unbuilt(accepting: ["0"])
+                "How long a worker may take to see what has become ready, smoothed; 0 is no limit"
             ),
             Setting(
                 "memory",
                 .sizeOrNone,
                 .defaultsTo("0"),
-                "Resident memory; 0 is no limit",
-                .unbuilt(accepting: ["0"])
+                "Resident memory of the node; 0 is no limit"
             ),
         ])
     )
