@@ -150,6 +150,7 @@ final class Worker: EventHandler {
     ///   - keptPorts: Names of listeners whose sockets stay; others are closed.
     func take(_ next: WorkerTables, newPorts: [NewPort], keptPorts: Set<String>) {
         let previous = tables
+        take(affinityKey: next.affinityKey)
         var pools: [String: UpstreamPool] = [:]
         for (shared, row) in zip(next.upstreams, next.upstreamRows) {
             let name = shared.upstream.name
@@ -184,6 +185,7 @@ final class Worker: EventHandler {
     /// Goes over to other certificates and keys; connections for which others were believed end.
     func take(_ contexts: EdgeContexts) {
         tables?.challengeFiles = contexts.challengeFiles
+        take(affinityKey: contexts.affinityKey)
         var changed: Set<String> = []
         for (name, table) in tables?.listeners ?? [:] {
             guard let edge = contexts.edges[name] else { continue }
@@ -203,7 +205,7 @@ final class Worker: EventHandler {
 
     /// Sticky cookies stand for endpoints under this key from now on.
     func take(affinityKey key: [UInt8]) {
-        guard key != affinityKey else { return }
+        guard !key.isEmpty, key != affinityKey else { return }
         affinityKey = key
         for pool in pools.values { pool.affinityKeyChanged() }
     }
