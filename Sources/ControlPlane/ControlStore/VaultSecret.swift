@@ -9,6 +9,8 @@ package enum SecretKind: String, Hashable, Sendable, CaseIterable {
     case authority
     /// What session tickets are sealed with, 64 octets; the public part is its name and when it was made.
     case ticketKey
+    /// Under which sticky cookies stand for endpoints, 32 octets; the public part is random.
+    case affinityKey
     /// The key of an account at an authority, PKCS#8 DER; the public part is its thumbprint.
     case acmeAccount
     /// The key of a certificate that was ordered, PKCS#8 DER; the public part is the request, PKCS#10 DER.

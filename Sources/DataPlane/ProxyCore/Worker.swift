@@ -169,6 +169,7 @@ final class Worker: EventHandler {
     ///   - keptPorts: Names of listeners whose sockets stay; others are closed.
     func take(_ next: WorkerTables, newPorts: [NewPort], keptPorts: Set<String>) {
         let previous = tables
+        take(affinityKey: next.affinityKey)
         var pools: [String: UpstreamPool] = [:]
         for (shared, row) in zip(next.upstreams, next.upstreamRows) {
             let name = shared.upstream.name
@@ -205,6 +206,7 @@ final class Worker: EventHandler {
     /// Goes over to other certificates and keys; connections for which others were believed end.
     func take(_ contexts: EdgeContexts) {
         tables?.challengeFiles = contexts.challengeFiles
+        take(affinityKey: contexts.affinityKey)
         var changed: Set<String> = []
         for (name, table) in tables?.listeners ?? [:] {
             guard let edge = contexts.edges[name] else { continue }
@@ -237,7 +239,7 @@ final class Worker: EventHandler {
 
     /// Sticky cookies stand for endpoints under this key from now on.
     func take(affinityKey key: [UInt8]) {
-        guard key != affinityKey else { return }
+        guard !key.isEmpty, key != affinityKey else { return }
         affinityKey = key
         for pool in pools.values { pool.affinityKeyChanged() }
     }
