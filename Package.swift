@@ -377,6 +377,13 @@ let benchmarks = [
         [(.argumentParser, "ArgumentParser")],
         kind: .command
     ),
+    Part(
+        "Tests/Benchmarks",
+        "route-tables",
+        ["SystemCalls", "FleetModel", "Routing", "SnapshotCompiler"],
+        [(.argumentParser, "ArgumentParser")],
+        kind: .command
+    ),
 ]
 
 func test(_ name: String, _ uses: [String], _ products: [(External, String)] = []) -> Part {

@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import json
+import signal
 import socket
 import ssl
 import struct
@@ -13,7 +14,7 @@ import h2.events
 import pytest
 
 import http2
-from weir import Fleet, Origin, Peer, ReservedPort, get, request, until
+from weir import Fleet, Load, Origin, Peer, ReservedPort, get, request, until
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"
 # Soon enough for a test, and long enough for a loaded machine: a check that is well takes some milliseconds.
@@ -584,11 +585,7 @@ upstreams: [{{name: main, endpoints: [{{address: {a}}}, {{address: {b}}}], outli
     assert set(answers(node)) == {"a"}
 
 
-def test_a_process_that_is_killed_paused_and_well_again(workspace):
-    """The origin is a process of its own; requests have a second, of which a paused one uses all."""
-    port = workspace.keep(ReservedPort())
-    a = workspace.keep(Patient("a"))
-    script = workspace.write("origin.py", """
+SERVER = """
 import http.server, socketserver, socket, sys
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -602,6 +599,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
+    request_queue_size = 512
     def server_bind(self):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         super().server_bind()
@@ -609,29 +607,62 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 server = Server(("127.0.0.1", int(sys.argv[1])), Handler)
 print("ready", file=sys.stderr, flush=True)
 server.serve_forever()
-""")
+"""
 
-    def start():
-        program = workspace.start("origin", "/usr/bin/python3", script, port.port)
-        program.ready()
-        return program
 
-    b = start()
+def start_server(workspace, port, name="origin"):
+    """An origin that is a process of its own."""
+    program = workspace.start(name, "/usr/bin/python3", workspace.write("origin.py", SERVER), port.port)
+    program.ready()
+    return program
+
+
+def test_a_process_that_is_killed_paused_and_well_again(workspace):
+    """A paused process uses all of the time that requests and checks have."""
+    port = workspace.keep(ReservedPort())
+    a = workspace.keep(Patient("a"))
+    b = start_server(workspace, port)
     node = serve(workspace, [a, port], health("http: {path: /healthz}", IMPATIENT)
                  + ", outliers: {consecutiveErrors: 2, ejectFor: 200ms}, timeouts: {firstByte: 1s}")
     until(lambda: set(answers(node, 2)) == {"a", "b"}, "both are used")
     downs = 0
-    for number in (19, 9):  # SIGSTOP, SIGKILL
+    for number in (signal.SIGSTOP, signal.SIGKILL):
         b.process.send_signal(number)
         downs += 1
         until(lambda: failing(node) and len(events(node, "upstream.endpoint_down", f"endpoint={port}")) >= downs,
               "it is out", SECONDS)
         until(lambda: metric(node, 'weir_upstream_endpoints{state="unhealthy"}') == 1, "its checks fail", SECONDS)
         assert set(answers(node)) == {"a"}
-        if number == 9:
+        if number == signal.SIGKILL:
             b.process.wait(SECONDS)
-            b = start()
+            b = start_server(workspace, port)
         else:
-            b.process.send_signal(18)
+            b.process.send_signal(signal.SIGCONT)
         until(lambda: set(answers(node, 2)) == {"a", "b"}, "both are used again", SECONDS)
         downs = len(events(node, "upstream.endpoint_down", f"endpoint={port}"))
+
+
+def test_no_request_fails_under_load_while_endpoints_come_and_go(workspace):
+    """With tries at other endpoints, what dies, stands still or starts again costs no client anything."""
+    ports = [workspace.keep(ReservedPort()) for _ in range(3)]
+    servers = [start_server(workspace, port, f"origin-{index}") for index, port in enumerate(ports)]
+    node = serve(workspace, ports, health("http: {path: /}", "interval: 100ms, timeout: 1s, unhealthyAfter: 2")
+                 + ", outliers: {consecutiveErrors: 3, ejectFor: 500ms}, timeouts: {firstByte: 1s}"
+                 + ", retry: {attempts: 2, on: [connect, reset, timeout], budget: 100%}", workers=2)
+    await_state(node, available=3)
+    with Load(node.web) as load:
+        for index, number in enumerate((signal.SIGKILL, signal.SIGSTOP, signal.SIGKILL)):
+            load.more(100)
+            downs = len(events(node, "upstream.endpoint_down"))
+            servers[index].process.send_signal(number)
+            until(lambda: len(events(node, "upstream.endpoint_down", f"endpoint={ports[index]}")) > 0
+                  and len(events(node, "upstream.endpoint_down")) > downs, "it is out", SECONDS)
+            load.more(100)
+            if number == signal.SIGSTOP:
+                servers[index].process.send_signal(signal.SIGCONT)
+            else:
+                servers[index].process.wait(SECONDS)
+                servers[index] = start_server(workspace, ports[index], f"origin-{index}-again")
+            await_state(node, available=3)
+        load.more(200)
+    assert load.failures == []

@@ -27,9 +27,8 @@ struct Proxyctl: AsyncParsableCommand {
             DiffCommand.self, ApplyCommand.self, ExportCommand.self, VersionsCommand.self,
             ShowCommand.self, RollbackCommand.self, StatusCommand.self, NodesCommand.self,
             NodeCommand.self, UpstreamsCommand.self, UpstreamCommand.self, CertificatesCommand.self,
-            TokenCommand.self, AuthorityCommand.self,
-            AuditCommand.self, LeaksCommand.self, ContextCommand.self, CompletionCommand.self,
-            VersionCommand.self,
+            SecretsCommand.self, TokenCommand.self, AuthorityCommand.self, AuditCommand.self,
+            LeaksCommand.self, ContextCommand.self, CompletionCommand.self, VersionCommand.self,
         ]
     )
 

@@ -25,6 +25,8 @@ package struct AdminError: Error, Sendable {
         /// A certificate, its key or a bundle of authorities is wrong; `details.problems` says where.
         case invalidCertificate = "invalid_certificate"
         case nodeRevoked = "node_revoked"
+        /// The head's configuration names the secret.
+        case secretInUse = "secret_in_use"
         /// There is no room for another adjustment of an endpoint.
         case adjustmentsFull = "adjustments_full"
         /// The CA cannot be retired: none follows it, or nodes would be cut off.
@@ -99,7 +101,8 @@ extension AdminError {
 
     private init(store error: StoreError) {
         switch error {
-        case .versionUnknown, .nodeUnknown, .tokenUnknown, .upstreamUnknown, .endpointUnknown:
+        case .versionUnknown, .nodeUnknown, .tokenUnknown, .secretUnknown, .upstreamUnknown,
+            .endpointUnknown:
             self = .notFound(error.description)
         case .adjustmentsFull: self.init(.conflict, .adjustmentsFull, error.description)
         case .nodeRevoked: self.init(.conflict, .nodeRevoked, error.description)

@@ -6,8 +6,8 @@ import HTTPTypes
 extension AdminService {
     /// Every endpoint there is: the router registers this table, and the OpenAPI document is made of it.
     package var endpoints: [Endpoint] {
-        configurationEndpoints + certificateEndpoints + fleetEndpoints + upstreamEndpoints
-            + tokenEndpoints + authorityEndpoints + serverEndpoints
+        configurationEndpoints + certificateEndpoints + secretEndpoints + fleetEndpoints
+            + upstreamEndpoints + tokenEndpoints + authorityEndpoints + serverEndpoints
     }
 
     private static let page = [
@@ -203,6 +203,47 @@ extension AdminService {
                 successes: [Self.answers(Schemas.named("CertificateAnswer"))],
                 refusals: [.notFound],
                 handler: certificate
+            ),
+        ]
+    }
+
+    // MARK: Secrets
+
+    private var secretEndpoints: [Endpoint] {
+        [
+            Endpoint(
+                method: .get,
+                path: "/v1/secrets",
+                name: "listSecrets",
+                help: "Secrets that configurations can name, by name; no values.",
+                successes: [Self.answers(Schemas.list("SecretAnswer"))],
+                handler: secrets
+            ),
+            Endpoint(
+                method: .put,
+                path: "/v1/secrets/{name}",
+                name: "setSecret",
+                help: "Keeps a secret under a name, in place of the value that it had.",
+                body: "SecretRequest",
+                successes: [
+                    Self.answers(Schemas.named("SecretAnswer"), .created, "It is new."),
+                    Self.answers(
+                        Schemas.named("SecretAnswer"),
+                        .ok,
+                        "It has another value now, or had this one."
+                    ),
+                ],
+                refusals: [.insufficientStorage],
+                handler: setSecret
+            ),
+            Endpoint(
+                method: .delete,
+                path: "/v1/secrets/{name}",
+                name: "removeSecret",
+                help: "Forgets a secret that the head's configuration does not name.",
+                successes: Self.done("The secret is forgotten."),
+                refusals: [.notFound, .conflict, .insufficientStorage],
+                handler: removeSecret
             ),
         ]
     }

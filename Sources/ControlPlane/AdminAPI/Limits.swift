@@ -11,6 +11,10 @@ package enum AdminLimits {
     /// Longest body of a request that carries a certificate, in octets: two PEM texts of 1 MiB, whose line
     /// ends take two octets each in JSON; 413 above.
     package static let certificateBytesMax = 3 << 20
+    /// Longest value of a named secret, in octets; 400 above.
+    ///
+    /// Keys and passwords have hundreds.
+    package static let secretBytesMax = 16 << 10
     /// Longest body of any other request, in octets; 413 above.
     package static let bodyBytesMax = 64 << 10
     /// Entries of a page of versions or audit rows when `limit` is not given.

@@ -301,6 +301,16 @@ package enum Schemas {
     ]
 
     private static let others: [String: JSONValue] = [
+        "SecretRequest": object(
+            "Brings the value of a named secret.",
+            ["value": text],
+            isRequest: true
+        ),
+        "SecretAnswer": object(
+            "A named secret without its value. The digest is another one whenever the value is, and tells nothing of it; "
+                + "uses are places of the head's configuration.",
+            ["name": text, "digest": digest, "createdAt": time, "changedAt": time, "uses": texts]
+        ),
         "TokenRequest": object(
             "Asks for a join token; the node must have the labels.",
             ["ttlSeconds": version, "labels": strings],

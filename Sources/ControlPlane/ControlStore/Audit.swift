@@ -13,6 +13,8 @@ enum Audit {
         case secretCreate = "secret.create"
         case secretStore = "secret.store"
         case secretForget = "secret.forget"
+        case secretSet = "secret.set"
+        case secretRemove = "secret.remove"
         case certificateIssue = "certificate.issue"
         case certificateServe = "certificate.serve"
         case configurationApply = "configuration.apply"

@@ -1,3 +1,4 @@
+package import Cryptography
 package import FleetModel
 
 /// Where the fleet's configuration and members are kept: the one source of truth.
@@ -109,6 +110,33 @@ package protocol ConfigStore: Sendable {
         adding secret: VaultSecret?,
         note: ChangeNote
     ) async throws(StoreError)
+
+    // MARK: Named secrets
+
+    /// Keeps a secret under a name, in place of the one that it had, with an audit row unless it is the same.
+    ///
+    /// - Parameters:
+    ///   - name: As configurations have it.
+    ///   - content: The secret.
+    ///   - note: Who; the message is the digest.
+    /// - Returns: What is known of it, and whether it is another than before.
+    /// - Throws: `secretTooLong`, or a failure of the machine.
+    func setNamedSecret(
+        _ name: String,
+        _ content: SecretBytes,
+        note: ChangeNote
+    ) async throws(StoreError) -> (secret: NamedSecret, isChanged: Bool)
+
+    /// What is known of all named secrets, by name.
+    func namedSecrets() async throws(StoreError) -> [NamedSecret]
+
+    /// The secret of this name, opened; nil if there is none.
+    func namedSecret(_ name: String) async throws(StoreError) -> SecretBytes?
+
+    /// Forgets the secret of this name.
+    ///
+    /// - Throws: `secretUnknown`, or a failure of the machine.
+    func removeNamedSecret(_ name: String, note: ChangeNote) async throws(StoreError)
 
     // MARK: Versions
 

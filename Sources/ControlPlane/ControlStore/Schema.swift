@@ -12,8 +12,23 @@ enum Schema {
         migrator.registerMigration("0003 vault", migrate: createVault)
         migrator.registerMigration("0004 issued material", migrate: createIssued)
         migrator.registerMigration("0005 acme", migrate: createACME)
-        migrator.registerMigration("0006 adjustments", migrate: createAdjustments)
+        migrator.registerMigration("0006 named secrets", migrate: createNamedSecrets)
+        migrator.registerMigration("0007 adjustments", migrate: createAdjustments)
         return migrator
+    }
+
+    @Sendable private static func createNamedSecrets(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- Secrets that configurations name; their values are in the vault.
+                CREATE TABLE named_secrets (
+                    name TEXT PRIMARY KEY,
+                    digest BLOB NOT NULL CHECK (length(digest) = 32),
+                    created_ms INTEGER NOT NULL,
+                    changed_ms INTEGER NOT NULL
+                ) STRICT, WITHOUT ROWID;
+                """
+        )
     }
 
     @Sendable private static func createAdjustments(_ db: Database) throws {

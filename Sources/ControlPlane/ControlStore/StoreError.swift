@@ -13,6 +13,8 @@ package enum StoreError: Error, Hashable, Sendable {
     case contentMissing(String)
     /// A secret has more octets than the vault takes, or its public part has.
     case secretTooLong
+    /// There is no secret of this name.
+    case secretUnknown(String)
     /// There is no such token, or it belongs to another cluster.
     case tokenUnknown
     /// The token's time is over.
@@ -82,6 +84,7 @@ extension StoreError: CustomStringConvertible {
         case .secretTooLong:
             "a secret has more than \(StoreLimits.secretBytesMax) octets, or a public part of more than "
                 + "\(StoreLimits.secretPublicBytesMax)"
+        case .secretUnknown(let name): "there is no secret \(name)"
         case .tokenUnknown: "the token is unknown"
         case .tokenExpired: "the token has expired"
         case .tokenUsed: "the token was used"

@@ -39,6 +39,8 @@ package actor CredentialKeeper {
     var orderStates: [FleetModel.Digest: OrderStatus] = [:]
     /// Orders that ended since the process began, by whether a certificate came of them.
     var orderCounts = OrderCounts()
+    /// Under which sticky cookies stand for endpoints; made once and for all.
+    private var affinityKey: SecretBytes?
     private var tickets = TicketSchedule([], periodSeconds: CredentialLimits.ticketPeriodSeconds)
     private var factsCache: [FleetModel.Digest: CertificateFacts] = [:]
     private var generation: UInt64 = 0
@@ -77,6 +79,7 @@ package actor CredentialKeeper {
         let keys = try await store.vaultSecrets(.ticketKey).compactMap { StoredTicketKey($0) }
         tickets = TicketSchedule(keys, periodSeconds: settings.ticketPeriodSeconds)
         while try await rotateTickets() {}
+        try await settleAffinityKey()
         if let version = try await store.head(),
             let resources = try await store.resources(of: version.number)
         {
@@ -233,10 +236,15 @@ package actor CredentialKeeper {
             generation: generation,
             assignments: assignments(),
             ticketKeys: tickets.ordered,
+            affinityKey: hasStickyUpstream ? affinityKey : nil,
             grouping: head.map(\.configuration).flatMap { $0.groups.isEmpty ? nil : $0 }
         )
         awaited = material.assignments.contains { $0.next != nil } ? generation : 0
         return material
+    }
+
+    private var hasStickyUpstream: Bool {
+        head?.configuration.upstreams.contains { $0.sticky != nil } ?? false
     }
 
     private func assignments() -> [FleetMaterial.Assignment] {
@@ -375,6 +383,23 @@ package actor CredentialKeeper {
         guard let facts = try await facts(of: digest) else { return true }
         let life = facts.notAfterSeconds - facts.notBeforeSeconds
         return clock() / 1_000 >= facts.notBeforeSeconds + life / 3 * 2
+    }
+
+    /// Takes the key of sticky cookies from the vault, or makes it.
+    private func settleAffinityKey() async throws {
+        let stored = try await store.vaultSecrets(.affinityKey)
+        if let first = stored.min(by: { $0.digest < $1.digest }) {
+            affinityKey = first.content
+            return
+        }
+        var octets = randomBytes(32)
+        let secret = VaultSecret(
+            kind: .affinityKey,
+            publicContent: randomBytes(16),
+            content: SecretBytes(taking: &octets)
+        )
+        try await store.replaceSecrets(adding: secret, forgetting: [], note: Self.note)
+        affinityKey = secret.content
     }
 
     /// Makes another key of tickets if it is time.

@@ -16,13 +16,13 @@ extension Fleet {
     /// Takes over which material there is, and tells every node its part.
     func setMaterial(_ new: FleetMaterial) {
         guard new.generation > material.generation else { return }
-        let hadNothing = material.assignments.isEmpty
+        let hadNothing = material.isEmpty
         material = new
         materialSince = now
         let list = MaterialList(new)
         materialLists.insert(list, at: 0)
         if materialLists.count > Limits.materialListsKept { materialLists.removeLast() }
-        if !(hadNothing && new.assignments.isEmpty) {
+        if !(hadNothing && new.isEmpty) {
             for entry in nodes.values {
                 guard let connection = entry.connection else { continue }
                 noteMaterialSent(to: connection)
@@ -39,7 +39,7 @@ extension Fleet {
 
     /// What a node that is admitted is told before any version.
     func materialMessages(for connection: FleetConnection) -> [FleetMessage] {
-        guard !material.assignments.isEmpty, let list = materialLists.first,
+        guard !material.isEmpty, let list = materialLists.first,
             let entry = nodes[connection.name]
         else { return [] }
         noteMaterialSent(to: connection)

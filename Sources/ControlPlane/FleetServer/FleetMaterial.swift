@@ -44,6 +44,8 @@ package struct FleetMaterial: Sendable {
     package let assignments: [Assignment]
     /// The key for new tickets first.
     package let ticketKeys: [TicketKey]
+    /// Under which sticky cookies stand for endpoints; `nil` where none do.
+    package let affinityKey: SecretBytes?
     /// The head, where its groups say that not every node needs everything.
     package let grouping: Configuration?
 
@@ -55,11 +57,16 @@ package struct FleetMaterial: Sendable {
         generation: UInt64,
         assignments: [Assignment],
         ticketKeys: [TicketKey],
+        affinityKey: SecretBytes? = nil,
         grouping: Configuration? = nil
     ) {
         (self.generation, self.assignments) = (generation, assignments)
         (self.ticketKeys, self.grouping) = (ticketKeys, grouping)
+        self.affinityKey = affinityKey
     }
+
+    /// Whether no node needs any of it.
+    var isEmpty: Bool { assignments.isEmpty && affinityKey == nil }
 
     /// What nodes with these labels need of it: no key goes to a node that has no use for it.
     func share(of labels: [String: String]) -> FleetMaterial {
@@ -69,7 +76,8 @@ package struct FleetMaterial: Sendable {
         return FleetMaterial(
             generation: generation,
             assignments: assignments.filter { needed.contains($0.name) },
-            ticketKeys: share.listeners.contains { $0.tls != nil } ? ticketKeys : []
+            ticketKeys: share.listeners.contains { $0.tls != nil } ? ticketKeys : [],
+            affinityKey: share.upstreamsInUse.contains { $0.sticky != nil } ? affinityKey : nil
         )
     }
 
@@ -99,6 +107,7 @@ package struct FleetMaterial: Sendable {
         }
         // Who terminates no TLS needs no keys of tickets, and forgets those that it had.
         var keys = WireTicketKeys()
+        if let affinityKey { keys.affinityKey = affinityKey.withOctets { wireOctets($0) } }
         guard !assignments.isEmpty else { return [.materialList(list), .ticketKeys(keys)] }
         keys.keys = ticketKeys.map { key in
             var message = WireTicketKey()

@@ -47,7 +47,7 @@ package struct StoredFleet: FleetStore, CertificateIssuer {
             message.kind = .certificate
             message.key = secret.content.withOctets { wireOctets($0) }
         case .authority: message.kind = .authority
-        case .ticketKey, .acmeAccount, .acmeRequest: return nil
+        case .ticketKey, .acmeAccount, .acmeRequest, .named, .affinityKey: return nil
         }
         return message
     }

@@ -24,6 +24,8 @@ struct MaterialState {
     var challenges: [EdgeChallenge] = []
     /// Names of the ticket keys that the edge was given.
     var ticketNames: [[UInt8]] = []
+    /// The key of sticky cookies that the edge was given.
+    var affinityKey: [UInt8] = []
     /// Why it could not be stored; empty when it is.
     var problem = ""
     /// Whether the disk has something else.
@@ -173,9 +175,13 @@ extension ControlAgent {
         var serving: [String: Digest] = [:]
         for need in needs { serving[need.name] = need.digest }
         let ticketNames = material.shelf.ticketKeys.map { octets($0.name) }
-        guard serving != material.serving || ticketNames != material.ticketNames else { return }
+        let affinityKey = material.shelf.affinityKey
         let isOther = serving != material.serving
+        guard
+            isOther || ticketNames != material.ticketNames || affinityKey != material.affinityKey
+        else { return }
         (material.serving, material.ticketNames) = (serving, ticketNames)
+        material.affinityKey = affinityKey
         material.ends = material.shelf.ends(needs)
         node.use(edge(needs))
         guard isOther else { return }

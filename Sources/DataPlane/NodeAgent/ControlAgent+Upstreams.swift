@@ -13,6 +13,8 @@ struct UpstreamLane {
     var shelf = AdjustmentShelf()
     /// Why it could not be stored; empty when it is.
     var problem = ""
+    /// Whether the disk has what the shelf has.
+    var isKept = false
     /// The message that is being stored and carried out; counts those that came.
     var number = 0
     var reporter = UpstreamReporter()
@@ -37,6 +39,8 @@ extension ControlAgent {
 
     /// Keeps to what operators want from now on, and says so when every worker does.
     func adjust(_ message: WireAdjustments) {
+        // Each session begins with it: what is on the disk already is not written again.
+        let isKept = lane.isKept && message == lane.shelf.message
         let resets = lane.shelf.received(message)
         lane.number += 1
         let number = lane.number
@@ -49,9 +53,14 @@ extension ControlAgent {
             status.problem = self.lane.problem
             if let link = self.link { link.perform(link.session.report(status)) }
         }
-        store(lane.shelf.archive) {
+        if isKept {
             isStored = true
-            finish()
+        } else {
+            lane.isKept = false
+            store(lane.shelf.archive) {
+                isStored = true
+                finish()
+            }
         }
         carryOutAdjustments(resetting: resets) {
             isCarriedOut = true
@@ -77,6 +86,7 @@ extension ControlAgent {
                 )
             }
             self.lane.problem = problem
+            self.lane.isKept = problem.isEmpty
             completion()
         }
     }
@@ -102,6 +112,7 @@ extension ControlAgent {
             guard let file = try directory.readAdjustments() else { return }
             do throws(AdjustmentShelf.Fault) {
                 lane.shelf = try AdjustmentShelf(archive: file)
+                lane.isKept = true
             } catch {
                 throw NodeError(error.description)
             }

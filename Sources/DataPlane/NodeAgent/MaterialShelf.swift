@@ -62,6 +62,8 @@ package struct MaterialShelf {
     package private(set) var generation: UInt64 = 0
     /// Keys of session tickets, the one for new tickets first.
     package private(set) var ticketKeys: [WireTicketKey] = []
+    /// Under which sticky cookies stand for endpoints; empty where the fleet has none.
+    package private(set) var affinityKey: [UInt8] = []
     private(set) var assignments: [Assigned: Assignment] = [:]
     /// Those of the newest list.
     private var listed: Set<Assigned> = []
@@ -175,6 +177,7 @@ package struct MaterialShelf {
     /// Keys of session tickets came.
     package mutating func received(_ keys: WireTicketKeys) {
         ticketKeys = keys.keys
+        affinityKey = octets(keys.affinityKey)
     }
 
     /// Drops what neither the newest list nor a version needs.
@@ -309,6 +312,7 @@ package struct MaterialShelf {
         edge.ticketKeys = TicketKeys(
             ticketKeys.compactMap { TicketKey(name: octets($0.name), octets: octets($0.octets)) }
         )
+        edge.affinityKey = affinityKey
         return edge
     }
 }
@@ -351,6 +355,7 @@ extension MaterialShelf {
         }
         var keys = WireTicketKeys()
         keys.keys = ticketKeys
+        keys.affinityKey = wireOctets(affinityKey)
         return octets + FleetMessage.ticketKeys(keys).frame().encoded()
     }
 

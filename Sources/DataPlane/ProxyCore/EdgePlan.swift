@@ -9,6 +9,7 @@ struct EdgePlan: Sendable {
     /// By upstream.
     private var connectors: [String: ConnectorPlan] = [:]
     private let ticketKeys: TicketKeys
+    private let affinityKey: [UInt8]
     /// Contents of challenges by their tokens.
     private var files: [(token: [UInt8], content: [UInt8])] = []
 
@@ -28,6 +29,7 @@ struct EdgePlan: Sendable {
         _ problems: inout [Problem]
     ) {
         self.ticketKeys = ticketKeys
+        affinityKey = material.affinityKey
         var proofs: [String: TLSIdentity] = [:]
         for challenge in material.challenges {
             switch challenge {
@@ -66,6 +68,7 @@ struct EdgePlan: Sendable {
     /// - Returns: The contexts that it takes.
     func make(_ problems: inout [Problem]) -> EdgeContexts {
         var contexts = EdgeContexts()
+        contexts.affinityKey = affinityKey
         for file in files { contexts.challengeFiles[file.token] = file.content }
         for (name, options) in edges {
             do throws(TLSError) {
@@ -95,6 +98,8 @@ struct EdgeContexts {
     var connectors: [String: UpstreamConnectors] = [:]
     /// Contents of challenges by their tokens.
     var challengeFiles: [[UInt8]: [UInt8]] = [:]
+    /// Under which sticky cookies stand for endpoints; empty: as before.
+    var affinityKey: [UInt8] = []
 }
 
 /// Why a listener or an upstream cannot have TLS.

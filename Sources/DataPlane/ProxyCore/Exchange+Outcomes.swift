@@ -12,10 +12,15 @@ internal import Upstreams
 /// ours, a connection that was reused and had just been closed, a stream that was refused.
 extension Exchange {
     /// The head of the endpoint's final response has come.
+    @inline(__always)
     func noteStatus() {
-        guard let upstream, upstream.watchesOutcomes, let endpoint, response.status >= 500 else {
-            return
-        }
+        let isFailure = response.status >= 500
+        noteAnswer(isFailure: isFailure)
+        if isFailure, upstream?.watchesOutcomes == true { noteFailedStatus() }
+    }
+
+    private func noteFailedStatus() {
+        guard let upstream, let endpoint else { return }
         upstream.noteFailure(at: endpoint, worker) { "status \(response.status)" }
     }
 
@@ -28,14 +33,6 @@ extension Exchange {
     private func noteWatchedSuccess() {
         guard let upstream, let endpoint, response.status < 500 else { return }
         upstream.noteSuccess(at: endpoint, worker)
-    }
-
-    /// No connection could even be begun.
-    func connectFailed(_ errno: Errno) {
-        worker.metrics.add(.upstreamConnectFailures)
-        let failure = ExchangeError.connect(errno)
-        noteFailure(failure, isReused: false)
-        fail(failure)
     }
 
     /// The try has failed.

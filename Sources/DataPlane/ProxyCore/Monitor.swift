@@ -95,6 +95,7 @@ final class Monitor: EventHandler {
                 return SharedUpstream(
                     upstream: upstream,
                     state: prepared.state,
+                    tries: prepared.tries,
                     roster: prepared.makeRoster(zone: zone, now: loop.now)
                 )
             }
@@ -110,12 +111,7 @@ final class Monitor: EventHandler {
         var next: [String: UpstreamMonitor] = [:]
         for shared in prepared {
             let name = shared.upstream.name
-            let monitor = UpstreamMonitor(
-                shared,
-                following: upstreams[name],
-                workerCount: workers.count,
-                now: loop.now
-            )
+            let monitor = UpstreamMonitor(shared, following: upstreams[name], now: loop.now)
             monitor.apply(wishes[name] ?? [:], now: loop.now)
             next[name] = monitor
         }

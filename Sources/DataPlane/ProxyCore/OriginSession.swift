@@ -159,6 +159,7 @@ final class OriginSession: HTTP2Session {
         } else {
             spares.append(origin)
         }
+        upstream.rests(worker)
     }
 
     override func take(_ event: HTTP2Connection.Event) {

@@ -68,6 +68,7 @@ package final class ProxyServer: Sendable {
                 }
             )
         }
+        for worker in workers { worker.colleagues = workers.map(Handover.init) }
         self.metrics = metrics
         control = mailbox
         controlLoop = Handover(loop)

@@ -9,6 +9,8 @@ internal import Upstreams
 final class UpstreamMonitor {
     let upstream: Upstream
     let state: UpstreamState
+    /// What the workers count of tries; `nil` where no setting asks for that.
+    let tries: UpstreamTries?
     var endpoints: [WatchedEndpoint]
     /// Whether so few endpoints are available that all are used, as workers were told last.
     var isPanicking = false
@@ -36,7 +38,7 @@ final class UpstreamMonitor {
     /// - Parameters:
     ///   - upstream: The settings.
     ///   - previous: The same upstream in the version before, whose endpoints are known.
-    ///   - workerCount: How many workers there are.
+    ///   - workerCount: Workers of the node.
     ///   - now: The moment.
     init(
         _ upstream: Upstream,
@@ -46,7 +48,14 @@ final class UpstreamMonitor {
     ) {
         self.upstream = upstream
         (slowStarts, roster) = (previous?.slowStarts ?? SlowStarts(), previous?.roster)
-        state = previous?.state ?? UpstreamState(connectionsMax: upstream.connections.maximum)
+        state =
+            previous?.state
+            ?? UpstreamState(
+                connectionsMax: upstream.connections.maximum,
+                waitingMax: upstream.queue.requests ?? 0
+            )
+        let countsTries = upstream.retry != nil || upstream.circuit != nil
+        tries = countsTries ? previous?.tries ?? UpstreamTries(workerCount: workerCount) : nil
         isPanicking = previous?.isPanicking ?? false
         var known: [NetworkAddress: WatchedEndpoint] = [:]
         for watched in previous?.endpoints ?? [] { known[watched.endpoint.address] = watched }
@@ -67,20 +76,26 @@ final class UpstreamMonitor {
     }
 
     /// Goes over to what was prepared for a version.
-    convenience init(
-        _ prepared: SharedUpstream,
-        following previous: UpstreamMonitor?,
-        workerCount: Int,
-        now: LoopInstant
-    ) {
-        self.init(prepared.upstream, following: previous, workerCount: workerCount, now: now)
-        prepared.state.count.setLimit(upstream.connections.maximum)
+    ///
+    /// - Parameters:
+    ///   - prepared: What the workers have of it.
+    ///   - previous: The same upstream in the version before.
+    ///   - now: The moment.
+    init(_ prepared: SharedUpstream, following previous: UpstreamMonitor?, now: LoopInstant) {
+        let upstream = prepared.upstream
+        self.upstream = upstream
+        slowStarts = previous?.slowStarts ?? SlowStarts()
+        (state, tries) = (prepared.state, prepared.tries)
+        isPanicking = previous?.isPanicking ?? false
+        let perEndpoint = upstream.connections.perEndpoint ?? .max
+        state.count.setLimit(upstream.connections.maximum)
+        state.waiting.setLimit(upstream.queue.requests ?? 0)
         var known: [ObjectIdentifier: WatchedEndpoint] = [:]
         for watched in previous?.endpoints ?? [] {
             known[ObjectIdentifier(watched.state)] = watched
         }
         endpoints = prepared.roster.members.map { member in
-            member.state.count.setLimit(upstream.connections.perEndpoint ?? .max)
+            member.state.count.setLimit(perEndpoint)
             let before = known[ObjectIdentifier(member.state)]
             return WatchedEndpoint(
                 endpoint: member.endpoint,

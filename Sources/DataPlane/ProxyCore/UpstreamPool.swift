@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import FleetModel
 internal import SystemCalls
 internal import TLSLibrary
@@ -99,6 +100,9 @@ final class EndpointPool {
         sessions.first { $0.hasRoom }
     }
 
+    /// Whether an exchange would find a connection, or could make one.
+    var hasRoom: Bool { !idle.isEmpty || !count.isFull || sessionWithRoom() != nil }
+
     /// Keeps a connection that speaks HTTP/2.
     func add(_ session: OriginSession) {
         sessions.append(session)
@@ -155,6 +159,16 @@ final class UpstreamPool {
     let label: [UInt8]
     /// What all workers share of it.
     let state: UpstreamState
+    /// What becomes of tries that fail; `nil` where no setting says so.
+    private(set) var tryPlan: TryPlan?
+    /// Exchanges that wait for a connection.
+    var line = WaitingLine()
+    /// How many of them can go on.
+    var freed = 0
+    /// When other workers were asked for a connection.
+    private var askedAt = LoopInstant.never
+    /// Where to look first for an endpoint with room.
+    private var roomIndex = 0
     /// The worker's numbers of it.
     var row: MetricsRow?
     /// The worker's side of TLS to its endpoints; `nil` is none.
@@ -169,6 +183,8 @@ final class UpstreamPool {
     private var roster: Roster?
     private let worker: Worker
     private var sequence = EndpointSequence(weights: [])
+    /// The same for other tries of a request.
+    private var furtherSequence = EndpointSequence(weights: [])
     /// What chooses where that takes more than turns.
     private(set) var balancer: Balancer?
     /// What requests are looked at for before an endpoint is chosen; `nil` where it is its turn alone that counts.
@@ -192,6 +208,7 @@ final class UpstreamPool {
         state = shared.state
         self.worker = worker
         limits = UpstreamLimits(shared.upstream)
+        tryPlan = TryPlan(shared)
         update(to: shared, connectors)
     }
 
@@ -232,6 +249,40 @@ final class UpstreamPool {
         return candidates[index]
     }
 
+    /// Whether requests wait for a connection: who comes now stands behind them.
+    var isQueueing: Bool { !line.isEmpty }
+
+    /// An endpoint to which a connection rests or can be made.
+    func endpointWithRoom(besides full: EndpointPool) -> EndpointPool? {
+        for step in 0..<candidates.count {
+            let index = (roomIndex + step) % candidates.count
+            guard candidates[index] !== full, candidates[index].hasRoom else { continue }
+            roomIndex = index + 1
+            return candidates[index]
+        }
+        return nil
+    }
+
+    /// Whether other workers may be asked for a connection; they are not asked all the time.
+    func mayAsk(at now: LoopInstant) -> Bool {
+        if askedAt != .never, now.nanoseconds(since: askedAt) < Limits.askNanoseconds {
+            return false
+        }
+        askedAt = now
+        return true
+    }
+
+    /// The next worker on which requests wait.
+    func waitingWorker(after worker: Int, of workerCount: Int) -> Int? {
+        state.waitingWorker(after: worker, of: workerCount)
+    }
+
+    /// The endpoint whose turn it is for a request that has failed elsewhere.
+    func nextInTurnAgain() -> EndpointPool? {
+        guard let index = furtherSequence.choose(), index < candidates.count else { return nil }
+        return candidates[index]
+    }
+
     /// Goes over to another version's settings.
     ///
     /// - Parameters:
@@ -250,6 +301,7 @@ final class UpstreamPool {
         limits = UpstreamLimits(shared.upstream)
         outcomes = shared.upstream.outliers.map(OutcomeInterest.init)
         watchesOutcomes = outcomes != nil
+        tryPlan = TryPlan(shared)
         affinity = Affinity(shared.upstream)
         if !speaksTheSame { retireEndpoints() }
         take(shared.roster)
@@ -284,6 +336,7 @@ final class UpstreamPool {
         balancer = roster.makeBalancer(state, seed: worker.requestIDs.next().0)
         if case .turns(let made) = roster.table {
             sequence = EndpointSequence(made, weights: weights, after: sequence, seed: worker.index)
+            furtherSequence = sequence
         }
     }
 

@@ -40,6 +40,14 @@ final class Worker: EventHandler {
     /// The fewest pipes that lay there since the last look: so many were not needed.
     private var pipesUnused = 0
     private var registration = Registration.none
+    /// What of the overload settings it goes by; `nil` before there are any.
+    var watched: Overload?
+    var shedder: LoadShedder?
+    var isMemoryShort = false
+    /// Whether some new requests are refused.
+    var isShedding = false
+    /// All workers of the node, in their order; set before they run.
+    var colleagues: [Handover<Worker>] = []
     /// Makes identifiers of requests.
     var requestIDs = RequestIDSource()
     /// Under which sticky cookies stand for endpoints.
@@ -109,6 +117,7 @@ final class Worker: EventHandler {
         closingPorts = []
         spares = []
         pipes = []
+        colleagues = []
         tables = nil
         onDrained = nil
         link = nil
@@ -127,6 +136,7 @@ final class Worker: EventHandler {
     private func keepHouse() {
         tables?.accessLog?.flush()
         metrics.set(.loopLag, loop.takeLongestTick())
+        lookAtMemory()
         vainSearches.removeAll(keepingCapacity: true)
         for pool in pools.values where pool.makeRoom() { _ = makeRoom(at: pool) }
         pool.trim()
@@ -162,11 +172,13 @@ final class Worker: EventHandler {
     ///   - keptPorts: Names of listeners whose sockets stay; others are closed.
     func take(_ next: WorkerTables, newPorts: [NewPort], keptPorts: Set<String>) {
         let previous = tables
+        take(affinityKey: next.affinityKey)
         var pools: [String: UpstreamPool] = [:]
         for (shared, row) in zip(next.upstreams, next.upstreamRows) {
             let name = shared.upstream.name
             if let kept = self.pools.removeValue(forKey: name) {
                 kept.update(to: shared, next.connectors[name])
+                if kept.isQueueing { kept.wake(self) }
                 pools[name] = kept
             } else {
                 pools[name] = UpstreamPool(shared: shared, next.connectors[name], worker: self)
@@ -179,6 +191,7 @@ final class Worker: EventHandler {
         for gone in self.pools.values { gone.retire() }
         self.pools = pools
         tables = next
+        watch(next.overload)
         for port in ports where !keptPorts.contains(port.name) { close(port) }
         for port in ports {
             guard let table = next.listeners[port.name] else { continue }
@@ -196,6 +209,7 @@ final class Worker: EventHandler {
     /// Goes over to other certificates and keys; connections for which others were believed end.
     func take(_ contexts: EdgeContexts) {
         tables?.challengeFiles = contexts.challengeFiles
+        take(affinityKey: contexts.affinityKey)
         var changed: Set<String> = []
         for (name, table) in tables?.listeners ?? [:] {
             guard let edge = contexts.edges[name] else { continue }
@@ -210,12 +224,25 @@ final class Worker: EventHandler {
 
     /// Which endpoints of an upstream take requests has changed.
     func take(_ roster: Roster, of upstream: String) {
-        pools[upstream]?.take(roster)
+        guard let pool = pools[upstream] else { return }
+        pool.take(roster)
+        if pool.isQueueing { pool.wake(self) }
+    }
+
+    /// Another worker lacks a connection to an upstream.
+    func makeRoom(for upstream: String) {
+        guard let pool = pools[upstream], !pool.isQueueing else { return }
+        _ = pool.evict()
+    }
+
+    /// A connection to an upstream may be made.
+    func connectionCameFree(at upstream: String) {
+        pools[upstream]?.wake(self)
     }
 
     /// Sticky cookies stand for endpoints under this key from now on.
     func take(affinityKey key: [UInt8]) {
-        guard key != affinityKey else { return }
+        guard !key.isEmpty, key != affinityKey else { return }
         affinityKey = key
         for pool in pools.values { pool.affinityKeyChanged() }
     }

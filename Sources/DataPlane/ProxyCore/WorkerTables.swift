@@ -65,8 +65,12 @@ final class WorkerTables {
     /// Whether Proxy-Status names upstreams.
     let namesUpstreams: Bool
     let accessLog: AccessRecorder?
+    /// When new requests are refused.
+    let overload: Overload
     /// What authorities that want proof of hosts are answered, by token; replaced when certificates are.
     var challengeFiles: [[UInt8]: [UInt8]]
+    /// Under which sticky cookies stand for endpoints; empty: as before.
+    let affinityKey: [UInt8]
     /// Exchanges that began with these tables and have not ended, and closing ports that still serve them.
     var useCount = 0
     /// Whether another version has taken their place.
@@ -115,6 +119,7 @@ final class WorkerTables {
         self.listeners = listeners
         connectors = contexts.connectors
         challengeFiles = contexts.challengeFiles
+        affinityKey = contexts.affinityKey
         requestID = RequestIDRules(configuration.requestID)
         privateFields = Self.privateFields(configuration, requestID)
         pathRules = rules
@@ -137,6 +142,7 @@ final class WorkerTables {
         let inverse = configuration.routes.map { InversePath($0) }
         inversePaths = inverse.contains { $0 != nil } ? inverse : []
         namesUpstreams = hiding.names
+        overload = configuration.overload
     }
 
     /// Those of listeners that other nodes have, too: upstreams believe them wherever they come from.

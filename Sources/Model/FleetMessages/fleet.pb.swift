@@ -1327,6 +1327,9 @@ package nonisolated struct WireTicketKeys: Sendable {
 
   package var keys: [WireTicketKey] = []
 
+  /// Under which sticky cookies stand for endpoints: 32 octets; empty where no upstream of the node has any.
+  package var affinityKey: Data = Data()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -3312,7 +3315,7 @@ nonisolated extension WireTicketKey: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension WireTicketKeys: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".TicketKeys"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}keys\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}keys\0\u{3}affinity_key\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3321,6 +3324,7 @@ nonisolated extension WireTicketKeys: SwiftProtobuf.Message, SwiftProtobuf._Mess
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.keys) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.affinityKey) }()
       default: break
       }
     }
@@ -3330,11 +3334,15 @@ nonisolated extension WireTicketKeys: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if !self.keys.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.keys, fieldNumber: 1)
     }
+    if !self.affinityKey.isEmpty {
+      try visitor.visitSingularBytesField(value: self.affinityKey, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: WireTicketKeys, rhs: WireTicketKeys) -> Bool {
     if lhs.keys != rhs.keys {return false}
+    if lhs.affinityKey != rhs.affinityKey {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

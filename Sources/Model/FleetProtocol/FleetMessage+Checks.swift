@@ -94,6 +94,9 @@ extension FleetMessage {
                 try check.length(key.name.count, "keys.name", 16)
                 try check.length(key.octets.count, "keys.octets", 64)
             }
+            if !message.affinityKey.isEmpty {
+                try check.length(message.affinityKey.count, "affinity_key", 32)
+            }
         case .challenges(let message):
             try check.challenges(message)
         case .challengesStatus:

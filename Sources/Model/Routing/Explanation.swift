@@ -19,8 +19,10 @@ package struct Explanation: Sendable, Equatable {
     package private(set) var policies: [String] = []
     /// The upstream that gets the request.
     package private(set) var upstream: String?
-    /// Of the upstream's endpoints, the one that a node without load takes first.
+    /// Of the upstream's endpoints, the one that a node without load takes first; nothing where only a node can tell.
     package private(set) var endpoint: String?
+    /// The endpoints that it is one of, while all of them take requests.
+    package private(set) var endpoints: [String] = []
     /// The status of an answer that no upstream gives.
     package private(set) var status: Int?
     /// The path that the upstream, or the match, sees.
@@ -174,7 +176,7 @@ package struct Explanation: Sendable, Equatable {
                 route,
                 told,
                 upstream: upstream,
-                endpoint: endpoint,
+                endpoint: endpoint ?? endpoints.first,
                 path: path,
                 host: host
             )
@@ -236,7 +238,7 @@ package struct Explanation: Sendable, Equatable {
         var output = Buffer(capacity: 2 * Limits.rewrittenPathBytesMax + query.count)
         if let rewriter = PathRewriter(route, rules: rules) {
             guard rewriter.append(path.span, to: &output) else {
-                (status, upstream, endpoint) = (500, nil, nil)
+                (status, upstream, endpoint, endpoints) = (500, nil, nil, [])
                 why += "; what the rewrite makes of the path is none: 500"
                 return
             }
@@ -262,12 +264,49 @@ package struct Explanation: Sendable, Equatable {
 
     private mutating func take(upstream name: String, _ configuration: Configuration) {
         upstream = name
-        let endpoints = configuration.upstreams.first { $0.name == name }?.endpoints ?? []
-        let usable = endpoints.filter { $0.weight > 0 }
+        guard let taken = configuration.upstreams.first(where: { $0.name == name }) else { return }
+        let weighted = taken.endpoints.filter { $0.weight > 0 }
+        let tier = weighted.map(\.tier).min() ?? 0
+        let usable = weighted.filter { $0.tier == tier }
+        endpoints = usable.map(\.address.description)
         // The turns of a smooth weighted round robin start with the heaviest, the first of equals.
         let first = usable.reduce(usable.first) { $1.weight > ($0?.weight ?? 0) ? $1 : $0 }
-        endpoint = first?.address.description
-        why += usable.count > 1 ? "; round robin over \(usable.count) endpoints" : ""
+        let isTold = taken.balance == .roundRobin || usable.count <= 1
+        endpoint = isTold ? first?.address.description : nil
+        why += taken.choice(among: usable)
+    }
+}
+
+extension Upstream {
+    /// How one of several endpoints is chosen, to be added to a sentence; empty where there is no choice.
+    fileprivate func choice(among endpoints: [Endpoint]) -> String {
+        guard endpoints.count > 1 else { return "" }
+        let rule =
+            switch balance {
+            case .roundRobin: "round robin over"
+            case .leastRequests: "the fewest requests in flight among"
+            case .powerOfTwo: "the one with fewer requests in flight, of two drawn from"
+            case .latency: "the lowest expected latency among"
+            case .hash: "a hash of \(hash?.noun ?? HashKey.clientAddress.noun) over"
+            case .random: "drawn at random from"
+            }
+        var text = "; \(rule) \(endpoints.count) endpoints"
+        if Set(endpoints.map(\.zone)).count > 1 { text += ", those of the node's zone first" }
+        if let sticky { text += ", unless the cookie \(sticky.cookie) names one" }
+        return text
+    }
+}
+
+extension HashKey {
+    /// What is hashed, for people.
+    fileprivate var noun: String {
+        switch self {
+        case .clientAddress: "the client's address"
+        case .header(let name): "the field \(name)"
+        case .cookie(let name): "the cookie \(name)"
+        case .query(let name): "the parameter \(name)"
+        case .path: "the path"
+        }
     }
 }
 

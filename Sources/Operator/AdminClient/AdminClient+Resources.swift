@@ -93,6 +93,21 @@ extension AdminClient {
         return try await call(.POST, "certificates", body: request)
     }
 
+    /// Named secrets, without their values.
+    package func secrets() async throws -> [SecretAnswer] {
+        try await call(.GET, "secrets")
+    }
+
+    /// Keeps a secret under a name.
+    package func setSecret(_ name: String, value: String) async throws -> SecretAnswer {
+        try await call(.PUT, "secrets/\(segment(name))", body: SecretRequest(value: value))
+    }
+
+    /// Forgets a named secret.
+    package func removeSecret(_ name: String) async throws {
+        _ = try await call(.DELETE, "secrets/\(segment(name))", as: Nothing.self)
+    }
+
     /// The CAs that are trusted.
     package func authorities() async throws -> AuthoritiesAnswer {
         try await call(.GET, "ca")

@@ -12,13 +12,23 @@ extension Explanation {
         [
             "listener": OutputValue(listener), "route": OutputValue(route), "why": .string(why),
             "policies": .array(policies.map { .string($0) }), "upstream": OutputValue(upstream),
-            "endpoint": OutputValue(endpoint), "path": .string(path), "host": .string(host),
+            "endpoint": OutputValue(endpoint),
+            "endpoints": .array(endpoints.map { .string($0) }), "path": .string(path),
+            "host": .string(host),
             "query": OutputValue(query), "normalisedPath": .string(normalisedPath),
             "status": OutputValue(status),
             "passed": .array(
                 passed.map { ["route": .string($0.route), "why": .string($0.why)] }
             ),
         ]
+    }
+
+    /// The endpoint, or those of which it is one.
+    private var endpointText: String {
+        if let endpoint { return visible(endpoint) }
+        guard !endpoints.isEmpty else { return "-" }
+        let shown = endpoints.prefix(5).map(visible).joined(separator: ", ")
+        return "one of " + shown + (endpoints.count > 5 ? ", ..." : "")
     }
 
     /// The same for people.
@@ -41,7 +51,7 @@ extension Explanation {
         if status == nil {
             lines += [
                 "upstream  \(upstream.map(visible) ?? "-")",
-                "endpoint  \(endpoint.map(visible) ?? "-")",
+                "endpoint  \(endpointText)",
                 "path      \(visible(target))",
                 "host      \(visible(host))",
             ]

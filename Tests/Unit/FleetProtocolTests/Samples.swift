@@ -171,6 +171,7 @@ private func materialAnswerSamples(
                             $0.octets = wireOctets([UInt8](repeating: 2, count: 64))
                         }
                     ]
+                    $0.affinityKey = wireOctets([UInt8](repeating: 3, count: 32))
                 }
             )
         ),

@@ -138,11 +138,13 @@ struct MaterialShelfTests {
                         $0.octets = wireOctets([UInt8](repeating: 2, count: 64))
                     }
                 ]
+                $0.affinityKey = wireOctets([UInt8](repeating: 3, count: 32))
             }
         )
         let archive = shelf.archive
         let back = try MaterialShelf(archive: archive)
         #expect(back.ticketKeys == shelf.ticketKeys && back.generation == 7)
+        #expect(back.edge([]).affinityKey == [UInt8](repeating: 3, count: 32))
         #expect(back.archive == archive)
         for count in stride(from: 1, to: archive.count, by: 7) {
             let cut = try? MaterialShelf(archive: Array(archive.prefix(count)))  // Or refused.

@@ -35,6 +35,36 @@ import Testing
         #expect(explanation.host == "a.EXAMPLE.com:8080")
     }
 
+    @Test(
+        "where load, chance or a hash decides, the endpoints are told and the rule",
+        arguments: [
+            (#""balance":"leastRequests""#, "the fewest requests in flight among 2 endpoints"),
+            (
+                #""balance":"hash","hash":{"on":"cookie","name":"sid"}"#,
+                "a hash of the cookie sid over 2"
+            ),
+            (#""balance":"hash""#, "a hash of the client's address over 2 endpoints"),
+            (
+                #""balance":"random","sticky":{"cookie":"route"}"#,
+                "unless the cookie route names one"
+            ),
+        ]
+    )
+    func choices(settings: String, rule: String) throws {
+        let configuration = try Configuration(
+            json: """
+                {"listeners": [{"name": "web", "address": "0.0.0.0:81"}],
+                 "upstreams": [{"name": "u", \(settings), "endpoints": [{"address": "a:1"},
+                     {"address": "b:1"}, {"address": "c:1", "tier": 1}, {"address": "d:1", "weight": 0}]}],
+                 "routes": [{"name": "all", "upstream": "u"}]}
+                """
+        )
+        let request = try ExplainedRequest(url: "http://x:81/")
+        let explanation = try Explanation(request, in: configuration, listener: nil)
+        #expect(explanation.endpoint == nil && explanation.endpoints == ["a:1", "b:1"])
+        #expect(explanation.why.contains(rule), "\(explanation.why)")
+    }
+
     @Test("a tcp listener takes no requests")
     func relays() throws {
         let configuration = try Configuration(
@@ -74,7 +104,7 @@ import Testing
         #expect(explanation.listener == "web")
         #expect(explanation.why.contains("404"))
         let keys = [
-            "answerFields", "endpoint", "errorPages", "hidden", "host", "listener", "locations",
+            "answerFields", "endpoint", "endpoints", "errorPages", "hidden", "host", "listener", "locations",
             "normalisedPath", "passed", "path", "policies", "query", "requestFields",
             "responseFields", "route", "status", "unknown", "upstream", "why",
         ]
