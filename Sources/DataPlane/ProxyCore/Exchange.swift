@@ -231,7 +231,7 @@ final class Exchange {
     /// The rewritten head stands before the content in the client's buffer: finds someone to send it to.
     func selectEndpoint(_ client: Client, _ upstream: UpstreamPool) {
         guard let endpoint = chooseEndpoint(upstream) else {
-            return fail(ExchangeError(.destinationUnavailable, .upstream))
+            return fail(upstream.refusal)
         }
         self.endpoint = endpoint
         if offer != .http2, let resting = endpoint.takeIdle() {

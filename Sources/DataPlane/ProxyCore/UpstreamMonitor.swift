@@ -9,14 +9,16 @@ internal import Upstreams
 final class UpstreamMonitor {
     let upstream: Upstream
     let state: UpstreamState
-    private var endpoints: [WatchedEndpoint]
+    var endpoints: [WatchedEndpoint]
+    /// Addresses that the version names; other endpoints have been found.
+    private let configured: Set<NetworkAddress>
     /// Which of the endpoints are new.
     private var slowStarts: SlowStarts
     /// What the workers have, or are to have.
     private(set) var roster: Roster?
 
     /// An endpoint and what is known of it.
-    private struct WatchedEndpoint {
+    struct WatchedEndpoint {
         let endpoint: Endpoint
         let state: EndpointState
         var addresses: [StreamAddress]
@@ -30,18 +32,15 @@ final class UpstreamMonitor {
     init(_ upstream: Upstream, following previous: UpstreamMonitor?) {
         self.upstream = upstream
         (slowStarts, roster) = (previous?.slowStarts ?? SlowStarts(), previous?.roster)
+        configured = Set(upstream.endpoints.map(\.address))
         state = previous?.state ?? UpstreamState(connectionsMax: upstream.connections.maximum)
         var known: [NetworkAddress: WatchedEndpoint] = [:]
         for watched in previous?.endpoints ?? [] { known[watched.endpoint.address] = watched }
-        endpoints = upstream.endpoints.map { endpoint in
-            let before = known[endpoint.address]
-            return WatchedEndpoint(
-                endpoint: endpoint,
-                state: before?.state
-                    ?? EndpointState(connectionsMax: upstream.connections.perEndpoint ?? .max),
-                addresses: before?.addresses ?? []
-            )
-        }
+        endpoints = []
+        endpoints = upstream.endpoints.map { watch($0, known[$0.address]) }
+        // What was found stays until `take` says what is to be found now.
+        guard upstream.discovery != nil, let previous else { return }
+        endpoints += previous.endpoints.filter { !configured.contains($0.endpoint.address) }
     }
 
     /// Goes over to what was prepared for a version.
@@ -94,41 +93,22 @@ final class UpstreamMonitor {
                 endpoint: watched.endpoint,
                 addresses: watched.addresses,
                 state: watched.state,
-                availability: .available,
+                availability: watched.addresses.isEmpty ? .unresolved : .available,
                 weight: watched.endpoint.weight
             )
         }
     }
 
-    /// Whether any endpoint has a name that has to be looked up.
-    var hasNames: Bool {
-        endpoints.contains { watched in
-            if case .name = watched.endpoint.address.host { true } else { false }
-        }
+    /// Begins to watch an endpoint, with what is known of it.
+    func watch(_ endpoint: Endpoint, _ before: WatchedEndpoint?) -> WatchedEndpoint {
+        WatchedEndpoint(
+            endpoint: endpoint,
+            state: before?.state
+                ?? EndpointState(connectionsMax: upstream.connections.perEndpoint ?? .max),
+            addresses: before?.addresses ?? []
+        )
     }
 
-    /// Looks up what endpoints are called; a name that does not resolve keeps the addresses that it had.
-    ///
-    /// - Returns: Whether any address has changed.
-    @discardableResult
-    func resolveNames() -> Bool {
-        var hasChanged = false
-        for index in endpoints.indices {
-            let found = Self.addresses(of: endpoints[index].endpoint.address)
-            guard !found.isEmpty, found != endpoints[index].addresses else { continue }
-            endpoints[index].addresses = found
-            hasChanged = true
-        }
-        return hasChanged
-    }
-
-    private static func addresses(of address: NetworkAddress) -> [StreamAddress] {
-        if let path = address.path { return [.local(path: path)] }
-        let host = address.hostText
-        if let literal = SocketAddress(address: host, port: address.port) {
-            return [.internet(literal)]
-        }
-        let found = try? resolve(host: host, port: address.port)
-        return (found ?? []).map { .internet($0) }
-    }
+    /// Whether an endpoint is one of those that the version names.
+    func isConfigured(_ endpoint: Endpoint) -> Bool { configured.contains(endpoint.address) }
 }

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Disclosure
 internal import EventLoop
 internal import FleetModel
 internal import HTTP1
@@ -198,7 +199,11 @@ final class Worker: EventHandler {
 
     /// Which endpoints of an upstream take requests has changed.
     func take(_ roster: Roster, of upstream: String) {
-        pools[upstream]?.take(roster)
+        guard let pool = pools[upstream] else { return }
+        pool.take(roster)
+        if pool.upstream.discovery != nil {
+            tables?.publicNames?.take(roster.places, of: upstream)
+        }
     }
 
     /// Sticky cookies stand for endpoints under this key from now on.

@@ -262,12 +262,17 @@ package struct Explanation: Sendable, Equatable {
 
     private mutating func take(upstream name: String, _ configuration: Configuration) {
         upstream = name
-        let endpoints = configuration.upstreams.first { $0.name == name }?.endpoints ?? []
+        let found = configuration.upstreams.first { $0.name == name }
+        let endpoints = found?.endpoints ?? []
         let usable = endpoints.filter { $0.weight > 0 }
         // The turns of a smooth weighted round robin start with the heaviest, the first of equals.
         let first = usable.reduce(usable.first) { $1.weight > ($0?.weight ?? 0) ? $1 : $0 }
         endpoint = first?.address.description
         why += usable.count > 1 ? "; round robin over \(usable.count) endpoints" : ""
+        guard let discovery = found?.discovery else { return }
+        let records = discovery.type == .srv ? "services" : "addresses"
+        why += usable.isEmpty ? "; endpoints are" : "; further endpoints are"
+        why += " the \(records) of \(discovery.name), which each node looks up"
     }
 }
 
