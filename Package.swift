@@ -182,7 +182,11 @@ let protocols = [
     Part("Sources/Protocol", "TLSHello"),
 ]
 let model = [
-    Part("Sources/Model", "FleetModel", ["Cryptography", "RegularExpressions"]),
+    Part(
+        "Sources/Model",
+        "FleetModel",
+        ["Cryptography", "RegularExpressions", "HTTPSemantics"]
+    ),
     Part("Sources/Model", "Disclosure", ["Bytes", "HTTPSemantics", "FleetModel"]),
     Part(
         "Sources/Model",
@@ -210,7 +214,7 @@ let dataPlane = [
     Part(
         "Sources/DataPlane",
         "Upstreams",
-        ["SystemCalls", "FleetModel", "EventLoop"]
+        ["SystemCalls", "Structures", "FleetModel", "EventLoop"]
     ),
     Part(
         "Sources/DataPlane",
@@ -373,6 +377,13 @@ let benchmarks = [
         [(.argumentParser, "ArgumentParser")],
         kind: .command
     ),
+    Part(
+        "Tests/Benchmarks",
+        "balancer-speed",
+        ["SystemCalls", "Upstreams"],
+        [(.argumentParser, "ArgumentParser")],
+        kind: .command
+    ),
 ]
 
 func test(_ name: String, _ uses: [String], _ products: [(External, String)] = []) -> Part {
@@ -402,7 +413,7 @@ let tests = [
         [(.protobuf, "SwiftProtobuf")]
     ),
     test("EventLoopTests", ["EventLoop", "SystemCalls"]),
-    test("UpstreamsTests", ["Upstreams"]),
+    test("UpstreamsTests", ["Upstreams", "FleetModel", "SystemCalls", "EventLoop"]),
     test(
         "ProxyCoreTests",
         [
@@ -445,7 +456,7 @@ let tests = [
     ),
     test(
         "ACMETests",
-        ["ACME", "Certificates", "Cryptography"],
+        ["ACME", "Certificates", "Cryptography", "SystemCalls"],
         [(.httpClient, "AsyncHTTPClient"), (.nioSSL, "NIOSSL")]
     ),
     test(

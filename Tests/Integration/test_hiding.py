@@ -277,6 +277,54 @@ routes:
     assert ask("/fixed").get("location") == "http://public.test/api/v1/items/7?x#y", "a fixed path has no way back"
 
 
+@pytest.mark.parametrize("client_version", [1, 2])
+def test_no_redirect_of_an_origin_leads_to_a_host_that_it_did_not_name(workspace, client_version):
+    def script(peer, origin):
+        while (head := peer.read_head()) is not None:  # as servers add the slash of a folder
+            origin.requests.append(head.target)
+            peer.send(f"HTTP/1.1 301 Moved\r\nLocation: {head.target}/\r\nContent-Length: 0\r\n\r\n".encode())
+
+    origin = workspace.keep(Origin(script))
+    port = workspace.keep(ReservedPort())
+    workspace.node(f"""
+listeners: [{{name: web, address: {port}}}]
+upstreams: [{{name: main, endpoints: [{{address: {origin}}}]}}]
+routes: [{{name: all, match: {{path: {{prefix: /}}}}, rewrite: {{prefix: /api}}, upstream: main}}]
+""", workers=1)
+
+    def ask(path):
+        if client_version == 1:
+            return get(port.address, path, "public.test")
+        with http2.Client(port.address) as client:
+            return client.get(path, authority="public.test")
+
+    assert ask("//evil.test/x").get("location") == "/.//evil.test/x/"
+    ask("/.//evil.test/x/")
+    assert origin.requests == ["/api//evil.test/x", "/api//evil.test/x/"], "it leads to where the origin means"
+    assert ask("/a//b").get("location") == "/a//b/"
+
+
+def test_an_origin_that_adds_its_own_port_to_the_host_leads_back(workspace):
+    def script(peer, origin):
+        port = origin.address[1]
+        while (head := peer.read_head()) is not None:  # as a server behind a port of its own builds URLs
+            peer.send(f"HTTP/1.1 301 Moved\r\nLocation: http://{head.get('host')}:{port}/a\r\nX-Peer: host:::1:{port}\r\n"
+                      f"X-Frame-Options: ALLOW-FROM http://{origin}/\r\nSourceMap: //inner/a.map\r\nContent-Length: 0\r\n\r\n".encode())
+
+    origin = workspace.keep(Origin(script))
+    port = workspace.keep(ReservedPort())
+    workspace.node(f"""
+listeners: [{{name: web, address: {port}}}]
+upstreams: [{{name: inner, endpoints: [{{address: {origin}}}]}}]
+routes: [{{name: all, upstream: inner}}]
+""", workers=1)
+    head = get(port.address, "/", "public.test")
+    assert head.get("location") == "http://public.test/a"
+    assert head.get("x-frame-options") == "ALLOW-FROM http://public.test/"
+    assert head.get("sourcemap") == "//public.test/a.map"
+    assert "x-peer" not in head
+
+
 def test_a_trusted_proxy_says_that_the_client_spoke_tls(workspace):
     def script(peer, origin):
         while peer.read_head() is not None:

@@ -17,9 +17,9 @@ class Site:
     """A node that serves the same over plain text and, at `secure`, over TLS, before an origin that answers with what it
     was asked; `ask` asks over HTTP/1.1, HTTP/2, or either over TLS."""
 
-    TLS = "certificates: [test], clientCertificate: {mode: request, authorities: [authority]}"
+    TLS = "certificates: [test], clientCertificate: {mode: request, authorities: [authority]%s}"
 
-    def __init__(self, space, listener="", more="", routes=""):
+    def __init__(self, space, listener="", more="", routes="", forward=""):
         self.certificates = space.certificates
         self.certificates.issue("alice", usage="clientAuth", subject="/O=Weir/CN=alice")
         self.origin = space.origin()
@@ -27,7 +27,7 @@ class Site:
         self.node = space.node(f"""
 listeners:
   - {{name: web, address: {self.plain}{listener}}}
-  - {{name: secure, address: {self.secure}, protocol: https, tls: {{{self.TLS}}}{listener}}}
+  - {{name: secure, address: {self.secure}, protocol: https, tls: {{{self.TLS % (forward and ', ' + forward)}}}{listener}}}
 certificates:
   - {{name: test, files: {{certificate: test.crt, key: test.key}}}}
   - {{name: authority, authority: {{file: authority.pem}}}}
@@ -189,6 +189,29 @@ def test_a_route_can_be_for_some_clients(workspace, way):
                                ("203.0.113.9", "127.0.0.2", b"strangers"), ("192.0.2.1", "127.0.0.1", b"strangers"),
                                ("203.0.113.9, 198.51.100.7", "127.0.0.1", b"banned"), ("", "127.0.0.1", b"proxies")):
         assert site.ask(way, fields=[("X-Forwarded-For", told)], source=source)[1] == body, (told, source)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_route_is_taken_for_what_a_client_says_in_a_proxys_place(workspace, way):
+    site = Site(workspace, TRUSTING, more="requestID: {header: x-trace}", routes="""
+  - {name: proto, match: {headers: [{name: x-forwarded-proto, exact: gopher}]}, respond: {body: proto}}
+  - {name: real, match: {headers: [{name: x-real-ip, prefix: "10."}]}, respond: {body: real}}
+  - {name: who, match: {headers: [{name: x-who, exact: admin}]}, respond: {body: who}}
+  - {name: trace, match: {headers: [{name: x-trace, exact: a}]}, respond: {body: trace}}
+  - {name: beta, match: {headers: [{name: x-beta, exact: "1"}]}, respond: {body: beta}}
+  - {name: rest, respond: {body: rest}}
+""", forward="forward: {subject: x-who}")
+    for name, value, trusted, untrusted in (("X-Forwarded-Proto", "gopher", b"proto", b"rest"), ("X-Real-IP", "10.0.0.1", b"real", b"rest"),
+                                            ("X_Real_IP", "10.0.0.1", b"rest", b"rest"), ("X-Who", "admin", None, b"rest"),
+                                            ("X_Who", "admin", None, b"rest"), ("X-Trace", "a", b"rest", b"rest"),
+                                            ("X-Beta", "1", b"beta", b"beta"), ("X_Beta", "1", b"beta", b"beta")):
+        if trusted is None:  # what the listener itself tells, nobody else does
+            trusted = b"rest" if way.startswith("TLS") else b"who"
+        assert site.ask(way, fields=[(name, value)])[1] == trusted, name
+        assert site.ask(way, fields=[(name, value)], source="127.0.0.2")[1] == untrusted, name
+    if way == "http/1.1":
+        fields = [("X-Beta", "1"), ("Connection", "x-beta")]
+        assert site.ask(way, fields=fields)[1] == b"rest", "what ends here is not seen behind, nor by routes"
 
 
 def test_a_client_keeps_its_side_of_a_split_behind_whichever_proxy(workspace):

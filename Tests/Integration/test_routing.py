@@ -72,6 +72,13 @@ def test_respond_and_redirect(workspace):
     assert (head.status, head.get("location")) == (301, "https://blog.example.com/blog/2026")
 
 
+def test_a_redirect_to_the_host_that_was_asked_for_needs_one(workspace):
+    _, web = serve(workspace, "  - {name: home, redirect: {location: 'https://${host}${path}'}}\n")
+    with Peer.connect(web) as peer:
+        assert peer.exchange(b"GET /evil.test/x HTTP/1.0\r\n\r\n").status == 400
+    assert get(web, "//evil.test/x").get("location") == "https://example.test//evil.test/x"
+
+
 def test_a_response_of_our_own_leaves_the_connection_usable_after_a_body(workspace):
     _, web = serve(workspace, f"  - {{name: fixed, {answer('fixed')}}}\n")
     with Peer.connect(web) as peer:

@@ -438,6 +438,40 @@ def test_a_session_does_not_outlive_the_clients_certificate(workspace, version):
     assert not reused[0] and all(reused[1:])
 
 
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_a_session_does_not_outlive_another_revocation_list(workspace, version):
+    """Sessions are bound to what is asked of clients: with another CRL everybody is verified anew, at once."""
+    site = mutual(workspace, "require")
+    site.certificates.issue("bob", usage="clientAuth")
+    site.certificates.issue("carol", usage="clientAuth")
+    bundle = site.certificates.bundle.read_bytes()
+    site.certificates.revoke("authority", "bob")
+    site.reload()
+
+    def ask(*options):
+        """A request with a session that is kept in a file: how the session began, and whether there was an answer."""
+        folder = site.certificates.folder
+        done = subprocess.run(["openssl", "s_client", "-connect", str(site.port), "-servername", "example.test", "-CAfile",
+                               site.certificates.bundle, "-cert", folder / "alice.crt", "-key", folder / "alice.key", version,
+                               "-ign_eof", *options],
+                              input=request(fields=["Connection: close"]), capture_output=True, timeout=30, check=False)
+        began = next((word for word in ("Reused", "New") if f"\n{word}, TLS".encode() in done.stdout), None)
+        return began, b"HTTP/1.1 200" in done.stdout, done.stderr
+
+    session = workspace.folder / "session"
+    assert ask("-sess_out", session)[:2] == ("New", True)
+    # The same list, read again, is no reason to.
+    site.reload()
+    assert ask("-sess_in", session)[:2] == ("Reused", True)
+    site.certificates.bundle.write_bytes(bundle)
+    site.certificates.revoke("authority", "alice")
+    site.reload()
+    began, answered, said = ask("-sess_in", session)
+    assert not answered and began != "Reused" and b"certificate revoked" in said, (began, said)
+    # Whom the list does not name is verified anew and goes on.
+    assert site.get(identity="carol").status == 200
+
+
 def test_who_was_let_in_has_to_come_again_when_something_else_is_asked(workspace):
     site = mutual(workspace, "require")
     with (site.connect(identity="alice") as one, site.connect(protocols=("h2",), identity="alice") as peer,

@@ -50,7 +50,7 @@ struct RunCommand: ParsableCommand {
     @Option(
         name: .customLong("label"),
         help: ArgumentHelp(
-            "A label of the node, such as zone=a, which prefers endpoints there; may be given again.",
+            "A label of the node, for groups and zones of the configuration; may be given again.",
             valueName: "key=value"
         )
     )
@@ -105,9 +105,6 @@ struct RunCommand: ParsableCommand {
     var takeOver = false
 
     func validate() throws {
-        if Set(labels.map(\.key)).count < labels.count {
-            throw ValidationError("--label: a key is given twice")
-        }
         if let workers, !(1...1024).contains(workers) {
             throw ValidationError("--workers \(workers): it must be 1 to 1024")
         }
@@ -115,11 +112,10 @@ struct RunCommand: ParsableCommand {
             if takeOver { throw ValidationError("--take-over is for 'proxy-node upgrade' alone") }
             if data != nil || control != nil || tokenFile != nil || name != nil {
                 throw ValidationError(
-                    "--snapshot is for a node alone: leave out --data, --control, --token-file "
-                        + "and --name"
+                    "--snapshot is for a node alone: leave out --data, --control, --token-file and --name"
                 )
             }
-            return
+            return try checkLabels()
         }
         guard certificates == nil else {
             throw ValidationError("--certificates is for a node alone, with --snapshot")
@@ -130,6 +126,13 @@ struct RunCommand: ParsableCommand {
         if let name, let fault = ResourceName.fault(in: name) {
             throw ValidationError("--name: \(fault)")
         }
+        try checkLabels()
+    }
+
+    private func checkLabels() throws {
+        if Set(labels.map(\.key)).count < labels.count {
+            throw ValidationError("--label: a key is given twice")
+        }
     }
 
     func run() throws {
@@ -137,18 +140,14 @@ struct RunCommand: ParsableCommand {
             source: source,
             admin: admin,
             workerCount: workers ?? availableCPUCount(),
-            labels: labelValues,
             drainTimeout: .seconds(drainTimeout.count),
             showsDebug: debug,
+            labels: Dictionary(labels.map { ($0.key, $0.value) }) { first, _ in first },
             certificates: certificates,
             arguments: Array(CommandLine.arguments.dropFirst()),
             takesOver: takeOver
         )
         try NodeProcess(settings).run()
-    }
-
-    private var labelValues: [String: String] {
-        Dictionary(labels.map { ($0.key, $0.value) }) { first, _ in first }
     }
 
     private var source: NodeSettings.Source {
@@ -158,8 +157,7 @@ struct RunCommand: ParsableCommand {
                 directory: data ?? ".",
                 controls: control?.addresses ?? [],
                 tokenFile: tokenFile,
-                name: name,
-                labels: labelValues
+                name: name
             )
         )
     }

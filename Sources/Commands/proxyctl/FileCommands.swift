@@ -57,7 +57,7 @@ struct ValidateCommand: ParsableCommand {
         }
     }
 
-    /// Routes that are never taken, with their places.
+    /// Routes that are never taken, with their places, and what groups leave without an answer.
     private static func warnings(_ loaded: LoadedConfiguration) -> [String] {
         let routes = loaded.configuration.routes
         return ShadowedRoutes.find(in: loaded.configuration).map { shadowed in
@@ -65,7 +65,7 @@ struct ValidateCommand: ParsableCommand {
             let place = loaded.place(of: .route, name).description
             return
                 "\(place.isEmpty ? "" : place + ": ")routes[\(name)]: \(shadowed.warning(routes))"
-        }
+        } + loaded.configuration.groupWarnings
     }
 
     private static func summary(

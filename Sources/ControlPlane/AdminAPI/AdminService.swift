@@ -72,7 +72,8 @@ package struct AdminService: Sendable {
         let configuration = body.configuration
         let shadowed = try await work.run { try Self.checkRoutes(configuration) }
         let warnings =
-            shadowed + (try await checkCertificates(configuration, isDryRun: body.isDryRun))
+            shadowed + (try await unboundListeners(configuration))
+            + (try await checkCertificates(configuration, isDryRun: body.isDryRun))
         if body.isDryRun {
             let head = try await store.head()
             try await check(expectation, head: head)
@@ -125,7 +126,9 @@ package struct AdminService: Sendable {
                 throw AdminError(error)
             }
         }
-        let warnings = try await checkCertificates(configuration, isDryRun: false)
+        let warnings =
+            try await unboundListeners(configuration)
+            + (try await checkCertificates(configuration, isDryRun: false))
         try await credentials.prepare(configuration, note: note)
         // Without If-Match, "the one before the head" must still mean what it meant above.
         let expected = try await expected(expectation) ?? (wanted == nil ? head?.number : nil)
@@ -145,6 +148,20 @@ package struct AdminService: Sendable {
         return ShadowedRoutes.find(in: configuration).map { shadowed in
             let name = configuration.routes[shadowed.route].name
             return "routes[\(name)]: \(shadowed.warning(configuration.routes))"
+        } + configuration.groupWarnings
+    }
+
+    /// Warns of listeners that no node takes, unless there are no nodes at all.
+    private func unboundListeners(_ configuration: Configuration) async throws -> [String] {
+        guard !configuration.groups.isEmpty else { return [] }
+        let nodes = try await fleet.nodes().filter { $0.state != .revoked }
+        guard !nodes.isEmpty else { return [] }
+        return configuration.listenersWithoutNode(among: nodes.map(\.labels)).map { unbound in
+            let groups = unbound.groups.prefix(3).map { "\($0.name) (\($0.labelText))" }
+            let more = unbound.groups.count > 3 ? " and others" : ""
+            return
+                "listener \(unbound.listener): no node takes it, because none has the labels of its "
+                + "\(unbound.groups.count == 1 ? "group" : "groups") \(groups.joined(separator: ", "))\(more)"
         }
     }
 
@@ -305,7 +322,10 @@ package struct AdminService: Sendable {
 
     func status(_ request: AdminRequest) async throws -> AdminAnswer {
         var answer = StatusAnswer(try await fleet.status())
-        let warnings = try await credentials.warnings()
+        var warnings = try await credentials.warnings()
+        if let head = await credentials.headConfiguration() {
+            warnings += try await unboundListeners(head)
+        }
         if !warnings.isEmpty { answer.warnings = warnings }
         return try .json(answer)
     }

@@ -26,6 +26,9 @@ package struct HeadCertificate: Sendable {
 }
 
 extension CredentialKeeper {
+    /// The configuration of the head; nil before there is one that this build can read.
+    package func headConfiguration() -> Configuration? { currentHead }
+
     /// The certificates of the head, by name.
     ///
     /// - Throws: What the store throws.

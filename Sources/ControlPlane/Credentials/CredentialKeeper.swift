@@ -232,7 +232,8 @@ package actor CredentialKeeper {
         let material = FleetMaterial(
             generation: generation,
             assignments: assignments(),
-            ticketKeys: tickets.ordered
+            ticketKeys: tickets.ordered,
+            grouping: head.map(\.configuration).flatMap { $0.groups.isEmpty ? nil : $0 }
         )
         awaited = material.assignments.contains { $0.next != nil } ? generation : 0
         return material
@@ -254,6 +255,8 @@ package actor CredentialKeeper {
                 )
             }
     }
+
+    var currentHead: Configuration? { head?.configuration }
 
     /// The head's certificates, whether anything names them, and which material they have.
     func currentMaterial() -> [(ConfiguredCertificate, isNeeded: Bool, IssuedMaterial?)] {

@@ -8,23 +8,25 @@ import NIOCore
 ///
 ///     list (serve A, next B) ──▶ nodes ask, hold, report ──all hold B──▶ owner: serve B ──▶ list (serve B)
 ///
+/// Each node is told of the material that it needs, by its labels and the head's groups (`MaterialList`), and gets no other.
 /// A node without a session is not waited for: it is told what to serve when it comes back. One with a session has
 /// `materialHoldSeconds` from the time when it was sent the list, and the whole step `materialStepSeconds`: then the
 /// others go on without it.
 extension Fleet {
-    /// Takes over which material there is, and tells every node.
+    /// Takes over which material there is, and tells every node its part.
     func setMaterial(_ new: FleetMaterial) {
         guard new.generation > material.generation else { return }
         let hadNothing = material.assignments.isEmpty
         material = new
         materialSince = now
-        allowedMaterial.insert(new.digests, at: 0)
-        if allowedMaterial.count > Limits.materialListsKept { allowedMaterial.removeLast() }
-        materialMessages = new.messages
+        let list = MaterialList(new)
+        materialLists.insert(list, at: 0)
+        if materialLists.count > Limits.materialListsKept { materialLists.removeLast() }
         if !(hadNothing && new.assignments.isEmpty) {
-            for connection in nodes.values.compactMap(\.connection) {
+            for entry in nodes.values {
+                guard let connection = entry.connection else { continue }
                 noteMaterialSent(to: connection)
-                connection.tell(materialMessages)
+                connection.tell(list.share(of: entry.labels).messages)
             }
         }
         guard !new.nextDigests.isEmpty else { return }
@@ -37,9 +39,11 @@ extension Fleet {
 
     /// What a node that is admitted is told before any version.
     func materialMessages(for connection: FleetConnection) -> [FleetMessage] {
-        guard !material.assignments.isEmpty else { return [] }
+        guard !material.assignments.isEmpty, let list = materialLists.first,
+            let entry = nodes[connection.name]
+        else { return [] }
         noteMaterialSent(to: connection)
-        return materialMessages
+        return list.share(of: entry.labels).messages
     }
 
     private func noteMaterialSent(to connection: FleetConnection) {
@@ -47,8 +51,11 @@ extension Fleet {
     }
 
     /// Whether a node may have this material.
-    func allowsMaterial(_ digest: Digest) -> Bool {
-        allowedMaterial.contains { $0.contains(digest) }
+    func allowsMaterial(_ digest: Digest, for connection: FleetConnection) -> Bool {
+        guard let entry = nodes[connection.name], entry.connection === connection else {
+            return false
+        }
+        return materialLists.contains { $0.share(of: entry.labels).digests.contains(digest) }
     }
 
     /// A node reported what it holds and serves.
@@ -59,13 +66,16 @@ extension Fleet {
         checkMaterial()
     }
 
-    /// Tells the owner once that all nodes hold what is to be served next.
+    /// Tells the owner once that all nodes that need what is to be served next hold it.
     func checkMaterial() {
-        let next = material.nextDigests
-        guard !next.isEmpty, materialHeldGeneration < material.generation else { return }
+        guard !material.nextDigests.isEmpty, let list = materialLists.first,
+            materialHeldGeneration < material.generation
+        else { return }
         let isOver = now - materialSince > .seconds(Limits.materialStepSeconds)
         let waiting = nodes.values.filter { entry in
             guard entry.connection != nil, !entry.isRevoked else { return false }
+            let next = list.share(of: entry.labels).nextDigests
+            if next.isEmpty { return false }
             if entry.material.generation == material.generation,
                 next.isSubset(of: entry.material.held)
             {

@@ -24,15 +24,14 @@ final class Fleet {
 
     /// Which material there is; kept by `Fleet+Material`, as what follows.
     var material = FleetMaterial.none
-    var materialMessages: [FleetMessage] = []
     /// What nodes answer to authorities that want proof of hosts; empty before there was any.
     var challengeMessages: [FleetMessage] = []
     /// Since when it is that.
     var materialSince: NIODeadline
     /// The newest generation that was told to be held.
     var materialHeldGeneration: UInt64 = 0
-    /// What nodes may ask for: of the newest lists, the last first, because some are a version behind.
-    var allowedMaterial: [Set<Digest>] = []
+    /// What nodes are told and may ask for: the newest lists, the last first, because some are a version behind.
+    var materialLists: [MaterialList] = []
 
     /// The contents that a node was sent last: the next one most likely wants the same.
     var lastContents: (digests: [Digest], chunks: ContentChunks)?
@@ -276,6 +275,7 @@ final class Fleet {
         welcome.drain = entry.drainIsWanted
         welcome.heartbeatSeconds = Limits.heartbeatSeconds
         welcome.metricsSeconds = Limits.metricsSeconds
+        welcome.labels = entry.tokenLabels
         connection.admitted(
             welcome,
             material: trust.messages + materialMessages(for: connection) + challengeMessages

@@ -270,10 +270,10 @@ final class FleetConnection: ChannelInboundHandler {
             !materialQueue.isEmpty
         {
             let digest = materialQueue.removeFirst()
-            if fleet.allowsMaterial(digest) {
+            if fleet.allowsMaterial(digest, for: self) {
                 readMaterial(digest)
             } else {
-                tell([.material(refusal(digest, "it is not for what the fleet serves now"))])
+                tell([.material(refusal(digest, "it is not for what this node serves now"))])
             }
         }
     }

@@ -44,14 +44,33 @@ package struct FleetMaterial: Sendable {
     package let assignments: [Assignment]
     /// The key for new tickets first.
     package let ticketKeys: [TicketKey]
+    /// The head, where its groups say that not every node needs everything.
+    package let grouping: Configuration?
 
     /// Nothing.
     package static let none = FleetMaterial(generation: 0, assignments: [], ticketKeys: [])
 
     /// Joins its parts.
-    package init(generation: UInt64, assignments: [Assignment], ticketKeys: [TicketKey]) {
+    package init(
+        generation: UInt64,
+        assignments: [Assignment],
+        ticketKeys: [TicketKey],
+        grouping: Configuration? = nil
+    ) {
         (self.generation, self.assignments) = (generation, assignments)
-        self.ticketKeys = ticketKeys
+        (self.ticketKeys, self.grouping) = (ticketKeys, grouping)
+    }
+
+    /// What nodes with these labels need of it: no key goes to a node that has no use for it.
+    func share(of labels: [String: String]) -> FleetMaterial {
+        guard let grouping else { return self }
+        let share = grouping.share(of: labels)
+        let needed = share.neededCertificates
+        return FleetMaterial(
+            generation: generation,
+            assignments: assignments.filter { needed.contains($0.name) },
+            ticketKeys: share.listeners.contains { $0.tls != nil } ? ticketKeys : []
+        )
     }
 
     /// What nodes may ask for.
@@ -78,9 +97,9 @@ package struct FleetMaterial: Sendable {
             if let next = assignment.next { message.next = wireOctets(next.octets) }
             return message
         }
-        // Who terminates no TLS needs no keys of tickets.
-        guard !assignments.isEmpty, !ticketKeys.isEmpty else { return [.materialList(list)] }
+        // Who terminates no TLS needs no keys of tickets, and forgets those that it had.
         var keys = WireTicketKeys()
+        guard !assignments.isEmpty else { return [.materialList(list), .ticketKeys(keys)] }
         keys.keys = ticketKeys.map { key in
             var message = WireTicketKey()
             message.name = wireOctets(key.name)

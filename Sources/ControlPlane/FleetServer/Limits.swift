@@ -78,6 +78,8 @@ enum Limits {
 
     /// Lists of material whose digests nodes may ask for: a node that rejected the head serves one before.
     static let materialListsKept = 8
+    /// Parts of one list that are kept, each for nodes of the same groups; beyond, all are made again.
+    static let materialSharesKept = 256
 
     /// Pieces of material that wait for a connection; its session is closed above.
     static let materialQueueMax = 2 * FleetProtocol.Limits.materialDigestCountMax

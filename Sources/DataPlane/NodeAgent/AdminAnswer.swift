@@ -50,11 +50,14 @@ extension NodeProcess {
         guard let served else {
             return AdminAnswer(503, #"{"error": "no version is served"}"# + "\n", type: json)
         }
+        // Names need no escapes.
+        let listeners = served.share.listeners.map { "\"\($0.name)\"" }
         let text = """
             {
               "version": \(served.version),
               "epoch": \(served.epoch),
               "digest": "\(served.digest.hex)",
+              "listeners": [\(listeners.joined(separator: ", "))],
               "configuration": \(served.configuration.documentJSON)
             }
 

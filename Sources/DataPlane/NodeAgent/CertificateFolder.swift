@@ -32,13 +32,13 @@ struct CertificateFolder {
 
     private static func identities(of configuration: Configuration) -> Set<String> {
         Set(configuration.listeners.flatMap { $0.tls?.certificates ?? [] })
-            .union(configuration.upstreams.compactMap { $0.tls?.clientCertificate })
+            .union(configuration.upstreamsInUse.compactMap { $0.tls?.clientCertificate })
     }
 
     private static func authorities(of configuration: Configuration) -> Set<String> {
         let listeners = configuration.listeners.compactMap(\.tls?.clientCertificate)
         return Set(listeners.filter { $0.mode != .none }.flatMap(\.authorities))
-            .union(configuration.upstreams.compactMap { $0.tls?.authority })
+            .union(configuration.upstreamsInUse.compactMap { $0.tls?.authority })
     }
 
     private func readIdentity(_ name: String) throws(NodeError) -> TLSIdentity {

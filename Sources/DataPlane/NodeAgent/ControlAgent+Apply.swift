@@ -18,11 +18,13 @@ struct PreparedVersion: Sendable {
     ///   - candidate: What was sent.
     ///   - membership: Whose version it is.
     ///   - served: What supplies the contents that were not sent.
+    ///   - labels: The node's.
     /// - Throws: What is wrong with its content.
     init(
         _ candidate: Candidate,
         of membership: Membership,
-        over served: PreparedVersion?
+        over served: PreparedVersion?,
+        labels: [String: String]
     ) throws(ConfigurationProblems) {
         version = candidate.version
         let head = version.head
@@ -44,7 +46,7 @@ struct PreparedVersion: Sendable {
             ])
         }
         self.file = file
-        snapshot = try Snapshot(file: file, reusing: served?.snapshot)
+        snapshot = try Snapshot(file: file, reusing: served?.snapshot, labels: labels)
     }
 }
 
@@ -82,9 +84,11 @@ extension ControlAgent {
 
     private func prepare(_ candidate: Candidate) {
         guard let membership else { return }
-        bench.run({ [served] () -> Result<PreparedVersion, ConfigurationProblems> in
+        bench.run({ [served, labels] () -> Result<PreparedVersion, ConfigurationProblems> in
             do throws(ConfigurationProblems) {
-                return .success(try PreparedVersion(candidate, of: membership, over: served))
+                return .success(
+                    try PreparedVersion(candidate, of: membership, over: served, labels: labels)
+                )
             } catch {
                 return .failure(error)
             }
@@ -227,9 +231,13 @@ extension ControlAgent {
         guard let version else { return }
         let candidate = Candidate(version: version, blobs: [:])
         // Its content is that of the version that is served, which was compiled before.
-        guard let renumbered = try? PreparedVersion(candidate, of: membership, over: served) else {
-            return
-        }
+        let renumbered = try? PreparedVersion(
+            candidate,
+            of: membership,
+            over: served,
+            labels: labels
+        )
+        guard let renumbered else { return }
         self.served = renumbered
         node.activate(renumbered.snapshot) { _ in }
         store(renumbered) { _ in }

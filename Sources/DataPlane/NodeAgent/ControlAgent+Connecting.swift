@@ -108,7 +108,7 @@ extension ControlAgent {
             let member = NodeSession.Member(
                 clusterID: membership.clusterID,
                 name: membership.name,
-                labels: settings.labels,
+                labels: labels,
                 build: buildVersion,
                 isSigned: { octets, signature in membership.isSigned(octets, signature) }
             )
@@ -139,13 +139,19 @@ extension ControlAgent {
         }
     }
 
+    /// A request to join, with a key that is stored already: whatever happens to the answer, it can be sent again.
     private func makeJoin(_ token: JoinToken) throws(ControlLink.LinkFailure) -> WireJoin {
+        let key: P256PrivateKey
+        do throws(NodeError) {
+            key = try directory.joinKey()
+        } catch {
+            throw ControlLink.LinkFailure(end: .joinUnstored(error.description))
+        }
         do throws(CryptographyError) {
-            let key = try P256PrivateKey()
             var message = WireJoin()
             message.token = token.text
             message.name = name
-            message.labels = settings.labels
+            message.labels = labels
             message.certificateRequest = wireOctets(
                 try key.certificateSigningRequest(commonName: name)
             )

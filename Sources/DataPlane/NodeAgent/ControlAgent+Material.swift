@@ -36,7 +36,7 @@ extension ControlAgent {
 
     /// What a version needs.
     private func needs(of version: PreparedVersion?) -> [MaterialShelf.Need] {
-        version.map { material.shelf.needs(of: $0.snapshot.configuration) } ?? []
+        version.map { material.shelf.needs(of: $0.snapshot.share) } ?? []
     }
 
     /// The certificates of all versions that are at hand.

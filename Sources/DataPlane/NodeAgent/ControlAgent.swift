@@ -92,6 +92,7 @@ final class ControlAgent: ControlLinkOwner {
         }
         membership = try directory.readMembership()
         kept = membership
+        labels = node.settings.labels.merging(membership?.labels ?? [:]) { _, joined in joined }
         if let membership, let name = settings.name, membership.name != name {
             throw NodeError(
                 "\(settings.directory) is of the node '\(membership.name)': "
@@ -99,6 +100,9 @@ final class ControlAgent: ControlLinkOwner {
             )
         }
     }
+
+    /// What the node is labelled with, as long as the process runs: those of its token win.
+    let labels: [String: String]
 
     /// The node's name.
     var name: String { membership?.name ?? settings.name ?? hostName() }
@@ -116,6 +120,8 @@ final class ControlAgent: ControlLinkOwner {
         if directory.isDraining { node.drain() }
         materialTimer = LoopTimer(on: loop) { [unowned self] in materialIsDue() }
         if let membership {
+            // The process may have ended between the two.
+            if directory.isJoinKeyStored(in: membership) { forgetJoinKey() }
             restoreMaterial(membership)
             restoreLastGood(membership)
             if membership.identity == nil { beRevoked() }
@@ -177,10 +183,25 @@ final class ControlAgent: ControlLinkOwner {
             context = nil
             tokenIsRefused = true  // It is used up.
             node.isRevoked = false
-            keep(membership)
+            keep(membership) { [weak self] in self?.forgetJoinKey() }
             node.log.write(.notice, "node.joined", ["node": membership.name])
         } catch {
             node.log.write(.error, "node.join_failed", ["reason": "\(error)"])
+        }
+    }
+
+    /// Removes the key of a join, which `node.pem` has by now.
+    private func forgetJoinKey() {
+        bench.run({ [directory] () -> SystemCallError? in
+            do throws(SystemCallError) {
+                try directory.eraseJoinKey()
+                return nil
+            } catch {
+                return error
+            }
+        }) { [weak self] error in
+            guard let self, let error else { return }
+            self.node.log.write(.warning, "node.join_key_unerased", ["reason": "\(error)"])
         }
     }
 
@@ -230,9 +251,30 @@ final class ControlAgent: ControlLinkOwner {
         reporter.begin(node.server.metrics, now: node.loop.now)
         scheduleRenewal()
         if welcome.drain != node.isDraining { setDraining(welcome.drain) }
+        remember(welcome.labels)
         materialSessionBegan()
         if let report = sequence.standingReport { carryOut([.report(report)]) }
         if welcome.headDigest.isEmpty { node.announce() }
+    }
+
+    /// Keeps the labels of the node's token for its next start, and tells of those that it lacks now.
+    private func remember(_ tokenLabels: [String: String]) {
+        guard let membership else { return }
+        let labelled = membership.labelled(tokenLabels)
+        guard labelled.labels != membership.labels else { return }
+        self.membership = labelled
+        keep(labelled)
+        let lacking = tokenLabels.filter { labels[$0.key] != $0.value }
+        guard !lacking.isEmpty else { return }
+        node.log.write(
+            .warning,
+            "node.labels_differ",
+            [
+                "node": name,
+                "labels": lacking.map { "\($0.key)=\($0.value)" }.sorted().joined(separator: ","),
+                "remedy": "restart the node: it has the labels of its token from then on",
+            ]
+        )
     }
 
     private func synchronise() {
@@ -277,6 +319,17 @@ final class ControlAgent: ControlLinkOwner {
                         + "(make another one with 'proxyctl token create'); its CA fingerprint does not match"
                 )
             )
+        case .joinUnstored(let reason):
+            node.log.write(
+                .error,
+                "node.identity_unwritten",
+                [
+                    "node": name, "reason": reason,
+                    "remedy":
+                        "make room in \(settings.directory): it joins when its key can be stored",
+                ]
+            )
+            reconnectLater()
         default:
             node.log.write(
                 .warning,
@@ -347,6 +400,7 @@ final class ControlAgent: ControlLinkOwner {
             context = nil
             keep(membership.revoked)
             eraseMaterial()
+            forgetJoinKey()
         }
     }
 

@@ -31,6 +31,8 @@ package final class ControlLink: EventHandler {
         /// It was not made in time.
         case timedOut
         case tlsFailed(TLSError)
+        /// The key of a join could not be stored, so that the token was not tried.
+        case joinUnstored(String)
         /// The peer closed before the session began.
         case closedEarly
         /// The session said so.
@@ -41,6 +43,7 @@ package final class ControlLink: EventHandler {
             case .connectionFailed(let errno): errno.message
             case .timedOut: "no connection in \(Limits.connectSeconds) s"
             case .tlsFailed(let error): "TLS: \(error)"
+            case .joinUnstored(let reason): reason
             case .closedEarly: "closed before the session began"
             case .session(.violation(let error)): error.description
             case .session(.goodbye(let reason, let detail, _)):

@@ -8,6 +8,7 @@ package import TLSLibrary
 ///
 ///     WEIR CLUSTER    cluster 16, SHA-256 of the CA certificate 32, key that signs manifests 32, name
 ///     WEIR AUTHORITIES  SHA-256 of each CA certificate that is believed; only if that is not the one above alone
+///     WEIR LABELS     those that its token asked for: key, NUL, value, NUL; only if there are any
 ///     CERTIFICATE     the node's own first, the CA's last
 ///     PRIVATE KEY     PKCS#8; without it the node was revoked
 package struct Membership: Sendable {
@@ -15,16 +16,19 @@ package struct Membership: Sendable {
     package let clusterID: [UInt8]
     /// SHA-256 of the CA certificates that are believed, 32 octets each, at least one: two while the cluster goes
     /// over from one to another.
-    package let authorityFingerprints: [[UInt8]]
+    package private(set) var authorityFingerprints: [[UInt8]]
     /// Ed25519, 32 octets.
     let signingKey: Ed25519PublicKey
     /// The name under which the node joined.
     package let name: String
+    /// Labels that its token asked for: the node has them, whatever it is started with.
+    package private(set) var labels: [String: String] = [:]
     /// Certificate and key; `nil` once they were erased.
-    package let identity: TLSIdentity?
+    package private(set) var identity: TLSIdentity?
 
     private static let factsLabel = "WEIR CLUSTER"
     private static let authoritiesLabel = "WEIR AUTHORITIES"
+    private static let labelsLabel = "WEIR LABELS"
 
     private init(
         clusterID: [UInt8],
@@ -87,6 +91,18 @@ package struct Membership: Sendable {
             name: name,
             identity: identity
         )
+        if pem.contains("BEGIN \(Self.labelsLabel)") {
+            let parts = try PEM.decode(pem, label: Self.labelsLabel)[0]
+                .split(separator: 0, omittingEmptySubsequences: false)
+            for (key, value) in zip(parts, parts.dropFirst()).enumerated()
+                .filter({ $0.offset.isMultiple(of: 2) }).map(\.element)
+            {
+                guard let key = String(validating: key, as: UTF8.self),
+                    let value = String(validating: value, as: UTF8.self)
+                else { throw .pemInvalid }
+                labels[key] = value
+            }
+        }
     }
 
     /// The file's text; secret.
@@ -98,6 +114,13 @@ package struct Membership: Sendable {
             text += PEM.encode(
                 authorityFingerprints.flatMap(\.self),
                 label: Self.authoritiesLabel
+            )
+        }
+        if !labels.isEmpty {
+            let pairs = labels.sorted { $0.key < $1.key }
+            text += PEM.encode(
+                pairs.flatMap { Array($0.key.utf8) + [0] + Array($0.value.utf8) + [0] },
+                label: Self.labelsLabel
             )
         }
         guard let identity else { return text }
@@ -115,13 +138,16 @@ package struct Membership: Sendable {
     /// The same with other authorities that are believed, at least one.
     func trusting(_ authorities: [[UInt8]]) -> Membership {
         precondition(!authorities.isEmpty, "a member believes somebody")
-        return Membership(
-            clusterID: clusterID,
-            authorityFingerprints: authorities,
-            signingKey: signingKey,
-            name: name,
-            identity: identity
-        )
+        var other = self
+        other.authorityFingerprints = authorities
+        return other
+    }
+
+    /// The same with other labels of the token, but for those that the file has no way to hold.
+    func labelled(_ labels: [String: String]) -> Membership {
+        var other = self
+        other.labels = labels.filter { !$0.key.utf8.contains(0) && !$0.value.utf8.contains(0) }
+        return other
     }
 
     /// SHA-256 of the CA certificate that its own chain ends in; empty without a certificate.
@@ -131,13 +157,9 @@ package struct Membership: Sendable {
     var revoked: Membership { with(nil) }
 
     private func with(_ identity: TLSIdentity?) -> Membership {
-        Membership(
-            clusterID: clusterID,
-            authorityFingerprints: authorityFingerprints,
-            signingKey: signingKey,
-            name: name,
-            identity: identity
-        )
+        var other = self
+        other.identity = identity
+        return other
     }
 
     /// When the certificate ends, in seconds since 1970, and how long it lasts.

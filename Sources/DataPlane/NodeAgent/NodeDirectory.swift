@@ -3,11 +3,13 @@ internal import FleetModel
 internal import FleetProtocol
 internal import SnapshotCompiler
 internal import SystemCalls
+internal import TLSLibrary
 
 /// What a node keeps on its disk; its methods block.
 ///
 ///     DIR/lock          held while the node runs
 ///     DIR/node.pem      `Membership`, 0600
+///     DIR/join.key      the key of a join whose answer is not in `node.pem` yet, 0600
 ///     DIR/last-good     the version served last, as a signed `SnapshotFile`
 ///     DIR/last-good.1   the one before
 ///     DIR/material      certificates and their keys, sealed for this node (`MaterialFile`), 0600
@@ -58,6 +60,7 @@ final class NodeDirectory: Sendable {
     }
 
     private var identityPath: String { "\(path)/node.pem" }
+    private var joinKeyPath: String { "\(path)/join.key" }
     private var drainPath: String { "\(path)/draining" }
     private var newestPath: String { "\(path)/last-good" }
     private var previousPath: String { "\(path)/last-good.1" }
@@ -87,6 +90,46 @@ final class NodeDirectory: Sendable {
     /// Keeps a membership in the place of the one before.
     func write(_ membership: Membership) throws(SystemCallError) {
         try replaceFile(identityPath, with: Array(membership.pem.utf8).span)
+    }
+
+    /// The key to join with: the one of a join before that may have been accepted, or a new one, which is stored first.
+    ///
+    /// A token that was used up by one key is taken again from that key alone.
+    ///
+    /// - Throws: `NodeError` when it cannot be stored: a join now might use the token up for nothing.
+    func joinKey() throws(NodeError) -> P256PrivateKey {
+        if let key = readJoinKey() { return key }
+        let key: P256PrivateKey
+        do throws(CryptographyError) {
+            key = try P256PrivateKey()
+        } catch {
+            throw NodeError("cannot make a key: \(error)")
+        }
+        do throws(SystemCallError) {
+            try replaceFile(joinKeyPath, with: Array(key.pem.utf8).span)
+        } catch {
+            throw NodeError("cannot write \(joinKeyPath): \(error.errno.message)")
+        }
+        return key
+    }
+
+    /// What cannot be read is no key that a token was used with.
+    private func readJoinKey() -> P256PrivateKey? {
+        guard fileExists(joinKeyPath),
+            let octets = try? readFile(joinKeyPath, octetsMax: Limits.identityBytesMax)
+        else { return nil }
+        return try? P256PrivateKey(pem: String(decoding: octets, as: UTF8.self))
+    }
+
+    /// Forgets the key of a join, once a membership has it or the node is no member any more.
+    func eraseJoinKey() throws(SystemCallError) {
+        try removeFile(joinKeyPath)
+    }
+
+    /// Whether the key of a join is that of a membership, so that it is not needed any more.
+    func isJoinKeyStored(in membership: Membership) -> Bool {
+        guard let key = readJoinKey() else { return false }
+        return membership.identity?.privateKey == key.der
     }
 
     // MARK: Drain

@@ -162,13 +162,13 @@ package final class NodeProcess {
         }
         let snapshot: Snapshot
         do throws(ConfigurationProblems) {
-            snapshot = try Snapshot(file: file)
+            snapshot = try Snapshot(file: file, labels: settings.labels)
         } catch {
             throw NodeError("\(path) is not for this build:\n\(error)")
         }
         if let certificates = settings.certificates {
             let material = try CertificateFolder(path: certificates).read(
-                for: snapshot.configuration
+                for: snapshot.share
             )
             server.replace(material: material) { _ in }
         }
@@ -186,7 +186,7 @@ package final class NodeProcess {
         guard let certificates = settings.certificates, let served else { return }
         do throws(NodeError) {
             let folder = CertificateFolder(path: certificates)
-            let material = try folder.read(for: served.configuration)
+            let material = try folder.read(for: served.share)
             let mailbox = loop.mailbox
             let done = Handover { [weak self] (result: ActivationResult) in
                 guard let self else { return }
@@ -241,7 +241,7 @@ package final class NodeProcess {
             }
             completion(result)
         }
-        server.activate(version: snapshot.version, snapshot.configuration) { result in
+        server.activate(version: snapshot.version, snapshot.share) { result in
             mailbox.post { done.value(result) }
         }
     }

@@ -15,7 +15,9 @@ package struct NodeSettings: Sendable {
     package let admin: HostPort
     /// Threads that serve; at least 1.
     package let workerCount: Int
-    /// What the node says of itself: `zone` is the one of the endpoints that it prefers.
+    /// What it is labelled with; a fleet's node has those of its token too.
+    ///
+    /// `zone` is the zone of the endpoints that it prefers.
     package let labels: [String: String]
     /// How long exchanges may go on when the node drains.
     package let drainTimeout: Duration
@@ -35,17 +37,16 @@ package struct NodeSettings: Sendable {
         source: Source,
         admin: HostPort,
         workerCount: Int,
-        labels: [String: String] = [:],
         drainTimeout: Duration,
         showsDebug: Bool,
+        labels: [String: String] = [:],
         certificates: String? = nil,
         arguments: [String] = [],
         takesOver: Bool = false
     ) {
         (self.source, self.admin, self.workerCount) = (source, admin, workerCount)
-        self.labels = labels
         (self.drainTimeout, self.showsDebug) = (drainTimeout, showsDebug)
-        self.certificates = certificates
+        (self.labels, self.certificates) = (labels, certificates)
         self.arguments = arguments.filter { $0 != Self.takeOverOption }
         self.takesOver = takesOver
     }
@@ -61,17 +62,15 @@ package struct FleetSettings: Sendable {
     package let tokenFile: String?
     /// `nil`: the name that it joined with, or the host's.
     package let name: String?
-    package let labels: [String: String]
 
     package init(
         directory: String,
         controls: [HostPort],
         tokenFile: String?,
-        name: String?,
-        labels: [String: String]
+        name: String?
     ) {
         precondition(!controls.isEmpty, "no control plane")
         (self.directory, self.controls, self.tokenFile) = (directory, controls, tokenFile)
-        (self.name, self.labels) = (name, labels)
+        self.name = name
     }
 }

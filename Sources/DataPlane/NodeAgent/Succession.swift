@@ -69,7 +69,7 @@ final class Succession: EventHandler {
         phase = .ready
         if isOrphaned { return takeOver() }
         let serves = Set(
-            node.served?.configuration.listeners.map { "\($0.name) \($0.address)" } ?? []
+            node.served?.share.listeners.map { "\($0.name) \($0.address)" } ?? []
         )
         let exceptions = inherited.filter { !serves.contains("\($0.name) \($0.configured)") }
         say(HandoverMessage(.ready, [buildVersion] + exceptions.map(\.name)))

@@ -95,7 +95,7 @@ final class Activator: EventHandler {
             }
         }
         monitorMailbox.post {
-            monitor.value.prepare(configuration.upstreams) { upstreams in
+            monitor.value.prepare(configuration.upstreamsInUse) { upstreams in
                 mailbox.post { ready.value(upstreams) }
             }
         }
@@ -165,7 +165,7 @@ final class Activator: EventHandler {
                 upstreamRows: registry.rows(
                     worker: index,
                     .upstream,
-                    names: configuration.upstreams.map(\.name)
+                    names: upstreams.map(\.upstream.name)
                 ),
                 contexts: contexts[index],
                 accessLog: log?.makeLog()
@@ -322,7 +322,7 @@ final class Activator: EventHandler {
 
     /// Whether an upstream is verified with the system's authorities.
     private var usesSystemStore: Bool {
-        current?.configuration.upstreams.contains { upstream in
+        current?.configuration.upstreamsInUse.contains { upstream in
             upstream.tls.map { $0.isVerified && $0.authority == nil } ?? false
         } ?? false
     }

@@ -10,6 +10,8 @@ package struct EdgeMaterial: Sendable {
     package var authorities: [String: [UInt8]]
     /// With what session tickets are made and taken; without any, each process makes its own.
     package var ticketKeys: TicketKeys
+    /// Under which sticky cookies stand for endpoints; empty: the process has its own.
+    package var affinityKey: [UInt8] = []
     /// What authorities that want proof of hosts are answered.
     package var challenges: [EdgeChallenge] = []
 
@@ -22,6 +24,9 @@ package struct EdgeMaterial: Sendable {
         (self.identities, self.authorities) = (identities, authorities)
         self.ticketKeys = ticketKeys
     }
+
+    /// Octets of an affinity key.
+    package static let affinityKeyBytes = 32
 
     /// Nothing: no listener with TLS can be served.
     package static let none = EdgeMaterial(identities: [:], authorities: [:], ticketKeys: .none)

@@ -45,7 +45,7 @@ struct EdgePlan: Sendable {
                 problems.append(error.problem(of: .listener, listener.name))
             }
         }
-        for upstream in configuration.upstreams {
+        for upstream in configuration.upstreamsInUse {
             guard let tls = upstream.tls else { continue }
             do throws(EdgeFault) {
                 let options = try material.options(for: tls)

@@ -131,6 +131,8 @@ extension Exchange {
     /// The connection to the endpoint has failed: sends the request again where that is safe.
     func originFailed(_ failure: ExchangeError) {
         let isReused = origin?.isReused ?? false
+        // A connection that has ended meanwhile says nothing about the endpoint.
+        if !isReused || failure.retry == .never { noteAnswer(isFailure: true) }
         closeOrigin()
         let mayRetry =
             isSafeToRepeat(failure, isReused: isReused) && isRequestRetained
@@ -138,6 +140,9 @@ extension Exchange {
         guard mayRetry else { return fail(failure) }
         requestSent = 0
         worker.metrics.add(.upstreamRetries)
+        if let upstream, let endpoint, !upstream.takesTurns {
+            upstream.stay(&placement, at: endpoint, now: worker.loop.now.nanoseconds)
+        }
         connect()
     }
 
@@ -158,6 +163,7 @@ extension Exchange {
     /// Answers with the error's status, or cuts the connection when a response is under way.
     func fail(_ failure: ExchangeError) {
         guard let client, phase != .idle else { return }
+        if failure.side == .upstream { noteAnswer(isFailure: true) }
         closeOrigin()
         if error == nil { error = failure }
         guard !phase.isRelaying, !hasPartialInterim else {
@@ -214,6 +220,7 @@ extension Exchange {
 
     /// Closes the connection to the endpoint, if there is one.
     func closeOrigin() {
+        leaveEndpoint()
         guard let origin else { return }
         origin.exchange = nil
         self.origin = nil

@@ -42,6 +42,23 @@ extension Exchange {
     /// Whether the client came over TLS, as far as we or a trusted peer can tell.
     var isClientHTTPS: Bool { isHTTPSTold ?? (client?.security != nil) }
 
+    /// Withdraws fields that a proxy alone may send, where conditions of routes ask for such: no route is taken for what a
+    /// client says of itself.
+    @inline(__always)
+    func disbelieveFields(_ client: Client, _ served: ServedTables) {
+        let guarded = served.listener.guardedFields
+        let isTrusted = isPeerTrusted
+        let hasForwarding = guarded.hasForwarding && !isTrusted
+        let hasOthers = guarded.hasOthers && served.hasPrivateFields(isTrusted: isTrusted)
+        guard hasForwarding || hasOthers else { return }
+        client.buffer.withReadable { octets in
+            request.disbelieve { line in
+                hasForwarding && line.name.isOfForwarding && line.name != .xRequestID
+                    || hasOthers && served.isPrivate(octets, line.nameRange, isTrusted: isTrusted)
+            }
+        }
+    }
+
     private func walkHops(_ client: Client, _ listener: ListenerTable) {
         client.buffer.withReadable { octets in
             let lines = request.fields.lines
@@ -148,7 +165,8 @@ extension Exchange {
 
     // MARK: What identifies the request
 
-    /// Keeps what the response and the log will need of the head, before other octets take its place.
+    /// Keeps what the response and the log will need of the head, before other octets take its place; what of it nobody
+    /// is to believe is marked then.
     func noteRequest(_ client: Client, _ served: ServedTables) {
         let isLogged = served.tables.accessLog != nil
         let isAccepted = served.tables.requestID.accepts(isTrusted: isPeerTrusted)
@@ -177,6 +195,7 @@ extension Exchange {
             let (high, low) = worker.requestIDs.next()
             note.requestID = .made(high, low)
         }
+        disbelieveFields(client, served)
     }
 
     /// Takes over the identifier that came, where there is one: two are none.

@@ -96,6 +96,7 @@ extension Exchange {
         }
         let upstream = copy.upstream
         self.upstream = upstream
+        if let affinity = upstream.affinity { consult(affinity, head.span, copy) }
         let total = upstream.upstream.timeouts.total?.nanoseconds ?? .max
         limit(copy, toNanoseconds: min(total, Limits.mirrorNanoseconds))
         requestBody.begin(

@@ -52,6 +52,9 @@ extension Exchange {
         _ served: ServedTables,
         _ upstream: UpstreamPool
     ) {
+        if let affinity = upstream.affinity {
+            client.buffer.withReadable { consult(affinity, $0, client) }
+        }
         worker.scratch.clear()
         let isComposed = client.buffer.withReadable { octets in
             composeRequestHead(
@@ -95,6 +98,7 @@ extension Exchange {
         let isFiltered = !filter.isEmpty
         let isTrusted = isPeerTrusted
         let hasPrivateFields = served.hasPrivateFields(isTrusted: isTrusted)
+        let stickyCookie = upstream.affinity?.stickyCookie
         let lines = request.fields.lines
         var runStart = -1
         for index in 0..<lines.count {
@@ -105,11 +109,19 @@ extension Exchange {
             let isDropped =
                 isFiltered && filter.mayHold(octets, line.nameRange)
                 && drops(line, octets, fromRequest: true)
-            if reachesEndpoint(line, octets, isTrusted: isTrusted), !isPrivate, !isDropped {
+            let isKept =
+                reachesEndpoint(line, octets, isTrusted: isTrusted) && !isPrivate && !isDropped
+            let isOurCookie = line.name == .cookie && stickyCookie != nil
+            if isKept, !isOurCookie {
                 if runStart < 0 { runStart = Int(line.nameOffset) }
-            } else if runStart >= 0 {
+                continue
+            }
+            if runStart >= 0 {
                 head.append(octets.extracting(runStart..<Int(line.nameOffset)))
                 runStart = -1
+            }
+            if isKept, let stickyCookie {
+                append(line, without: stickyCookie, octets, to: &head)
             }
         }
         if runStart >= 0 {

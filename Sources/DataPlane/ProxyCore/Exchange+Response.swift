@@ -116,6 +116,7 @@ extension Exchange {
         appendStatusLine(octets, tables, to: &head)
         appendLines(octets, tables, to: &head)
         if let steps { appendEdits(steps, to: &head) }
+        if placement.setsCookie { appendStickyCookie(to: &head) }
         head.append("connection: upgrade\r\n" as StaticString)
         append(upgrade, octets, to: &head)
         head.append("\r\n" as StaticString)
@@ -294,6 +295,7 @@ extension Exchange {
         }
         appendProxyStatus(tables, to: &head)
         if cohortMark != 0 { appendCohortCookie(tables, to: &head) }
+        if placement.setsCookie, origin != nil { appendStickyCookie(to: &head) }
         if client?.framesContent == true { return }
         if !isClientPersistent {
             head.append("connection: close\r\n" as StaticString)
@@ -357,6 +359,7 @@ extension Exchange {
 
     /// The endpoint has said everything: its connection carries other exchanges, or ends.
     func part(from origin: Origin) {
+        leaveEndpoint()
         origin.exchange = nil
         self.origin = nil
         if mayReuse(origin) { origin.rest() } else { origin.close() }
@@ -397,6 +400,15 @@ extension Exchange {
             content: content.octets,
             headBytes: headBytes
         )
+    }
+
+    /// Sends the client to where a route says.
+    func redirectClient(_ redirect: LocalResponse, headBytes: Int) {
+        // HTTP/1.0 without Host says no place, and a URL without a host leads to what follows in it.
+        if redirect.namesHost, request.authorityRange.isEmpty {
+            return answer(status: 400, headBytes: headBytes)
+        }
+        answer(redirect, headBytes: headBytes)
     }
 
     /// What an authority is answered that wants proof of a host (RFC 8555 §8.3); `nil` where no order waits for it, and

@@ -41,6 +41,9 @@ final class Exchange {
     var upstream: UpstreamPool?
     var endpoint: EndpointPool?
 
+    /// How the endpoint was chosen, and what is counted there; as it is made where they take turns.
+    var placement = Placement()
+
     /// What the endpoint may be spoken to in.
     var offer = ProtocolOffer.http1
 
@@ -102,25 +105,6 @@ final class Exchange {
     var sentBytes: UInt64 = 0
     var error: ExchangeError?
     var note = LogNote()
-
-    /// Where an exchange stands.
-    enum Phase: UInt8 {
-        /// It serves no request.
-        case idle
-        /// The request's head is incomplete.
-        case receiving
-        /// A connection to the endpoint is being made.
-        case connecting
-        /// The request is on its way, or the response is awaited.
-        case forwarding
-        /// The final response's head is in the buffer or with the client.
-        case delivering
-        /// The protocol was switched: octets go both ways as they are.
-        case tunnelling
-
-        /// Whether octets of a final response, or of a tunnel, are on their way to the client.
-        var isRelaying: Bool { self == .delivering || self == .tunnelling }
-    }
 
     init(worker: Worker) {
         self.worker = worker
@@ -238,7 +222,7 @@ final class Exchange {
         case .respond(let response):
             answer(response, headBytes: headBytes)
         case .redirect(let redirect):
-            answer(redirect, headBytes: headBytes)
+            redirectClient(redirect, headBytes: headBytes)
         }
     }
 
@@ -246,7 +230,7 @@ final class Exchange {
 
     /// The rewritten head stands before the content in the client's buffer: finds someone to send it to.
     func selectEndpoint(_ client: Client, _ upstream: UpstreamPool) {
-        guard let endpoint = upstream.choose() else {
+        guard let endpoint = chooseEndpoint(upstream) else {
             return fail(ExchangeError(.destinationUnavailable, .upstream))
         }
         self.endpoint = endpoint
@@ -466,6 +450,9 @@ final class Exchange {
                 return false
             }
             guard let headBytes else { return true }
+            if !response.isInterim || response.status == 101 {
+                noteAnswer(isFailure: response.status >= 500)
+            }
             if response.status == 101 { return beginTunnel(origin, headBytes: headBytes) }
             if response.isInterim {
                 relayInterim(headBytes: headBytes)
@@ -557,6 +544,8 @@ final class Exchange {
     func end() {
         if phase == .tunnelling { worker.metrics.subtract(.tunnelsOpen) }
         phase = .idle
+        leaveEndpoint()
+        placement.setsCookie = false
         worker.reclaim(&responseBuffer)
         client?.exchange = nil
         client = nil

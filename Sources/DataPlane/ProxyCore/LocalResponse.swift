@@ -11,6 +11,8 @@ struct LocalResponse {
     let escaping: TextSink.Escaping
     /// Whether an error page takes the place of the content, because the configuration gives none.
     let yieldsToPages: Bool
+    /// Whether it leads to the host that was asked for.
+    let namesHost: Bool
 
     init(_ answer: LocalAnswer) {
         status = UInt16(clamping: answer.status)
@@ -22,6 +24,9 @@ struct LocalResponse {
         // A type that is made of variables may turn out to be HTML.
         escaping = type.map { $0.constant.map(TextSink.Escaping.init) ?? .markup } ?? .none
         yieldsToPages = answer.yieldsToPages
+        namesHost = zip(answer.fields, fields).contains { field, compiled in
+            field.name == "location" && compiled.value.needs.contains(.host)
+        }
     }
 
     /// What its texts need of a request's head.

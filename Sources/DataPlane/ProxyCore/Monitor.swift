@@ -19,6 +19,8 @@ final class Monitor: EventHandler {
     private var upstreams: [String: UpstreamMonitor] = [:]
     /// Versions that are being made ready: workers are told of changes only when that has come to an end.
     private var preparing = 0
+    /// When the shares of new endpoints grow.
+    private lazy var growth = GrowthTimer(loop: loop) { [unowned self] in grow() }
 
     /// How often names of endpoints are looked up again.
     private static let resolveNanoseconds: UInt64 = 30_000_000_000
@@ -55,7 +57,7 @@ final class Monitor: EventHandler {
                 return SharedUpstream(
                     upstream: upstream,
                     state: prepared.state,
-                    roster: makeRoster(of: prepared)
+                    roster: prepared.makeRoster(zone: zone, now: loop.now)
                 )
             }
         )
@@ -73,6 +75,7 @@ final class Monitor: EventHandler {
         upstreams = next
         endPreparing()
         scheduleResolution()
+        growth.schedule(upstreams.values.compactMap(\.growthNanoseconds).min())
     }
 
     /// The version that was made ready is not served.
@@ -92,19 +95,18 @@ final class Monitor: EventHandler {
     /// Tells the workers of an upstream's endpoints.
     private func publish(_ monitor: UpstreamMonitor) {
         guard preparing == 0 else { return }
-        let (name, roster) = (monitor.upstream.name, makeRoster(of: monitor))
+        let name = monitor.upstream.name
+        let roster = monitor.makeRoster(zone: zone, now: loop.now)
         for worker in workers {
             let message = Handover(worker)
             worker.loop.mailbox.post { message.value.take(roster, of: name) }
         }
+        growth.schedule(monitor.growthNanoseconds)
     }
 
-    private func makeRoster(of monitor: UpstreamMonitor) -> Roster {
-        Roster(
-            members: monitor.members,
-            zone: zone,
-            panicShare: monitor.upstream.outliers?.maximumEjected
-        )
+    /// The shares of endpoints that are new have grown.
+    private func grow() {
+        for monitor in upstreams.values where monitor.growthNanoseconds != nil { publish(monitor) }
     }
 
     // MARK: Names

@@ -1,3 +1,4 @@
+internal import Cryptography
 internal import EventLoop
 package import FleetModel
 package import SystemCalls
@@ -48,9 +49,16 @@ package final class ProxyServer: Sendable {
         let loop = try EventLoop()
         let mailbox = loop.mailbox
         var workers: [Worker] = []
+        // That of the fleet comes with a session; a node alone stays with its own.
+        let affinityKey = randomBytes(EdgeMaterial.affinityKeyBytes)
         for (index, shard) in metrics.workers.enumerated() {
             workers.append(
-                try Worker(index: index, metrics: shard, drainTimeout: drainTimeout) { tables in
+                try Worker(
+                    index: index,
+                    metrics: shard,
+                    affinityKey: affinityKey,
+                    drainTimeout: drainTimeout
+                ) { tables in
                     let garbage = Handover(tables)
                     // The last reference goes with the message, on the activator's loop.
                     mailbox.post { _ = garbage }

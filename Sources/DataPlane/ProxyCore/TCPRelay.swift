@@ -25,6 +25,8 @@ final class TCPRelay: PortConnection {
     private var socket: StreamSocket
     private var origin: RelayOrigin?
     private(set) var endpoint: EndpointPool?
+    /// What is counted at the endpoint.
+    private var placement = Placement()
     /// Endpoints that could not be connected to.
     private var tried: [EndpointPool] = []
     /// From the client to the endpoint.
@@ -84,8 +86,22 @@ final class TCPRelay: PortConnection {
 
     /// Whose turn it is among those that have not failed yet; `nil` when there is none, or enough have.
     private func nextEndpoint() -> EndpointPool? {
-        guard tried.count < Limits.relayAttempts, let chosen = upstream.choose() else { return nil }
-        return tried.contains { $0 === chosen } ? upstream.another(than: tried) : chosen
+        leaveEndpoint()
+        guard tried.count < Limits.relayAttempts else { return nil }
+        if upstream.affinity?.hashes == true {
+            // Octets have no field, cookie or path: it is the address that counts.
+            let address = ClientAddress(addresses.source)
+            placement.key = HashedKey(high: address.high, low: address.low)
+        }
+        let chosen = upstream.choose(&placement, now: worker.loop.now.nanoseconds, avoiding: tried)
+        guard let chosen, tried.contains(where: { $0 === chosen }) else { return chosen }
+        leaveEndpoint()
+        return nil
+    }
+
+    /// The endpoint is not used any more.
+    private func leaveEndpoint() {
+        upstream.leave(&placement, endpoint, now: worker.loop.now.nanoseconds)
     }
 
     private func connect(to endpoint: EndpointPool) throws(ExchangeError) -> RelayOrigin {
@@ -109,6 +125,7 @@ final class TCPRelay: PortConnection {
     /// The connection that is being made has failed: tries another endpoint.
     private func connectFailed(_ error: ExchangeError) {
         worker.metrics.add(.upstreamConnectFailures)
+        placement.answered(isFailure: true, now: worker.loop.now.nanoseconds)
         failure = error
         origin?.close(isReset: false)
         origin = nil
@@ -118,6 +135,7 @@ final class TCPRelay: PortConnection {
     /// The connection stands.
     private func begin() {
         isRelaying = true
+        placement.answered(isFailure: false, now: worker.loop.now.nanoseconds)
         failure = nil
         tried = []
         worker.metrics.add(.tunnelsOpen)
@@ -276,6 +294,7 @@ final class TCPRelay: PortConnection {
         let mayReset = isRelaying && failure != nil
         if isRelaying { worker.metrics.subtract(.tunnelsOpen) }
         isRelaying = false
+        leaveEndpoint()
         outbound.abandon(worker)
         inbound.abandon(worker)
         origin?.close(isReset: mayReset && outbound.isCut)

@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import FleetModel
 internal import SystemCalls
 internal import Upstreams
@@ -9,6 +10,10 @@ final class UpstreamMonitor {
     let upstream: Upstream
     let state: UpstreamState
     private var endpoints: [WatchedEndpoint]
+    /// Which of the endpoints are new.
+    private var slowStarts: SlowStarts
+    /// What the workers have, or are to have.
+    private(set) var roster: Roster?
 
     /// An endpoint and what is known of it.
     private struct WatchedEndpoint {
@@ -24,6 +29,7 @@ final class UpstreamMonitor {
     ///   - previous: The same upstream in the version before, whose endpoints are known.
     init(_ upstream: Upstream, following previous: UpstreamMonitor?) {
         self.upstream = upstream
+        (slowStarts, roster) = (previous?.slowStarts ?? SlowStarts(), previous?.roster)
         state = previous?.state ?? UpstreamState(connectionsMax: upstream.connections.maximum)
         var known: [NetworkAddress: WatchedEndpoint] = [:]
         for watched in previous?.endpoints ?? [] { known[watched.endpoint.address] = watched }
@@ -50,6 +56,35 @@ final class UpstreamMonitor {
                 addresses: member.addresses
             )
         }
+        roster = prepared.roster
+    }
+
+    /// Settles which endpoints take requests now.
+    ///
+    /// - Parameters:
+    ///   - zone: The node's; `nil` for none.
+    ///   - now: The moment.
+    /// - Returns: What workers are to have.
+    func makeRoster(zone: String?, now: LoopInstant) -> Roster {
+        let made = Roster(
+            members: slowStarts.apply(
+                to: members,
+                over: upstream.slowStart?.nanoseconds,
+                now: now
+            ),
+            zone: zone,
+            panicShare: upstream.outliers?.maximumEjected,
+            balance: upstream.balance,
+            following: roster
+        )
+        roster = made
+        return made
+    }
+
+    /// Nanoseconds until the share of an endpoint that is new grows again; `nil` where none does.
+    var growthNanoseconds: UInt64? {
+        guard let whole = upstream.slowStart?.nanoseconds, slowStarts.isGrowing else { return nil }
+        return SlowStarts.step(of: whole)
     }
 
     /// The endpoints as they are now.

@@ -22,10 +22,17 @@ final class EndpointPool {
     private var lastSession: (connector: TLSConnector, resumption: TLSResumption)?
     /// Whether the configuration no longer names it; connections that come back are closed.
     private(set) var isRetired = false
+    /// Its place among those that requests go to; `nil` while none do.
+    var position: Int?
+    /// Whether it takes requests, whoever's turn it is.
+    private(set) var isOpen: Bool
+    /// What stands for it in cookies; `nil` where there are none.
+    var mark: EndpointMark?
 
     init(_ member: Member) {
         (endpoint, addresses, state) = (member.endpoint, member.addresses, member.state)
         label = Array(member.endpoint.address.description.utf8)
+        isOpen = member.availability == .available && member.weight > 0
     }
 
     /// Open connections to it over all workers.
@@ -34,6 +41,7 @@ final class EndpointPool {
     /// Takes over what has changed of it.
     func update(to member: Member) {
         (endpoint, addresses) = (member.endpoint, member.addresses)
+        isOpen = member.availability == .available && member.weight > 0
     }
 
     /// What a TLS session with it goes on from: nothing that was verified otherwise.
@@ -106,6 +114,7 @@ final class EndpointPool {
     /// Closes what rests, and what comes back later.
     func retire() {
         isRetired = true
+        position = nil
         let resting = idle
         idle = []
         for connection in resting { connection.close() }
@@ -125,7 +134,7 @@ final class UpstreamPool {
     /// The octets of its name.
     let label: [UInt8]
     /// What all workers share of it.
-    private let state: UpstreamState
+    let state: UpstreamState
     /// The worker's numbers of it.
     var row: MetricsRow?
     /// The worker's side of TLS to its endpoints; `nil` is none.
@@ -135,12 +144,15 @@ final class UpstreamPool {
     /// All endpoints, as the roster has them.
     private(set) var endpoints: [EndpointPool] = []
     /// Those that requests go to.
-    private var candidates: [EndpointPool] = []
+    private(set) var candidates: [EndpointPool] = []
     private var weights: [Int] = []
     private var roster: Roster?
-    /// The worker's index.
-    private let worker: Int
+    private let worker: Worker
     private var sequence = EndpointSequence(weights: [])
+    /// What chooses where that takes more than turns.
+    private(set) var balancer: Balancer?
+    /// What requests are looked at for before an endpoint is chosen; `nil` where it is its turn alone that counts.
+    private(set) var affinity: Affinity?
     /// Limits of time, in nanoseconds.
     private(set) var limits: UpstreamLimits
 
@@ -149,8 +161,8 @@ final class UpstreamPool {
     /// - Parameters:
     ///   - shared: What the workers share of the upstream.
     ///   - connectors: The worker's side of TLS.
-    ///   - worker: The worker's index, which sets where its turn begins.
-    init(shared: SharedUpstream, _ connectors: UpstreamConnectors?, worker: Int) {
+    ///   - worker: The worker, whose index sets where its turn begins.
+    init(shared: SharedUpstream, _ connectors: UpstreamConnectors?, worker: Worker) {
         upstream = shared.upstream
         label = Array(shared.upstream.name.utf8)
         state = shared.state
@@ -185,17 +197,15 @@ final class UpstreamPool {
         }
     }
 
-    /// Chooses an endpoint for a request.
+    /// Whether endpoints are chosen in turn, and nothing is counted.
+    var takesTurns: Bool { balancer == nil && affinity == nil }
+
+    /// The endpoint whose turn it is.
     ///
     /// - Returns: The endpoint, or `nil` when none takes any.
-    func choose() -> EndpointPool? {
+    func nextInTurn() -> EndpointPool? {
         guard let index = sequence.choose(), index < candidates.count else { return nil }
         return candidates[index]
-    }
-
-    /// An endpoint that takes requests, other than those that were tried.
-    func another(than tried: [EndpointPool]) -> EndpointPool? {
-        candidates.first { candidate in !tried.contains { $0 === candidate } }
     }
 
     /// Goes over to another version's settings.
@@ -214,6 +224,7 @@ final class UpstreamPool {
         if !speaksTheSame { spoken = nil }
         upstream = shared.upstream
         limits = UpstreamLimits(shared.upstream)
+        affinity = Affinity(shared.upstream)
         if !speaksTheSame { retireEndpoints() }
         take(shared.roster)
     }
@@ -222,7 +233,6 @@ final class UpstreamPool {
     ///
     /// - Parameter roster: All endpoints, and which of them requests go to.
     func take(_ roster: Roster) {
-        self.roster = roster
         var old: [ObjectIdentifier: EndpointPool] = [:]
         for endpoint in endpoints { old[ObjectIdentifier(endpoint.state)] = endpoint }
         endpoints = roster.members.map { member in
@@ -233,13 +243,42 @@ final class UpstreamPool {
             return kept
         }
         for endpoint in old.values { endpoint.retire() }
+        markEndpoints()
         let chosen = roster.candidates.map { endpoints[$0.member] }
         let weights = roster.candidates.map(\.weight)
         let isSame =
             weights == self.weights && chosen.elementsEqual(candidates) { $0 === $1 }
-        guard !isSame else { return }
-        (candidates, self.weights) = (chosen, weights)
-        sequence = EndpointSequence(weights: weights, startingAt: worker)
+        guard !isSame || !roster.table.isSameKind(as: self.roster?.table) else {
+            self.roster = roster
+            return
+        }
+        for endpoint in endpoints { endpoint.position = nil }
+        for (position, endpoint) in chosen.enumerated() { endpoint.position = position }
+        (candidates, self.weights, self.roster) = (chosen, weights, roster)
+        balancer = roster.makeBalancer(state, seed: worker.requestIDs.next().0)
+        if case .turns(let made) = roster.table {
+            sequence = EndpointSequence(made, weights: weights, after: sequence, seed: worker.index)
+        }
+    }
+
+    /// Makes out what stands for endpoints in cookies.
+    func markEndpoints() {
+        guard affinity?.stickyCookie != nil else { return }
+        var marks: [EndpointMark: EndpointPool] = [:]
+        for endpoint in endpoints {
+            let mark =
+                endpoint.mark
+                ?? EndpointMark(of: endpoint.label, in: label, key: worker.affinityKey)
+            endpoint.mark = mark
+            marks[mark] = endpoint
+        }
+        affinity?.marks = marks
+    }
+
+    /// Goes over to another key of the fleet's, under which the marks are others.
+    func affinityKeyChanged() {
+        for endpoint in endpoints { endpoint.mark = nil }
+        markEndpoints()
     }
 
     /// Goes over to other certificates: connections that were verified otherwise end, those in use when they come back.

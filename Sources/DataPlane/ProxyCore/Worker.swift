@@ -42,6 +42,8 @@ final class Worker: EventHandler {
     private var registration = Registration.none
     /// Makes identifiers of requests.
     var requestIDs = RequestIDSource()
+    /// Under which sticky cookies stand for endpoints.
+    private(set) var affinityKey: [UInt8]
     private var dateText: [UInt8] = []
     private var dateSeconds: UInt64 = 0
     private var dateReadAt = LoopInstant.never
@@ -68,17 +70,20 @@ final class Worker: EventHandler {
     /// - Parameters:
     ///   - index: Its number among the workers.
     ///   - metrics: Its shard.
+    ///   - affinityKey: Under which sticky cookies stand for endpoints; the same for all workers.
     ///   - drainTimeout: How long connections of a listener that was removed may go on.
     ///   - freeTables: Takes tables that nobody uses any more to where they are freed.
     /// - Throws: `SystemCallError` when descriptors have run out.
     init(
         index: Int,
         metrics: MetricsShard,
+        affinityKey: [UInt8],
         drainTimeout: Duration,
         freeTables: @escaping (WorkerTables) -> Void
     ) throws(SystemCallError) {
         self.index = index
         self.metrics = metrics
+        self.affinityKey = affinityKey
         self.drainTimeout = drainTimeout
         self.freeTables = freeTables
         loop = try EventLoop()
@@ -152,7 +157,7 @@ final class Worker: EventHandler {
                 kept.update(to: shared, next.connectors[name])
                 pools[name] = kept
             } else {
-                pools[name] = UpstreamPool(shared: shared, next.connectors[name], worker: index)
+                pools[name] = UpstreamPool(shared: shared, next.connectors[name], worker: self)
             }
             if let pool = pools[name] {
                 pool.row = row
@@ -194,6 +199,13 @@ final class Worker: EventHandler {
     /// Which endpoints of an upstream take requests has changed.
     func take(_ roster: Roster, of upstream: String) {
         pools[upstream]?.take(roster)
+    }
+
+    /// Sticky cookies stand for endpoints under this key from now on.
+    func take(affinityKey key: [UInt8]) {
+        guard key != affinityKey else { return }
+        affinityKey = key
+        for pool in pools.values { pool.affinityKeyChanged() }
     }
 
     /// Has tickets made and taken with these keys from now on.

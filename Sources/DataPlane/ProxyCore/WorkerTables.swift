@@ -116,11 +116,7 @@ final class WorkerTables {
         connectors = contexts.connectors
         challengeFiles = contexts.challengeFiles
         requestID = RequestIDRules(configuration.requestID)
-        privateFields = PrivateFields(
-            configuration.listeners.compactMap(\.tls?.clientCertificate).flatMap { clients in
-                [clients.subjectField, clients.fingerprintField].compactMap(\.self)
-            } + requestID.ownNames
-        )
+        privateFields = Self.privateFields(configuration, requestID)
         pathRules = rules
         propagatesTrace = configuration.tracing.propagates
         let hiding = configuration.hiding
@@ -141,6 +137,18 @@ final class WorkerTables {
         let inverse = configuration.routes.map { InversePath($0) }
         inversePaths = inverse.contains { $0 != nil } ? inverse : []
         namesUpstreams = hiding.names
+    }
+
+    /// Those of listeners that other nodes have, too: upstreams believe them wherever they come from.
+    private static func privateFields(
+        _ configuration: Configuration,
+        _ requestID: RequestIDRules
+    ) -> PrivateFields {
+        let known = configuration.listeners + configuration.listenersElsewhere
+        let told = known.compactMap(\.tls?.clientCertificate).flatMap { clients in
+            [clients.subjectField, clients.fingerprintField].compactMap(\.self)
+        }
+        return PrivateFields(told + requestID.ownNames)
     }
 
     /// The end of a line, and Via behind it.
@@ -212,6 +220,26 @@ final class ServedTables {
     }
 }
 
+/// Which fields the conditions of a listener's routes ask for that a proxy alone may send.
+struct GuardedFields {
+    /// Whether some say for whom a proxy asks.
+    let hasForwarding: Bool
+    /// Whether some may tell of clients' certificates, or be the request's identifier.
+    let hasOthers: Bool
+
+    init(_ routes: [Route]) {
+        var (hasForwarding, hasOthers) = (false, false)
+        for route in routes {
+            for condition in route.conditions.headers + route.exceptions.headers {
+                let name = FieldName.find(condition.name.utf8.span)
+                hasForwarding = hasForwarding || name.isOfForwarding
+                hasOthers = hasOthers || name == .other
+            }
+        }
+        (self.hasForwarding, self.hasOthers) = (hasForwarding, hasOthers)
+    }
+}
+
 /// A listener's settings and routes.
 final class ListenerTable {
     let name: [UInt8]
@@ -249,6 +277,8 @@ final class ListenerTable {
     private let subjectField: [UInt8]
     private let fingerprintField: [UInt8]
     private let proxyProtocol: ListenerProxyProtocol
+    /// Which fields conditions of routes ask for that not everybody may send.
+    let guardedFields: GuardedFields
     private let routes: RouteTable
     private let trusted: [AddressRange]
 
@@ -299,7 +329,9 @@ final class ListenerTable {
         proxyProtocol = listener.proxyProtocol
         // Where no request comes, connections of HTTP stay with the version before.
         hasRequests = listener.transport.hasRequests
-        self.routes = RouteTable(routes: hasRequests ? routes : [], listener: listener.name)
+        let served = hasRequests ? routes : []
+        guardedFields = GuardedFields(served.filter { $0.serves(listener.name) })
+        self.routes = RouteTable(routes: served, listener: listener.name)
         trusted = listener.trustedProxies.map(AddressRange.init)
     }
 

@@ -2,12 +2,19 @@
 package final class EndpointState: Sendable {
     /// Open connections to it.
     package let count: ConnectionCount
+    /// What tries at it came to.
+    package let outcomes: EndpointOutcomes
+    /// Requests in flight at it and how long they take, where the balancing looks at that.
+    package let load = EndpointLoad()
 
     /// Makes the state of an endpoint that nobody has used yet.
     ///
-    /// - Parameter connectionsMax: How many connections may be open; `.max` for no limit.
-    package init(connectionsMax: Int) {
+    /// - Parameters:
+    ///   - connectionsMax: How many connections may be open; `.max` for no limit.
+    ///   - workerCount: How many workers there are.
+    package init(connectionsMax: Int, workerCount: Int = 1) {
         count = ConnectionCount(limit: connectionsMax)
+        outcomes = EndpointOutcomes(workerCount: workerCount)
     }
 }
 
@@ -15,6 +22,8 @@ package final class EndpointState: Sendable {
 package final class UpstreamState: Sendable {
     /// Open connections to all of its endpoints.
     package let count: ConnectionCount
+    /// Requests in flight at all of its endpoints, where the balancing looks at that.
+    package let load = UpstreamLoad()
 
     /// Makes the state of an upstream that nobody has used yet.
     ///

@@ -56,6 +56,8 @@ package struct Roster: Sendable {
     package let candidates: [Candidate]
     /// Whether so few are available that all are used.
     package let isPanicking: Bool
+    /// What workers choose with, made once for all of them.
+    package let table: BalanceTable
 
     /// An endpoint that requests go to.
     package struct Candidate: Equatable, Sendable {
@@ -71,8 +73,16 @@ package struct Roster: Sendable {
     ///   - members: All endpoints.
     ///   - zone: The node's; `nil` for none.
     ///   - panicShare: Below which share of available endpoints in a tier, in thousandths of a percent, all of the
-    ///     tier are used; `nil` is never.
-    package init(members: [Member], zone: String?, panicShare: Int?) {
+    ///     tier are used, unless another tier has an available one; with none available they always are. `nil` is never.
+    ///   - balance: How one of them is chosen.
+    ///   - previous: The roster before, whose table is used again where it is the same.
+    package init(
+        members: [Member],
+        zone: String?,
+        panicShare: Int?,
+        balance: Balance = .roundRobin,
+        following previous: Roster? = nil
+    ) {
         self.members = members
         let weighted = members.indices.filter { members[$0].weight > 0 }
         let tiers = Set(weighted.map { members[$0].endpoint.tier }).sorted()
@@ -82,13 +92,21 @@ package struct Roster: Sendable {
         let all = tier.map(ofTier) ?? []
         let usable = all.filter { members[$0].availability.isForPanic }
         let available = all.filter(isAvailable)
+        let hasOthers = weighted.contains { members[$0].endpoint.tier != tier && isAvailable($0) }
         isPanicking =
-            panicShare.map { available.count * 100_000 < usable.count * $0 } ?? false
+            panicShare.map { share in
+                guard !usable.isEmpty, !hasOthers else { return false }
+                return available.isEmpty || available.count * 100_000 < usable.count * share
+            } ?? false
         let chosen = isPanicking ? usable : available
         candidates = Self.near(chosen, members, zone: zone).map { index in
             Candidate(member: index, weight: members[index].weight)
         }
+        table = BalanceTable(balance, candidates, members, following: previous)
     }
+
+    /// The weights of the candidates.
+    package var weights: [Int] { candidates.map(\.weight) }
 
     /// Those of the node's zone, unless they have less than half of the weight that the zone has in all.
     private static func near(_ chosen: [Int], _ members: [Member], zone: String?) -> [Int] {

@@ -8,7 +8,7 @@ internal import HTTPSemantics
 /// Internal are the hosts and addresses of endpoints, with any port; the names that upstreams are asked for
 /// (`rewrite.host`, `tls.serverName`), and as the host of a URL the upstreams' own names. Where an endpoint is this
 /// machine, so is `localhost`. What routes serve by name, and what the client asked for, is public; of such a host
-/// the endpoints' ports alone are internal.
+/// the endpoints' ports alone are internal, unless a listener has them too.
 ///
 /// The node takes these names out of responses, and `proxyctl leaks` looks for them: both by this one rule.
 package struct InternalNames: Sendable {
@@ -21,6 +21,8 @@ package struct InternalNames: Sendable {
     private var hosts: Set<HostIdentity> = []
     private var publicHosts: Set<HostIdentity> = []
     private var endpoints: Set<Place> = []
+    /// Ports of endpoints that no client has business with, at whatever host.
+    private var endpointPorts: Set<Int> = []
     /// Names that mean something as the host of a URL alone.
     private var urlHosts: Set<HostIdentity> = []
     /// Domains above the names.
@@ -42,6 +44,11 @@ package struct InternalNames: Sendable {
                 if let host = HostIdentity(Array(host.utf8)[...]) { publicHosts.insert(host) }
             }
             if let host = route.rewrite?.host { add(host: host) }
+        }
+        endpointPorts = Set(endpoints.map(\.port)).subtracting([80, 443])
+        for listener in configuration.listeners {
+            endpointPorts.remove(Int(listener.address.port))
+            if let port = listener.redirectPort { endpointPorts.remove(port) }
         }
         settle()
     }
@@ -81,7 +88,8 @@ package struct InternalNames: Sendable {
     /// Notes what speeds the search up.
     private mutating func settle() {
         var first: Set<UInt8> = Set(0x30...0x39)
-        for case .name(let name) in hosts.union(urlHosts) {
+        let portHosts = endpointPorts.isEmpty ? [] : publicHosts
+        for case .name(let name) in hosts.union(urlHosts).union(portHosts) {
             guard let octet = name.first else { continue }
             first.insert(octet)
             if (0x61...0x7A).contains(octet) { first.insert(octet & ~0x20) }
@@ -122,7 +130,10 @@ package struct InternalNames: Sendable {
         let isAsked = host == view.host
         if isAsked, port ?? view.port == view.port { return false }
         if let port, endpoints.contains(Place(host: host, port: port)) { return true }
-        guard !isAsked, !publicHosts.contains(host) else { return false }
+        // An origin that puts its own port behind the host that it was asked for leads nowhere.
+        guard !isAsked, !publicHosts.contains(host) else {
+            return port.map(endpointPorts.contains) ?? false
+        }
         if isURL, urlHosts.contains(host) { return true }
         return hosts.contains(host) && (isURL || port != nil || !host.isWord)
             || view.endpointHosts.contains(host)
@@ -153,23 +164,31 @@ package struct InternalNames: Sendable {
 
     // MARK: Where names stand
 
-    /// Whether a text may hold a name that `sightings` finds: all have a dot, a colon, or are encoded.
+    /// Whether a text may hold a name that `sightings` finds: all have a dot or a colon, are encoded, or stand behind two
+    /// slashes.
     ///
     /// - Complexity: O(length), eight octets at a time; allocates nothing.
     package static func mayStand(in octets: Span<UInt8>, _ range: Range<Int>) -> Bool {
         var index = range.lowerBound
+        // The mark of a slash that was the last octet so far, where the next one's is.
+        var slashBefore: UInt64 = 0
         while index + 8 <= range.upperBound {
             let word = octets.word(at: index)
+            let slashes = marks(of: 0x2F, in: word)
             let found =
                 marks(of: 0x2E, in: word) | marks(of: 0x3A, in: word) | marks(of: 0x25, in: word)
+                | slashes & (slashes << 8 | slashBefore)
             if found != 0 { return true }
+            slashBefore = slashes >> 56
             index += 8
         }
         while index < range.upperBound {
             switch octets[index] {
             case 0x2E, 0x3A, 0x25: return true
-            default: index += 1
+            case 0x2F where slashBefore != 0: return true
+            case let octet: slashBefore = octet == 0x2F ? 1 : 0
             }
+            index += 1
         }
         return false
     }

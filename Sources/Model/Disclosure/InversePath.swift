@@ -7,9 +7,9 @@ package import FleetModel
 ///
 /// A fixed path and a regular expression have no way back.
 package struct InversePath: Sendable {
-    /// What clients say; `/` alone ends in a slash.
+    /// What clients say, without a slash at its end: empty for `/`.
     private let outer: [UInt8]
-    /// What the upstream gets in its place; `/` alone ends in a slash.
+    /// What the upstream gets in its place, likewise.
     private let inner: [UInt8]
 
     /// The way back of a route; `nil` where it has none, or where the paths are the same.
@@ -23,26 +23,42 @@ package struct InversePath: Sendable {
     /// The way back from one prefix to another; `nil` where they are the same.
     package init?(outer: String, inner: String) {
         guard inner != outer else { return nil }
-        (self.outer, self.inner) = (Array(outer.utf8), Array(inner.utf8))
+        self.outer = Array(PathPattern.stem(ofPrefix: outer).utf8)
+        self.inner = Array(PathPattern.stem(ofPrefix: inner).utf8)
     }
 
     /// The path that clients know.
     ///
     /// - Parameter path: A path as the upstream has it, without a query; it starts with a slash.
-    /// - Returns: `nil` where it is not below what the route replaces.
+    /// - Returns: A path that names no host; `nil` where it is not below what the route replaces.
     package func outer(_ path: ArraySlice<UInt8>) -> [UInt8]? {
+        replaced(path).map(Self.withoutHost)
+    }
+
+    private func replaced(_ path: ArraySlice<UInt8>) -> [UInt8]? {
         guard let rest = Self.rest(of: path, below: inner) else { return nil }
-        if rest.isEmpty { return outer }
-        return outer == Self.root ? Array(rest) : outer + rest
+        let found = outer + rest
+        return found.isEmpty ? Self.root : found
+    }
+
+    /// A path as it stands where a URL may: with `/.` before two slashes, which would begin an authority.
+    ///
+    /// RFC 3986 §4.2, and as browsers read it (WHATWG URL §4.4), to which a backslash is a slash and a tab is nothing.
+    /// `/api//evil.test/` of an upstream behind `/` would lead to another host than `/.//evil.test/` does.
+    static func withoutHost(_ path: [UInt8]) -> [UInt8] {
+        let next = path.dropFirst().first { $0 != 0x09 }
+        guard next == slash || next == UInt8(ascii: "\\") else { return path }
+        return [slash, UInt8(ascii: ".")] + path
     }
 
     /// The path of a cookie that clients know; one above what the route replaces is for all of it.
     package func outer(cookie path: ArraySlice<UInt8>) -> [UInt8]? {
         var path = path
         if path.count > 1, path.last == Self.slash { path = path.dropLast() }
-        if path == Self.root[...] { return inner == Self.root ? outer : nil }
-        if let found = outer(path) { return found }
-        return Self.rest(of: inner[...], below: Array(path)) == nil ? nil : outer
+        let all = outer.isEmpty ? Self.root : outer
+        if path == Self.root[...] { return inner.isEmpty ? all : nil }
+        if let found = replaced(path) { return found }
+        return Self.rest(of: inner[...], below: Array(path)) == nil ? nil : all
     }
 
     /// What follows a prefix, from a slash on; `nil` where the path is not below it.
@@ -50,7 +66,6 @@ package struct InversePath: Sendable {
         of path: ArraySlice<UInt8>,
         below prefix: [UInt8]
     ) -> ArraySlice<UInt8>? {
-        if prefix == root { return path }
         guard path.starts(with: prefix) else { return nil }
         let rest = path.dropFirst(prefix.count)
         return rest.isEmpty || rest.first == slash ? rest : nil

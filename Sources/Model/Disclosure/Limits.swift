@@ -6,4 +6,7 @@ enum DisclosureLimits {
     /// Looks at a field's value for internal names: what is taken out may bring two halves of another one together; a
     /// value in which there is one still after these goes.
     static let scrubPassesMax = 3
+    /// Octets of digits and colons in a row that are looked at for an IPv6 address: the longest one, a port, and a short
+    /// name before it; a longer row is the digest of something.
+    static let groupsBytesMax = 64
 }

@@ -42,8 +42,9 @@ extension PublicNames {
             let isSocket = scheme?.isSocket ?? false
             start += Array((isSocket ? "ws" : "http").utf8) + Array((secured ? "s://" : "://").utf8)
             start += isOwn ? Array(value[place.startIndex..<end]) : view.authority
-        } else if target.isEmpty {
-            target.append(slash)
+        } else {
+            if target.first != slash, target.first != backslash { target.insert(slash, at: 0) }
+            target = InversePath.withoutHost(target)
         }
         value.replaceSubrange(range, with: start + target)
     }

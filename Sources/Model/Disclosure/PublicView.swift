@@ -13,6 +13,9 @@ package struct PublicView: Sendable {
     /// Addresses of the endpoint that has answered, where its name has led to them.
     package let endpointHosts: [HostIdentity]
 
+    /// The first octet of the host's name, in lower case; 0 where it has none.
+    let firstOctet: UInt8
+
     /// Takes what a client asked for.
     package init(
         authority: [UInt8],
@@ -25,6 +28,11 @@ package struct PublicView: Sendable {
         host = place.host
         port = place.port ?? (isSecure ? 443 : 80)
         hasPort = place.port != nil
+        if case .name(let name)? = place.host {
+            firstOctet = name.first ?? 0
+        } else {
+            firstOctet = 0
+        }
     }
 }
 

@@ -20,6 +20,7 @@ struct Search {
 
     mutating func run(_ text: Span<UInt8>) -> [Sighting] {
         let first = names.firstOctets
+        let asked = view.firstOctet
         var index = 0
         var before: UInt8 = 0
         while index < text.count {
@@ -27,7 +28,7 @@ struct Search {
             var end: Int?
             if octet == colon, index >= groupsEnd {
                 end = groups(text, around: index)
-            } else if first.contains(octet) {
+            } else if first.contains(octet) || lowercased(octet) == asked {
                 if isDigit(octet), !isDigit(before), before != dot { end = quad(text, at: index) }
                 if end == nil, !OctetSet.hostName.contains(before) || isBehindEscape(text, index) {
                     end = name(text, at: index)
@@ -89,22 +90,61 @@ struct Search {
     }
 
     /// An IPv6 address around a colon, with its brackets.
+    ///
+    /// Without brackets, a port may follow it (`fd00::1:8080`), and a name come before it (`peer:fd00::1`).
     private mutating func groups(_ text: Span<UInt8>, around index: Int) -> Int? {
         var start = index
         var end = index
         while start > groupsEnd, isOfGroups(text[start - 1]) { start -= 1 }
         while end < text.count, isOfGroups(text[end]) { end += 1 }
         groupsEnd = end
-        guard end - start >= 2, end - start <= 45, isAddress(text, start..<end) else { return nil }
+        guard end - start >= 2, end - start <= DisclosureLimits.groupsBytesMax,
+            isAddress(text, start..<end)
+        else { return nil }
         // A dot at the end ends a sentence.
         while end > start, text[end - 1] == dot { end -= 1 }
-        var digits: [UInt8] = []
-        digits.append(copying: text.extracting(start..<end))
-        guard let address = IPAddress(String(decoding: digits, as: UTF8.self)) else { return nil }
-        if start > 0, end < text.count, text[start - 1] == openBracket, text[end] == closeBracket {
-            (start, end) = (start - 1, end + 1)
+        // Of `node:fd00::1`, `de` is no group.
+        if start > 0, isLetter(text[start - 1]) {
+            start = text.firstIndex(of: colon, from: start, to: end) + 1
         }
-        return judge(HostIdentity(address), start..<end, text)
+        while start < end {
+            var isWhole = false
+            for stop in addressEnds(text, start..<end) {
+                guard let address = address(text, start..<stop) else { continue }
+                if let found = judge(address, bracketed(text, start..<stop), text) { return found }
+                isWhole = true
+            }
+            if isWhole { return nil }
+            let next = text.firstIndex(of: colon, from: start, to: end)
+            start = next + 1
+        }
+        return nil
+    }
+
+    /// Where an address may end: with the groups, or before a port, or before colons that are no part of it.
+    private func addressEnds(_ text: Span<UInt8>, _ range: Range<Int>) -> [Int] {
+        var ends = [range.upperBound]
+        var digits = range.upperBound
+        while digits > range.lowerBound, isDigit(text[digits - 1]) { digits -= 1 }
+        if range.upperBound - digits <= 5, digits > range.lowerBound, text[digits - 1] == colon {
+            ends.append(digits - 1)
+        }
+        return ends
+    }
+
+    private func address(_ text: Span<UInt8>, _ range: Range<Int>) -> HostIdentity? {
+        guard range.count >= 2 else { return nil }
+        var digits: [UInt8] = []
+        digits.append(copying: text.extracting(range))
+        return IPAddress(String(decoding: digits, as: UTF8.self)).map { HostIdentity($0) }
+    }
+
+    /// The address with the brackets around it, where there are such.
+    private func bracketed(_ text: Span<UInt8>, _ range: Range<Int>) -> Range<Int> {
+        guard range.lowerBound > 0, range.upperBound < text.count,
+            text[range.lowerBound - 1] == openBracket, text[range.upperBound] == closeBracket
+        else { return range }
+        return range.lowerBound - 1..<range.upperBound + 1
     }
 
     /// Whether groups may be an IPv6 address, and not a time of day.

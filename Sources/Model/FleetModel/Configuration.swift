@@ -3,8 +3,14 @@
 /// Listeners and upstreams stand in the order of their names, routes in file order. One made from a
 /// document and one made from its resources are equal.
 package struct Configuration: Sendable {
-    /// Where nodes listen.
-    package let listeners: [Listener]
+    /// Where nodes listen; in a node's share, where that node does.
+    package internal(set) var listeners: [Listener]
+    /// In a node's share, the listeners that it does not take.
+    package internal(set) var listenersElsewhere: [Listener] = []
+    /// In a node's share, names of upstreams that its listeners do not reach.
+    var upstreamsElsewhere: Set<String> = []
+    /// Which nodes take which listeners, by name.
+    package let groups: [ListenerGroup]
     /// Where requests go.
     package let upstreams: [Upstream]
     /// Which request goes where, in file order.
@@ -30,7 +36,7 @@ package struct Configuration: Sendable {
     /// The list of the resources; its digest is the version's.
     package let manifest: Manifest
     /// The resources with what was made of them, in manifest order.
-    private let checked: [CheckedResource]
+    let checked: [CheckedResource]
 
     /// Checks a document, such as `ConfigurationFile` or `JSONReader` reads.
     ///
@@ -105,6 +111,7 @@ package struct Configuration: Sendable {
         var certificates: [ConfiguredCertificate] = []
         var policies: [String: Policy] = [:]
         var tests: [RouteTest] = []
+        var groups: [ListenerGroup] = []
         var hiding = Self.defaultHiding
         var logging = Self.defaultLogging
         var requestID = Self.defaultRequestID
@@ -121,6 +128,7 @@ package struct Configuration: Sendable {
             case .certificate(let certificate): certificates.append(certificate)
             case .policy(let policy): policies[policy.name] = policy
             case .test(let test): tests.append(test)
+            case .group(let group): groups.append(group)
             case .requestID(let found): requestID = found
             case .paths(let found): paths = found
             case .tracing(let found): tracing = found
@@ -132,7 +140,7 @@ package struct Configuration: Sendable {
         let settles = paths.mergesSlashes || paths.encodedSlash == .decode
         self.routes = settles ? routes.map { $0.settled(by: paths) } : routes
         self.certificates = certificates
-        (self.policies, self.tests) = (policies, tests)
+        (self.policies, self.tests, self.groups) = (policies, tests, groups)
         (self.hiding, self.logging, self.requestID) = (hiding, logging, requestID)
         (self.paths, self.tracing, self.overload) = (paths, tracing, overload)
         self.checked = checked
@@ -151,13 +159,6 @@ package struct Configuration: Sendable {
                 )
             }
         }
-    }
-
-    /// Names of the certificates whose material a node needs: those that something names.
-    ///
-    /// What the control plane itself trusts as it orders others is not for nodes.
-    package var neededCertificates: Set<String> {
-        Set(certificateUses.lazy.filter { $0.kind != .certificate }.map(\.certificate))
     }
 
     private static let defaultHiding: Hiding = {

@@ -201,17 +201,27 @@ struct ConfigurationChecker {
         }
     }
 
+    /// No node binds an address twice.
     private mutating func checkAddresses() {
-        var seen: [NetworkAddress: String] = [:]
+        var groups: [ListenerGroup] = []
+        for draft in drafts {
+            if case .group(let group)? = draft.checked?.typed { groups.append(group) }
+        }
+        var seen: [NetworkAddress: [String]] = [:]
         for draft in drafts {
             guard case .listener(let listener)? = draft.checked?.typed, listener.address.port != 0
             else { continue }
-            guard let first = seen[listener.address] else {
-                seen[listener.address] = draft.name
-                continue
-            }
+            let others = seen[listener.address, default: []]
+            seen[listener.address] = others + [draft.name]
+            let isCrowded = others.count >= ModelLimits.addressSharersMax
+            let rival = others.first { isCrowded || !groups.keepApart($0, listener.name) }
+            guard let rival else { continue }
+            let hint =
+                groups.isEmpty
+                ? ""
+                : ", and a node could take both: let their groups ask for other values of one label"
             complain(
-                "\(listener.address) is already the address of \(quoted(first))",
+                "\(listener.address) is already the address of \(quoted(rival))\(hint)",
                 draft.addressPlace,
                 kind: .listener,
                 name: draft.name,
@@ -413,7 +423,7 @@ struct ConfigurationChecker {
                 case .headers(let edits, _) = policy.step
             else { continue }
             for name in edits.names {
-                guard let owner = owners[name] else { continue }
+                guard let owner = owners[RecordChecker.dashed(name)] else { continue }
                 complain(
                     "\(name) is a field that \(owner) has the proxy write",
                     draft.place,

@@ -21,6 +21,12 @@ package enum ModelLimits {
     package static let suggestionCellsMax = 4_000_000
     /// Octets of a resource's name.
     package static let nameBytesMax = 63
+    /// Labels of a node, and of a group of listeners.
+    package static let labelCountMax = 32
+    /// Octets of a label's name, or of its value.
+    package static let labelBytesMax = 128
+    /// Listeners with one address, kept apart by groups, each of which is compared with the others; more are refused.
+    package static let addressSharersMax = 64
     /// Names of an acme certificate: what public authorities take.
     package static let acmeHostsMax = 100
     /// Octets of a unix socket's path: what sun_path (unix(7)) holds before its NUL.

@@ -1,3 +1,5 @@
+internal import HTTPSemantics
+
 /// Checks of path patterns.
 ///
 /// Requests are matched by their normalised path (RFC 3986 §6.2.2), so a pattern is normalised as
@@ -14,10 +16,16 @@ enum Paths {
         }
         let pieces = path.split(separator: "%2F").flatMap { $0.split(separator: "%5C") }
             .flatMap { $0.split(separator: "/") }
-        guard pieces.contains(".") || pieces.contains("..") else { return nil }
-        return
-            "\(quoted(path)): paths with a dot segment at an encoded slash are rejected, so this "
-            + "never matches"
+        if pieces.contains(".") || pieces.contains("..") {
+            return "\(quoted(path)): paths with a dot segment at an encoded slash are rejected, so "
+                + "this never matches"
+        }
+        let octets = path.utf8.span
+        let isPath =
+            PathNormaliser.normalise(octets, octets.indices, rules: PathRules(rules)) != nil
+        return isPath
+            ? nil
+            : "\(quoted(path)): such paths are rejected, as readers differ on them, so this never matches"
     }
 
     /// A pattern as paths are by the rules of `paths`.

@@ -31,6 +31,14 @@ extension RecordChecker {
                 at: part["prefix"]?.place ?? part.place
             )
         }
+        for way in ["prefix", "path"] {
+            guard let path = rewrite[way]?.scalarText, path.hasPrefix("//") else { continue }
+            complain(
+                "\(quoted(path)) begins with two slashes, behind which some readers see a host: begin with one",
+                field: "rewrite.\(way)",
+                at: part[way]?.place ?? part.place
+            )
+        }
         checkSubstitution(rewrite, part)
         checkQueryEdits(rewrite, part)
     }
@@ -142,7 +150,10 @@ extension RecordChecker {
     }
 
     /// Why a field cannot be edited; `nil` if it can.
+    ///
+    /// Of requests, `_` is `-` too: to back ends in the manner of CGI (RFC 3875 §4.1.18) both are one field.
     private static func refusal(of name: String, in message: String) -> String? {
+        let name = message == "request" ? dashed(name) : name
         if connectionFields.contains(name) {
             return "\(name) belongs to the connection, and the proxy writes it"
         }
@@ -157,6 +168,8 @@ extension RecordChecker {
         default: return nil
         }
     }
+
+    static func dashed(_ name: String) -> String { String(name.map { $0 == "_" ? "-" : $0 }) }
 
     /// RFC 9110 §7.6.1, §8.6; RFC 9112 §6.1.
     private static let connectionFields: Set<String> = [

@@ -7,6 +7,8 @@ extension RecordChecker {
         guard problems.isEmpty, !acceptsUnbuilt else { return }
         let route = Route(FieldReader(value, Settings.settings(of: .route).record))
         checkExceptions(route, node)
+        checkConditions(route.conditions, ["match"], node)
+        checkConditions(route.exceptions, ["match", "not"], node)
         checkPathExpressions(route, node)
         checkSplit(route, node)
         checkMirror(route, node)
@@ -86,6 +88,36 @@ extension RecordChecker {
                     node
                 )
                 return
+            }
+        }
+    }
+
+    /// Hosts are matched by `hosts`, and values are without white space at their ends.
+    private mutating func checkConditions(
+        _ conditions: RouteConditions,
+        _ steps: [String],
+        _ node: ConfigurationNode
+    ) {
+        for condition in conditions.headers where condition.name == "host" {
+            complain(
+                "host: say it in hosts, which knows it in every spelling and wherever it stands",
+                steps + ["headers"],
+                node
+            )
+        }
+        for (field, list) in [("headers", conditions.headers), ("cookies", conditions.cookies)] {
+            for condition in list {
+                guard case .exact(let text) = condition.test else { continue }
+                let ends = [text.utf8.first, text.utf8.last]
+                let hasBlank = ends.contains { $0 == 0x20 || $0 == 0x09 }
+                guard hasBlank || field == "cookies" && text.utf8.contains(UInt8(ascii: ";"))
+                else { continue }
+                complain(
+                    "\(condition.name): \(quoted(text)) never matches: "
+                        + (hasBlank ? "values have no space at their ends" : "; ends a cookie"),
+                    steps + [field],
+                    node
+                )
             }
         }
     }
@@ -212,7 +244,7 @@ extension PathPattern {
     /// Whether every path of another pattern is surely one of this; `nil` is any path.
     fileprivate func covers(_ other: PathPattern?) -> Bool {
         switch (self, other) {
-        case (.prefix("/"), _): return true
+        case (.prefix("/"), _), (.regex(".*"), _), (.regex("/.*"), _): return true
         case (_, nil): return false
         case (.exact(let path), .exact(let other)): return path == other
         case (.prefix(let prefix), .exact(let path)), (.prefix(let prefix), .prefix(let path)):

@@ -10,6 +10,7 @@ extension RecordChecker {
         case .listener: checkProtocol(value, node)
         case .upstream:
             checkEndpoints(value, node)
+            checkBalance(value, node)
             checkProxyProtocol(value, node)
             checkUpstreamTLS(value, node)
         case .route:
@@ -26,11 +27,48 @@ extension RecordChecker {
             checkDigests(value, node)
             checkACME(value, node)
         case .requestID: checkRequestID(value, node)
-        case .consumer, .api, .test, .group, .hiding,
-            .overload, .paths, .tracing, .metrics:
+        case .group: checkLabels(value, node)
+        case .consumer, .api, .test, .hiding, .overload, .paths, .tracing, .metrics:
             break
         }
         return value
+    }
+
+    /// Labels are what a node can be started with.
+    private mutating func checkLabels(_ value: SettingValue, _ node: ConfigurationNode) {
+        guard case .record(let labels)? = value["nodes"], let part = node["nodes"] else { return }
+        if labels.isEmpty {
+            complain(
+                "names no label: a listener that all nodes are to take is in no group",
+                field: "nodes",
+                at: part.place
+            )
+        }
+        if labels.count > ModelLimits.labelCountMax {
+            let message = "a node has at most \(ModelLimits.labelCountMax) labels"
+            complain(message, field: "nodes", at: part.place)
+        }
+        for label in labels {
+            let text = label.value.scalarText ?? ""
+            let reason: String
+            if label.name.isEmpty || label.name.contains("=") {
+                reason = "no node can have it: a label's name is not empty and has no '='"
+            } else if text.isEmpty {
+                reason =
+                    "has no value: give the one that nodes are started with (--label \(label.name)=VALUE)"
+            } else if max(label.name.utf8.count, text.utf8.count) > ModelLimits.labelBytesMax {
+                reason =
+                    "no node can have it: names and values have at most "
+                    + "\(ModelLimits.labelBytesMax) octets"
+            } else {
+                continue
+            }
+            complain(
+                reason,
+                field: "nodes[\(quoted(label.name).dropFirst().dropLast())]",
+                at: part[label.name]?.place ?? part.place
+            )
+        }
     }
 
     /// Digests of material are written in one way.
@@ -201,7 +239,8 @@ extension RecordChecker {
         for field in ["subject", "fingerprint"] {
             guard let name = forward[field]?.scalarText else { continue }
             let place = names[field]?.place ?? names.place
-            if Self.ownFields.contains(name) || Self.forwardedFields.contains(name) {
+            let dashed = Self.dashed(name)
+            if Self.ownFields.contains(dashed) || Self.forwardedFields.contains(dashed) {
                 let message = "\(name) has a meaning of its own; take another name"
                 complain(message, field: prefix + field, at: place)
             }
@@ -217,7 +256,7 @@ extension RecordChecker {
 
     /// The identifier has a field that means nothing else.
     private mutating func checkRequestID(_ value: SettingValue, _ node: ConfigurationNode) {
-        guard let name = value["header"]?.scalarText, name != "x-request-id",
+        guard let name = (value["header"]?.scalarText).map(Self.dashed), name != "x-request-id",
             Self.ownFields.contains(name) || Self.forwardedFields.contains(name)
                 || Self.contextFields.contains(name)
         else { return }

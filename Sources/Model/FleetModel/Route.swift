@@ -132,6 +132,14 @@ package enum PathPattern: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// A prefix without the slash at its end: what follows it in a path that it holds for is nothing, or begins with a
+    /// slash.
+    ///
+    /// In `/a//`, the first of the two ends a segment, and the other one an empty segment.
+    package static func stem(ofPrefix path: String) -> String {
+        path.hasSuffix("/") ? String(path.dropLast()) : path
+    }
+
     fileprivate func settled(by rules: PathSettings) -> PathPattern {
         switch self {
         case .exact(let path): .exact(Paths.settled(path, rules, isPrefix: false))

@@ -331,14 +331,18 @@ extension Settings {
         "Which nodes take which listeners; a listener in no group goes to all",
         RecordType([
             Setting("name", .text(.name), .required, "Unique among groups"),
-            Setting("nodes", .map(.line, .text(.line)), .required, "Labels of the nodes"),
+            Setting(
+                "nodes",
+                .map(.line, .text(.line)),
+                .required,
+                "Labels that a node has to have, all of them, to take the listeners"
+            ),
             Setting(
                 "listeners",
                 .list(.reference(.listener), countMin: 1),
                 .required,
-                "Listeners"
+                "Listeners that other nodes do not bind, unless another group gives them those"
             ),
-        ]),
-        isBuilt: false
+        ])
     )
 }

@@ -14,13 +14,24 @@ extension Settings {
             Setting(
                 "balance",
                 .word(
-                    ["roundRobin"],
-                    unbuilt: ["leastRequests", "powerOfTwo", "latency", "hash", "random"]
+                    "roundRobin",
+                    "leastRequests",
+                    "powerOfTwo",
+                    "latency",
+                    "hash",
+                    "random"
                 ),
                 .defaultsTo("roundRobin"),
-                "How an endpoint is chosen"
+                "How an endpoint is chosen, always by weight: in turn; with the fewest requests in flight; "
+                    + "the better one of two drawn at random; expected to answer first (peak EWMA); by a "
+                    + "consistent hash with bounded loads; at random"
             ),
-            Setting("hash", affinity, .optional, "What `balance: hash` hashes", .unbuilt),
+            Setting(
+                "hash",
+                affinity,
+                .optional,
+                "What `balance: hash` hashes; the client's address where it is absent"
+            ),
             Setting(
                 "endpoints",
                 .list(.record(endpoint), countMin: 1),
@@ -28,7 +39,7 @@ extension Settings {
                 "Where requests go"
             ),
             Setting("discovery", discovery, .optional, "Endpoints from DNS", .unbuilt),
-            Setting("sticky", sticky, .optional, "Keep a client at its endpoint", .unbuilt),
+            Setting("sticky", sticky, .optional, "Keep a client at its endpoint by a cookie"),
             Setting("connections", connections, .optional, "Limits of the pool, per node"),
             Setting("queue", queue, .optional, "Where requests wait for a connection"),
             Setting("timeouts", upstreamTimeouts, .optional, "How long an endpoint may take"),
@@ -40,8 +51,8 @@ extension Settings {
                 "slowStart",
                 .timeoutOrNone,
                 .defaultsTo("0s"),
-                "How long a new endpoint's share grows",
-                .unbuilt(accepting: ["0s"])
+                "How long the share of an endpoint grows that is new or takes requests again, beside others "
+                    + "that take theirs"
             ),
             Setting("tls", upstreamTLS, .optional, "TLS to the endpoints; absent is plain text"),
             Setting(
@@ -71,15 +82,14 @@ extension Settings {
             "zone",
             .text(.name),
             .optional,
-            "Preferred by nodes with this label",
-            .unbuilt
+            "Preferred by nodes with the label zone=NAME, while at least half of the zone's weight takes "
+                + "requests"
         ),
         Setting(
             "tier",
             .integer(0...100),
             .defaultsTo("0"),
-            "Used when lower tiers have no healthy endpoint",
-            .unbuilt(accepting: ["0"])
+            "Used when lower tiers have no endpoint that takes requests"
         ),
     ])
 

@@ -140,7 +140,14 @@ enum Texts {
                 "\(quoted(text)) must start with https://, http://, ${scheme}:// or a path"
             )
         }
-        guard namesItsHost(template) else {
+        guard let authority = authority(of: template) else { return template }
+        guard hasHost(authority) else {
+            throw Complaint(
+                "\(quoted(text)) names no host before its path: browsers take what follows for one"
+            )
+        }
+        // A client's octets must not reach into the host.
+        guard !authority.contains("\u{0}") else {
             throw Complaint(
                 "\(quoted(text)): before the path, only ${scheme}, ${host} and ${port} may stand; what a "
                     + "client sends could name another host"
@@ -149,8 +156,8 @@ enum Texts {
         return template
     }
 
-    /// Whether a client's octets cannot reach into the host that a location names.
-    private static func namesItsHost(_ template: Template) -> Bool {
+    /// The outline of the authority that a location names; `nil` for a path alone.
+    private static func authority(of template: Template) -> Substring? {
         let text = outline(of: template)
         let start: String.Index
         if text.hasPrefix("//") {
@@ -158,10 +165,16 @@ enum Texts {
         } else if !text.hasPrefix("/"), let mark = text.firstRange(of: "://") {
             start = mark.upperBound
         } else {
-            return true
+            return nil
         }
-        let authority = text[start...].prefix { !"/?#".contains($0) }
-        return !authority.contains("\u{0}")
+        return text[start...].prefix { !"/?#".contains($0) }
+    }
+
+    /// Whether an authority has more than userinfo and a port.
+    private static func hasHost(_ authority: Substring) -> Bool {
+        let userinfo = authority.lastIndex(of: "@").map { authority[...$0].count } ?? 0
+        let place = authority.dropFirst(userinfo)
+        return !place.isEmpty && place.first != ":"
     }
 
     /// A template's text with one character for each variable: a slash for the path, which starts with one, and NUL for

@@ -8,6 +8,7 @@ indirect enum TypedResource: Sendable {
     case certificate(ConfiguredCertificate)
     case policy(Policy)
     case test(RouteTest)
+    case group(ListenerGroup)
     case requestID(RequestIDSettings)
     case paths(PathSettings)
     case tracing(Tracing)
@@ -31,7 +32,8 @@ indirect enum TypedResource: Sendable {
         case .paths: self = .paths(PathSettings(fields))
         case .tracing: self = .tracing(Tracing(propagates: fields.flag("propagate")))
         case .overload: self = .overload(Overload(fields))
-        case .consumer, .api, .group, .metrics: self = .inert
+        case .group: self = .group(ListenerGroup(fields))
+        case .consumer, .api, .metrics: self = .inert
         }
     }
 }
@@ -95,6 +97,18 @@ extension ListenerTLS {
                 fingerprintField: forward.optionalText("fingerprint")
             ),
             handshakesPerSecond: fields.limit("handshakesPerSecond")
+        )
+    }
+}
+
+extension ListenerGroup {
+    fileprivate init(_ fields: FieldReader) {
+        var labels: [String: String] = [:]
+        for field in fields.map("nodes") { labels[field.name] = field.value.scalarText }
+        self.init(
+            name: fields.text("name"),
+            labels: labels,
+            listeners: fields.list("listeners").compactMap(\.scalarText)
         )
     }
 }

@@ -40,6 +40,7 @@ extension FleetMessage {
                 Limits.heartbeatSecondsMax
             )
             try check.seconds(message.metricsSeconds, "metrics_seconds", Limits.metricsSecondsMax)
+            try check.labels(message.labels)
         case .notModified(let message):
             try check.head(message.hasHead ? message.head : nil)
         case .manifest(let message):
@@ -170,6 +171,10 @@ private struct FieldCheck {
     ) throws(FleetProtocolError) {
         try text(name, "name", 1...Limits.nameBytesMax)
         try text(build, "build", 0...Limits.labelBytesMax)
+        try self.labels(labels)
+    }
+
+    func labels(_ labels: [String: String]) throws(FleetProtocolError) {
         try count(labels.count, "labels", Limits.labelCountMax)
         for (label, value) in labels {
             try text(label, "labels", 1...Limits.labelBytesMax)

@@ -67,10 +67,10 @@ package enum Limits {
     package static let nameBytesMax = 63
 
     /// Labels of a node.
-    package static let labelCountMax = 32
+    package static let labelCountMax = ModelLimits.labelCountMax
 
     /// Octets of a label's name, its value, or a build's description.
-    package static let labelBytesMax = 128
+    package static let labelBytesMax = ModelLimits.labelBytesMax
 
     /// Octets of a join token's text.
     package static let tokenBytesMax = 256

@@ -6,6 +6,9 @@ internal import RegularExpressions
 
 /// One thing that a request is asked for besides the host and the path of a route, made for matching.
 ///
+/// Of fields, those count that the upstream gets, in the spellings that it may take for the name: `x_beta` is `x-beta` to
+/// gateways in the manner of CGI (RFC 3875 §4.1.18).
+///
 /// A field, a parameter or a cookie may stand several times in a request: one value that fits is enough.
 enum Condition: Sendable {
     case path(PathTest)
@@ -53,10 +56,11 @@ enum Condition: Sendable {
         let lines = request.fields.lines
         for index in 0..<lines.count {
             let line = lines[index]
-            guard line.name == name else { continue }
-            if name == .other {
-                let spelt = octets.extracting(line.nameRange)
-                guard spelt.equalsIgnoringCase(test.name.span) else { continue }
+            guard line.name == name || line.name == .other && test.isSpelledInTwoWays,
+                !line.isWithdrawn
+            else { continue }
+            if line.name == .other {
+                guard test.isName(octets.extracting(line.nameRange)) else { continue }
             }
             guard let isFit = test.fits(octets.extracting(line.valueRange)) else { return nil }
             if isFit { return test.isWanted }
@@ -101,6 +105,8 @@ struct NamedTest: Sendable {
     private let test: Test
     /// Whether a value must fit; false where the name must not be there.
     let isWanted: Bool
+    /// Whether an underscore may stand for a hyphen of the name.
+    let isSpelledInTwoWays: Bool
 
     private enum Test: Sendable {
         case exact([UInt8])
@@ -113,6 +119,7 @@ struct NamedTest: Sendable {
     init?(_ condition: ValueCondition) {
         name = Array(condition.name.utf8)
         isWanted = condition.test != .present(false)
+        isSpelledInTwoWays = name.contains { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }
         switch condition.test {
         case .exact(let text): test = .exact(Array(text.utf8))
         case .prefix(let text): test = .prefix(Array(text.utf8))
@@ -122,6 +129,19 @@ struct NamedTest: Sendable {
             guard let expression = try? RegularExpression(pattern: pattern) else { return nil }
             test = .regex(expression)
         }
+    }
+
+    /// Whether a field's name is this one.
+    func isName(_ spelt: Span<UInt8>) -> Bool {
+        guard spelt.count == name.count else { return false }
+        for index in spelt.indices {
+            let (one, other) = (asciiLowercased(spelt[index]), name[index])
+            let areDashes =
+                (one == UInt8(ascii: "-") || one == UInt8(ascii: "_"))
+                && (other == UInt8(ascii: "-") || other == UInt8(ascii: "_"))
+            guard one == other || areDashes else { return false }
+        }
+        return true
     }
 
     /// Whether a value fits; `nil` where a regular expression cannot tell.
@@ -197,7 +217,10 @@ extension RegularExpression {
 
 extension Span<UInt8> {
     /// A range without the spaces and tabs at its ends.
-    func trimmed(_ range: Range<Int>) -> Range<Int> {
+    ///
+    /// - Parameter range: Indices of the octets.
+    /// - Returns: The part of it that remains.
+    package func trimmed(_ range: Range<Int>) -> Range<Int> {
         var (start, end) = (range.lowerBound, range.upperBound)
         while start < end, self[start] == 0x20 || self[start] == 0x09 { start += 1 }
         while start < end, self[end - 1] == 0x20 || self[end - 1] == 0x09 { end -= 1 }
@@ -206,8 +229,13 @@ extension Span<UInt8> {
 }
 
 extension RequestHead {
-    /// The first cookie with a name.
-    func cookie(_ name: Span<UInt8>, _ octets: Span<UInt8>) -> Range<Int>? {
+    /// The value of the first cookie with a name.
+    ///
+    /// - Parameters:
+    ///   - name: The cookie's.
+    ///   - octets: The message from its start.
+    /// - Returns: Where it is in the octets; `nil` without one.
+    package func cookie(_ name: Span<UInt8>, _ octets: Span<UInt8>) -> Range<Int>? {
         var found: Range<Int>?
         forEachCookie(name, octets) { value in
             found = value
@@ -218,7 +246,8 @@ extension RequestHead {
 
     /// Gives the values of all cookies with a name, as indices of the octets, until `body` has seen enough.
     ///
-    /// RFC 6265 §4.2.1, however many lines the cookies stand in; quotation marks belong to a value.
+    /// RFC 6265 §4.2.1, however many lines the cookies stand in; quotation marks belong to a value. White space around the
+    /// equals sign does not, as many servers read it so.
     func forEachCookie(
         _ name: Span<UInt8>,
         _ octets: Span<UInt8>,
@@ -240,9 +269,9 @@ extension RequestHead {
                     from: pair.lowerBound,
                     to: pair.upperBound
                 )
-                if octets.extracting(pair.lowerBound..<equals).equals(name) {
+                if octets.extracting(octets.trimmed(pair.lowerBound..<equals)).equals(name) {
                     let value = min(equals + 1, pair.upperBound)..<pair.upperBound
-                    guard body(value) else { return }
+                    guard body(octets.trimmed(value)) else { return }
                 }
                 start = end + 1
             }

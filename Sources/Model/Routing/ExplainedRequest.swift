@@ -89,16 +89,19 @@ package struct ExplainedRequest: Sendable {
     ///
     /// - Parameters:
     ///   - rules: What paths mean.
+    ///   - isDisbelieved: Whether no route is taken for a field line, as a proxy alone may send it.
     ///   - body: Is given the head, the octets and the normalised path.
     /// - Returns: What `body` does.
     /// - Throws: `Fault`, if a node would refuse the request.
     func withHead<Result>(
         _ rules: PathRules,
+        disbelieving isDisbelieved: (HTTP1.FieldLine, Span<UInt8>) -> Bool,
         _ body: (borrowing RequestHead, Span<UInt8>, [UInt8]) throws(Fault) -> Result
     ) throws(Fault) -> Result {
         var head = RequestHead()
         try decode(&head)
         let span = octets.span
+        head.disbelieve { isDisbelieved($0, span) }
         guard let path = PathNormaliser.normalise(span, head.path.indices, rules: rules) else {
             let text = String(decoding: octets[head.path.indices], as: UTF8.self)
             throw Fault(

@@ -65,7 +65,8 @@ package struct Explanation: Sendable, Equatable {
         let configuration = tables.configuration
         (why, self.listener) = ("there is no listener", nil)
         let candidates = try Self.listeners(for: request, in: configuration, named: listener)
-        self = try request.withHead(PathRules(configuration.paths)) {
+        let doubts = FieldDoubts(configuration, of: candidates)
+        self = try request.withHead(PathRules(configuration.paths), disbelieving: doubts.holds) {
             [self] head, octets, path throws(ExplainedRequest.Fault) in
             var explanation = self
             explanation.normalisedPath = String(decoding: path, as: UTF8.self)
@@ -267,6 +268,34 @@ package struct Explanation: Sendable, Equatable {
         let first = usable.reduce(usable.first) { $1.weight > ($0?.weight ?? 0) ? $1 : $0 }
         endpoint = first?.address.description
         why += usable.count > 1 ? "; round robin over \(usable.count) endpoints" : ""
+    }
+}
+
+/// Which fields of a request no route is taken for, as on a node: what a proxy alone may send, unless it may have come
+/// from one that is trusted.
+private struct FieldDoubts {
+    private let isTrusted: Bool
+    private let names: Set<String>
+
+    init(_ configuration: Configuration, of candidates: [Listener]) {
+        isTrusted = candidates.contains { !$0.trustedProxies.isEmpty }
+        var names: Set<String> = []
+        let tells = candidates.contains { !Self.told(by: $0).isEmpty }
+        if !isTrusted || tells { names = Set(configuration.listeners.flatMap(Self.told)) }
+        let identifier = configuration.requestID.header
+        if identifier != "x-request-id" { names.insert(identifier) }
+        self.names = names
+    }
+
+    /// The fields that a listener tells of clients' certificates in.
+    private static func told(by listener: Listener) -> [String] {
+        guard let clients = listener.tls?.clientCertificate else { return [] }
+        return [clients.subjectField, clients.fingerprintField].compactMap(\.self)
+    }
+
+    func holds(_ line: HTTP1.FieldLine, _ octets: Span<UInt8>) -> Bool {
+        if line.name.isOfForwarding { return !isTrusted && line.name != .xRequestID }
+        return names.contains { octets.extracting(line.nameRange).equalsIgnoringCase($0.utf8.span) }
     }
 }
 

@@ -36,9 +36,10 @@ package final class PathRewriter {
         case .path(let path): way = .whole(Array(path.utf8))
         case .prefix(let replacement):
             guard case .prefix(let matched)? = route.conditions.path else { return nil }
-            let count = matched == "/" ? 0 : matched.utf8.count
-            let isRoot = replacement == "/"
-            way = .prefix(count: count, replacement: isRoot ? [] : Array(replacement.utf8))
+            way = .prefix(
+                count: PathPattern.stem(ofPrefix: matched).utf8.count,
+                replacement: Array(PathPattern.stem(ofPrefix: replacement).utf8)
+            )
         case .regex(let pattern, let substitution):
             do {
                 let expression = try RegularExpression(pattern: pattern)

@@ -9,8 +9,10 @@ package struct Snapshot: Sendable {
     package let epoch: UInt64
     /// The version's number; 0 for a file of no cluster.
     package let version: UInt64
-    /// What is served.
+    /// What the fleet serves.
     package let configuration: Configuration
+    /// What a node with the labels serves of it.
+    package let share: Configuration
 
     /// The version's digest: that of its manifest.
     package var digest: Digest { configuration.manifest.digest }
@@ -22,15 +24,18 @@ package struct Snapshot: Sendable {
     ///   - version: Its number.
     ///   - clusterID: The cluster, 16 octets.
     ///   - epoch: The epoch of the cluster's store.
+    ///   - labels: Of the node that serves it.
     package init(
         configuration: Configuration,
         version: UInt64 = 0,
         clusterID: [UInt8] = [UInt8](repeating: 0, count: 16),
-        epoch: UInt64 = 0
+        epoch: UInt64 = 0,
+        labels: [String: String] = [:]
     ) {
         precondition(clusterID.count == 16, "a cluster's identity of \(clusterID.count) octets")
         (self.clusterID, self.epoch, self.version) = (clusterID, epoch, version)
         self.configuration = configuration
+        share = configuration.share(of: labels)
     }
 
     /// Compiles what a file or a session brought, as strictly as `proxyctl validate` does.
@@ -38,10 +43,12 @@ package struct Snapshot: Sendable {
     /// - Parameters:
     ///   - file: The version with its contents.
     ///   - previous: The snapshot that is served; its unchanged resources are not read again.
+    ///   - labels: Of the node that serves it.
     /// - Throws: Every problem at once, by resource.
     package init(
         file: SnapshotFile,
-        reusing previous: Snapshot? = nil
+        reusing previous: Snapshot? = nil,
+        labels: [String: String] = [:]
     ) throws(ConfigurationProblems) {
         let configuration = try Configuration(
             resources: file.resources,
@@ -51,7 +58,8 @@ package struct Snapshot: Sendable {
             configuration: configuration,
             version: file.version,
             clusterID: file.clusterID,
-            epoch: file.epoch
+            epoch: file.epoch,
+            labels: labels
         )
     }
 

@@ -29,6 +29,10 @@ package struct FieldLine: Sendable {
         isHopByHop = false
     }
 
+    /// Whether nobody behind this proxy gets to see the line, although its name is no field of a connection: Connection
+    /// nominates it, or whoever sent it is not believed.
+    package var isWithdrawn: Bool { isHopByHop && !name.isHopByHop }
+
     /// The octets of the name.
     package var nameRange: Range<Int> { Int(nameOffset)..<Int(nameOffset) + Int(nameCount) }
 

@@ -350,6 +350,19 @@ package struct FieldSection: ~Copyable {
     }
 }
 
+// MARK: What is not believed
+
+extension FieldSection {
+    /// Marks lines as ones that end here, so that nothing is decided by them.
+    ///
+    /// - Parameter isDisbelieved: Whether a line is such a one.
+    mutating func disbelieve(_ isDisbelieved: (FieldLine) -> Bool) {
+        for number in lines.indices where isDisbelieved(lines[number]) {
+            lines.storage[number].isHopByHop = true
+        }
+    }
+}
+
 // MARK: Connection
 
 extension FieldSection {

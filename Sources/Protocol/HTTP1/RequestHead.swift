@@ -73,6 +73,13 @@ package struct RequestHead: ~Copyable {
     /// Whether octets of this message have been looked at and more are needed.
     package var isPartial: Bool { phase != .start && phase != .complete }
 
+    /// Marks field lines as ones that end here, so that nothing is decided by them.
+    ///
+    /// - Parameter isDisbelieved: Whether a line is such a one.
+    package mutating func disbelieve(_ isDisbelieved: (FieldLine) -> Bool) {
+        fields.disbelieve(isDisbelieved)
+    }
+
     /// Makes the head ready for the next message, of which nothing is known.
     package mutating func reset() {
         phase = .start

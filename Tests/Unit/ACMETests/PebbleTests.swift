@@ -4,6 +4,7 @@ import Cryptography
 import Foundation
 import NIOSSL
 import Synchronization
+import SystemCalls
 import Testing
 
 @testable import ACME
@@ -13,6 +14,8 @@ private final class Pebble: Sendable {
     let directory: String
     let authority: String
     private let folder: URL
+    /// Bound and never listening: a program of Go sets SO_REUSEADDR and may listen there, and nobody else is given them.
+    private let ports: [HeldPort]
     private let process: Mutex<Process>
 
     static var program: String? {
@@ -20,7 +23,14 @@ private final class Pebble: Sendable {
         return path.isEmpty ? nil : path
     }
 
-    init(_ program: String, port: Int) throws {
+    /// Starts one.
+    ///
+    /// - Parameters:
+    ///   - program: Its path.
+    ///   - bindings: Keys that accounts have to be bound to, in base64url, by their identifiers; empty: none has to.
+    /// - Throws: What keeps it from listening.
+    init(_ program: String, bindings: [String: String] = [:]) throws {
+        ports = [try HeldPort(), try HeldPort()]
         folder = FileManager.default.temporaryDirectory.appending(path: "weir-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let openssl = Process()
@@ -35,9 +45,12 @@ private final class Pebble: Sendable {
         openssl.standardError = FileHandle.nullDevice
         try openssl.run()
         openssl.waitUntilExit()
+        let keys = bindings.map { "\"\($0.key)\": \"\($0.value)\"" }.joined(separator: ", ")
         let configuration = """
-            {"pebble": {"listenAddress": "127.0.0.1:\(port)", "managementListenAddress": "127.0.0.1:\(port + 1)",
-                        "certificate": "cert.pem", "privateKey": "key.pem", "httpPort": 5002, "tlsPort": 5001}}
+            {"pebble": {"listenAddress": "127.0.0.1:\(ports[0].number)",
+                        "managementListenAddress": "127.0.0.1:\(ports[1].number)",
+                        "certificate": "cert.pem", "privateKey": "key.pem", "httpPort": 5002, "tlsPort": 5001,
+                        "externalAccountBindingRequired": \(!bindings.isEmpty), "externalAccountMACKeys": {\(keys)}}}
             """
         try configuration.write(
             to: folder.appending(path: "pebble.json"),
@@ -64,7 +77,7 @@ private final class Pebble: Sendable {
         // What it says from now on must not fill the pipe.
         output.fileHandleForReading.readabilityHandler = { _ = $0.availableData }
         process = Mutex(pebble)
-        directory = "https://127.0.0.1:\(port)/dir"
+        directory = "https://127.0.0.1:\(ports[0].number)/dir"
         authority = folder.appending(path: "cert.pem").path
     }
 
@@ -75,6 +88,20 @@ private final class Pebble: Sendable {
     }
 }
 
+/// A port of loopback that the system chose, held as long as this lives.
+private final class HeldPort: Sendable {
+    let number: UInt16
+    private let socket: FileDescriptor
+
+    init() throws {
+        let address: SystemCalls.SocketAddress? = .init(address: "127.0.0.1", port: 0)
+        let loopback = try #require(address)
+        let bound = try bindStreamSocket(loopback, reusePort: false)
+        number = try localAddress(bound.number).port
+        socket = bound
+    }
+}
+
 @Suite("A real authority", .enabled(if: Pebble.program != nil))
 struct PebbleTests {
     @Test(
@@ -82,7 +109,7 @@ struct PebbleTests {
     )
     func issues() async throws {
         let program = try #require(Pebble.program)
-        let pebble = try Pebble(program, port: 12_000 + Int.random(in: 0..<20_000))
+        let pebble = try Pebble(program)
         var configuration = HTTPClient.Configuration()
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.trustRoots = .file(pebble.authority)

@@ -66,12 +66,19 @@ struct InternalNamesTests {
             ("<//products/x>", "products"), ("shop.test:8443", "shop.test:8443"),
             ("https://shop.test:8443/", "https|shop.test:8443"), ("localhost:80", "localhost:80"),
             ("http://localhost/", "http|localhost"), ("10.1.1.1", "10.1.1.1"),
+            ("fd00::1:8080", "fd00::1:8080"),
+            ("fd00:0:0:0:0:0:0:1:65535", "fd00:0:0:0:0:0:0:1:65535"),
+            ("peer:fd00::1", "fd00::1"), ("node:fd00::1:80;", "fd00::1:80"),
+            ("fd00::1:*", "fd00::1"),
+            ("::ffff:a00:1:9001", "::ffff:a00:1:9001"), ("a=//app/map", "app"),
+            ("\"//products/12345678\"", "products"), ("a = //app", "app"), ("1234567 //app", "app"),
         ]
     )
     func finds(text: String, expected: String) throws {
         #expect(try found(text) == [expected])
         let octets = Array(text.utf8)
-        #expect(InternalNames.mayStand(in: octets.span, 0..<octets.count) || text.hasPrefix("<//"))
+        let isSeen = InternalNames.mayStand(in: octets.span, 0..<octets.count)
+        #expect(isSeen)
     }
 
     @Test(
@@ -84,7 +91,8 @@ struct InternalNamesTests {
             "products", "products.csv", "/products/x", "/a//products/7", "localhost", "shop.test",
             "https://shop.test/",
             "http://public.test/", "fd00::2", "12:30:45", "std::string", "22:14:40 GMT",
-            "a:b:c:d:e:f:0",
+            "a:b:c:d:e:f:0", "fd00::2:80", "peer:fd00::2", "1:fd00::1:2:3", "fd00::11:8080",
+            "::1:8",
             "%", "%1", "%zz10.0.0.2", "::", "http://", "//", "@10.0.0.2", "http://app.test/",
         ]
     )
@@ -98,6 +106,35 @@ struct InternalNamesTests {
         #expect(try found("http://10.0.0.1:8080/ 10.0.0.1 10.0.0.1:77", from: view) == [])
         #expect(try found("http://10.0.0.1:9001/", from: view) == ["http|10.0.0.1:9001"])
         #expect(try found("http://10.0.0.1:9001/", from: self.view("10.0.0.1:9001")) == [])
+    }
+
+    @Test(
+        "a port of endpoints is internal at any public host, unless listeners have it or it is usual"
+    )
+    func endpointPorts() throws {
+        let names = InternalNames(
+            try Configuration(
+                json: """
+                    {"listeners": [{"name": "a", "address": "0.0.0.0:8443", "protocol": "http", "redirectToHTTPS": 9443}],
+                     "upstreams": [{"name": "main", "endpoints": [
+                        {"address": "10.0.0.1:9001"}, {"address": "10.0.0.1:80"}, {"address": "10.0.0.1:443"},
+                        {"address": "10.0.0.1:8443"}, {"address": "10.0.0.1:9443"}]}],
+                     "routes": [{"name": "r", "hosts": ["shop.test"], "upstream": "main"}]}
+                    """
+            )
+        )
+        for (text, count) in [
+            ("http://public.test:9001/", 1), ("shop.test:9001", 1), ("http://other.test:9001/", 0),
+            (
+                "http://public.test:80/ https://shop.test:443/ https://shop.test:8443 shop.test:9443",
+                0
+            ),
+        ] {
+            let octets = Array(text.utf8)
+            #expect(names.sightings(in: octets.span, from: view()).count == count, "\(text)")
+        }
+        let octets = Array("http://public.test:9001/".utf8)
+        #expect(names.sightings(in: octets.span, from: view("public.test:9001")).isEmpty)
     }
 
     @Test("all places are found, in their order")

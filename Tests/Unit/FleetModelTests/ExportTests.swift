@@ -126,7 +126,7 @@ struct ExportTests {
         #expect(listener?["properties"]?["protocol"]?["enum"]?.items?.count == 4)
         let upstream = schema["properties"]?["upstreams"]?["items"]
         #expect(upstream?["properties"]?["retry"]?["not"] != nil)
-        #expect(upstream?["properties"]?["balance"]?["enum"]?.items?.count == 1)
+        #expect(upstream?["properties"]?["balance"]?["enum"]?.items?.count == 6)
     }
 
     /// With `WEIR_UPDATE_DOCS` in the environment the page is written instead.

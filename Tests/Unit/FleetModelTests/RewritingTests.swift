@@ -36,6 +36,11 @@ struct RewritingTests {
             ),
             (#""respond":{},"rewrite":{"path":"/a"}"#, "rewrite: does nothing with respond"),
             (#""redirect":{"location":"/"},"rewrite":{"host":"a"}"#, "does nothing with redirect"),
+            (#""upstream":"u","rewrite":{"path":"//a"}"#, "rewrite.path: \"//a\" begins with two"),
+            (
+                #""upstream":"u","match":{"path":{"prefix":"/"}},"rewrite":{"prefix":"//a"}"#,
+                "rewrite.prefix: \"//a\" begins with two slashes"
+            ),
             (#""upstream":"u","rewrite":{"path":"a"}"#, "did you mean /a?"),
             (#""upstream":"u","rewrite":{"path":"/a?b"}"#, "no query"),
             (#""upstream":"u","rewrite":{"host":"a:80"}"#, "did you mean a?"),
@@ -194,6 +199,10 @@ struct RewritingTests {
         arguments: [
             ("https://a.example.com${query}", false), ("https://${query}/", false),
             ("https://a.${capture.1}/", false), ("https://${host}.${requestID}", false),
+            ("//${path}", false), ("https://${path}", false), ("https:///${path}", false),
+            ("https:///${capture.1}", false), ("http://:80${path}", false),
+            ("https://a@${path}", false),
+            ("///evil.test", false), ("${scheme}://${path}", false), ("https://?${query}", false),
             ("//${query}", false), ("${scheme}${query}", false), ("${scheme}", false),
             ("https://a.example.com${path}", true), ("https://a.example.com/${query}", true),
             ("https://a.example.com?${query}", true), ("${scheme}://${host}:${port}${path}", true),

@@ -286,6 +286,16 @@ private func helloSamples(
                 }
             )
         ),
+        (
+            "welcome_labels",
+            .welcome(
+                .with {
+                    $0.heartbeatSeconds = 10
+                    $0.metricsSeconds = 10
+                    $0.labels = ["site": "ams"]
+                }
+            )
+        ),
     ]
 }
 

@@ -83,7 +83,7 @@ struct MaterialTests {
         want.digests = [old, new, Digest(hashing: [3])].map { wireOctets($0.octets) }
         try await peer.send(.wantMaterial(want))
         #expect(try await peer.next() == .material(kept))
-        for part in ["does not keep", "not for what the fleet serves"] {
+        for part in ["does not keep", "not for what this node serves"] {
             guard case .material(let refused) = try await peer.next() else {
                 Issue.record("no answer")
                 return
@@ -166,6 +166,94 @@ struct MaterialTests {
         #expect(bench.held.all.isEmpty)
         try await bench.pass(seconds: 2, one, two)
         #expect(bench.held.all == [6])
+    }
+
+    /// East and west with a certificate each, and a listener for all without any.
+    private func grouping() throws -> Configuration {
+        try Configuration(
+            json: """
+                {"listeners": [
+                    {"name": "web", "address": "0.0.0.0:80"},
+                    {"name": "e", "address": "0.0.0.0:443", "protocol": "https", "tls": {"certificates": ["e"]}},
+                    {"name": "w", "address": "0.0.0.0:444", "protocol": "https", "tls": {"certificates": ["w"]}}],
+                 "certificates": [{"name": "e", "selfSigned": {"hosts": ["e.example"]}},
+                                  {"name": "w", "selfSigned": {"hosts": ["w.example"]}}],
+                 "groups": [{"name": "e", "nodes": {"region": "e"}, "listeners": ["e"]},
+                            {"name": "w", "nodes": {"region": "w"}, "listeners": ["w"]}]}
+                """
+        )
+    }
+
+    private func regional(_ generation: UInt64, next: Digest? = nil) throws -> FleetMaterial {
+        let resource = Digest(hashing: [9])
+        return FleetMaterial(
+            generation: generation,
+            assignments: [
+                .init(name: "e", resource: resource, serve: old, next: next),
+                .init(name: "w", resource: resource, serve: Digest(hashing: [3]), next: nil),
+            ],
+            ticketKeys: material(generation, serve: old).ticketKeys,
+            grouping: try grouping()
+        )
+    }
+
+    @Test("a node is told of the material that its groups need, and given no other")
+    func groups() async throws {
+        try await bench.remember("east", "west", "none")
+        var kept = WireMaterial()
+        kept.digest = wireOctets(old.octets)
+        kept.kind = .authority
+        kept.content = wireOctets([1])
+        bench.store.state.withLock { [kept, old] in $0.material = [old: kept] }
+        try await tell(try regional(7))
+        var want = WireWantMaterial()
+        want.digests = [wireOctets(old.octets)]
+        for (name, labels, expected) in [
+            ("east", ["region": "e"], ["e"]), ("west", ["region": "w"], ["w"]), ("none", [:], []),
+        ] {
+            let peer = try await bench.session(name, labels: labels)
+            guard case .materialList(let list) = try await peer.next(),
+                case .ticketKeys(let keys) = try await peer.next()
+            else {
+                Issue.record("\(name) was not told")
+                return
+            }
+            #expect(list.generation == 7 && list.assignments.map(\.name) == expected)
+            #expect(keys.keys.count == expected.count)
+            try await peer.send(.wantMaterial(want))
+            guard case .material(let answer) = try await peer.next() else {
+                Issue.record("no answer")
+                return
+            }
+            #expect(answer.refusal.isEmpty == (name == "east"))
+            #expect(answer.content.isEmpty == (name != "east"))
+        }
+    }
+
+    @Test("what is next is waited for by those alone who need it")
+    func groupsHold() async throws {
+        try await bench.remember("east", "west")
+        let east = try await bench.session("east", labels: ["region": "e"])
+        _ = try await bench.session("west", labels: ["region": "w"])
+        try await tell(try regional(5, next: new))
+        #expect(bench.held.all.isEmpty)
+        try await east.send(status(5, holding: old, new))
+        #expect(bench.held.all == [5])
+    }
+
+    @Test("labels that a token asked for decide, whatever a node says, and it is told of them")
+    func tokenLabels() async throws {
+        let bound = record("east", tokenLabels: ["region": "e"])
+        try await bench.fleet.read { $0.remember([bound]) }
+        try await tell(try regional(7))
+        let peer = try await bench.connect(bound)
+        try await peer.send(.hello(peer.hello(labels: ["region": "w"])))
+        guard case .welcome(let welcome) = try await peer.next() else {
+            Issue.record("not welcomed")
+            return
+        }
+        #expect(welcome.labels == ["region": "e"])
+        #expect(try await list(peer)?.assignments.map(\.name) == ["e"])
     }
 
     @Test("more pieces than may wait end the session")

@@ -120,10 +120,11 @@ struct FleetBench {
     func session(
         _ name: String,
         active: SignedManifest? = nil,
+        labels: [String: String] = [:],
         takes bytesMax: Int = .max
     ) async throws -> TestPeer {
         let peer = try await connect(name, takes: bytesMax)
-        try await peer.send(.hello(peer.hello(active: active)))
+        try await peer.send(.hello(peer.hello(active: active, labels: labels)))
         guard case .welcome = try await peer.next() else {
             Issue.record("\(name) was not welcomed")
             return peer

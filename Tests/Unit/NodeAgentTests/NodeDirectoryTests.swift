@@ -17,7 +17,7 @@ final class TemporaryDirectory {
     }
 
     deinit {
-        for name in ["node.pem", "last-good", "last-good.1", "draining", "lock"] {
+        for name in ["node.pem", "join.key", "last-good", "last-good.1", "draining", "lock"] {
             try? removeFile("\(path)/\(name)")
         }
         try? removeDirectory(path)
@@ -90,10 +90,34 @@ struct NodeDirectoryTests {
         #expect(last.authorityFingerprints == [authorities[1]])
         #expect(!last.pem.contains("WEIR AUTHORITIES"))
         #expect(try Membership(pem: last.pem).authorityFingerprints == [authorities[1]])
+        let labels = ["region": "eu", "a=b": "", "c": "x y"]
+        let labelled = membership.labelled(labels.merging(["nul": "\0"]) { one, _ in one })
+        #expect(try Membership(pem: labelled.pem).labels == labels)
+        #expect(try Membership(pem: labelled.revoked.pem).labels == labels)
         try directory.write(membership.revoked)
         let revoked = try #require(try directory.readMembership())
         #expect(revoked.identity == nil && revoked.name == "edge-1")
         #expect(revoked.signingKey == membership.signingKey)
+    }
+
+    @Test("The key of a join is stored before it is used, and stays the same until it is forgotten")
+    func keepsJoinKey() throws {
+        let folder = try TemporaryDirectory()
+        let directory = try NodeDirectory(folder.path)
+        let key = try directory.joinKey()
+        #expect(try filePermissions("\(folder.path)/join.key") == 0o600)
+        #expect(try directory.joinKey().der == key.der)
+        let membership = try Cluster().membership
+        #expect(!directory.isJoinKeyStored(in: membership))
+        let identity = TLSIdentity(chain: [[1]], privateKey: key.der)
+        #expect(directory.isJoinKeyStored(in: membership.renewed(identity)))
+        try directory.eraseJoinKey()
+        #expect(!directory.isJoinKeyStored(in: membership.renewed(identity)))
+        #expect(try directory.joinKey().der != key.der)
+        // What is no key is replaced by one.
+        try replaceFile("\(folder.path)/join.key", with: Array("rubbish".utf8).span)
+        _ = try directory.joinKey()
+        #expect(try directory.joinKey().der == directory.joinKey().der)
     }
 
     @Test(

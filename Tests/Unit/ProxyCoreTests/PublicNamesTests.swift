@@ -129,6 +129,21 @@ struct PublicNamesTests {
     func withoutAuthority() throws {
         #expect(try show(.location, "http://10.0.0.1:9001/a", authority: "") == "/a")
         #expect(try show(.location, "http://10.0.0.1:9001", authority: "") == "/")
+        #expect(try show(.location, "http://10.0.0.1:9001?q", authority: "") == "/?q")
+        #expect(
+            try show(.location, "http://10.0.0.1//evil.test/", authority: "") == "/.//evil.test/"
+        )
+    }
+
+    @Test("A host of clients with an endpoint's port becomes what the client asked for")
+    func ownHostWithInnerPort() throws {
+        for value in ["http://shop.test:9001/a", "//SHOP.test:9001/a"] {
+            #expect(try show(.location, value) == "http://shop.test:8080/a")
+            #expect(try show(.location, value, authority: "shop.test") == "http://shop.test/a")
+        }
+        #expect(try show(.location, "http://other.test:9001/") == "http://other.test:9001/")
+        #expect(try show(.location, "http://shop.test:9002/") == "http://shop.test:9002/")
+        #expect(try show(.other, "at shop.test:9001") == nil)
     }
 
     @Test(
@@ -153,11 +168,29 @@ struct PublicNamesTests {
             ),
             ("/products", "/", "http://10.0.0.1", "http://shop.test:8080/products/"),
             ("/products", "/api", "https://elsewhere.test/api/7", "https://elsewhere.test/api/7"),
+            ("/a//", "/api", "/api/x", "/a//x"), ("/a//", "/api", "/api", "/a/"),
+            ("/a", "/api//", "/api//x", "/a/x"), ("/a", "/api//", "/api/x", "/api/x"),
         ]
     )
     func invertsPaths(outer: String, inner: String, value: String, expected: String) throws {
         let inverse = InversePath(outer: outer, inner: inner)
         #expect(try show(.location, value, inverse) == expected)
+        #expect(try show(.link, "<\(value)>", inverse) == "<\(expected)>")
+    }
+
+    @Test(
+        "RFC 3986 §4.2: a path that is mapped back names no other host",
+        arguments: [
+            ("/", "/api", "/api//evil.test/x", "/.//evil.test/x"),
+            ("/", "/api", "/api/\\evil.test", "/./\\evil.test"),
+            ("/", "/api", "/api/\t/evil.test", "/./\t/evil.test"),
+            ("//x", "/api", "/api/y", "/.//x/y"), ("/", "/api", "/api/x//y", "/x//y"),
+        ]
+    )
+    func namesNoHost(outer: String, inner: String, value: String, expected: String) throws {
+        let inverse = InversePath(outer: outer, inner: inner)
+        #expect(try show(.location, value, inverse) == expected)
+        #expect(try show(.refresh, "0; url=\(value)", inverse) == "0; url=\(expected)")
         #expect(try show(.link, "<\(value)>", inverse) == "<\(expected)>")
     }
 
@@ -208,6 +241,11 @@ struct PublicNamesTests {
             (.other, "10.0.0.1:9001", nil), (.other, "via origin.internal", nil),
             (.other, "plain 1.2", "plain 1.2"),
             (.etag, "\"10.0.0.1-7\"", nil), (.warning, "199 10.0.0.1:9001 \"slow\"", nil),
+            (
+                .xFrameOptions, "ALLOW-FROM http://10.0.0.1:9001/",
+                "ALLOW-FROM http://shop.test:8080/"
+            ),
+            (.other, "peer:fd00::1", nil), (.other, "//a/map", "//shop.test:8080/map"),
             (.altSvc, "h3=\":443\"", nil), (.proxyStatus, "cdn; error=dns_error", nil),
             (.accessControlAllowOrigin, "http://10.0.0.1:9001", "http://shop.test:8080"),
             (.contentSecurityPolicy, "connect-src 10.0.0.1:9001", "connect-src shop.test:8080"),
@@ -250,6 +288,7 @@ struct PublicNamesTests {
         #expect(fields.contains(.via) && fields.contains(.altSvc) && fields.contains(.other))
         let all = try #require(try names()).unconcerned
         #expect(all.contains(.date) && all.contains(.contentLength) && !all.contains(.etag))
+        #expect(!all.contains(.xFrameOptions))
     }
 
     @Test("Whatever an origin says, no name of an endpoint is left")

@@ -43,7 +43,10 @@ struct RewritingTests {
             ("/products", "/", "/products/7", "/7"), ("/products", "/", "/products", "/"),
             ("/products", "/", "/products/", "/"), ("/products", "/", "/products//7//", "/7//"),
             ("/", "/api", "/7", "/api/7"), ("/", "/api", "/", "/api/"), ("/", "/", "/7", "/7"),
-            ("/", "/", "//7", "/7"),
+            ("/", "/", "//7", "/7"), ("/a//", "/api", "/a//b", "/api/b"),
+            ("/a//", "/api", "/a/", "/api"),
+            ("/a//", "/api", "/a//", "/api/"), ("/a//", "/", "/a///b", "/b"),
+            ("/a", "/api//", "/a/b", "/api//b"),
         ]
     )
     func replacesPrefix(matched: String, replacement: String, path: String, result: String) throws {

@@ -76,6 +76,43 @@ struct RouteTableTests {
         #expect(table.match("a.example", "/x") == "first")
     }
 
+    @Test(
+        "A field is the same with underscores for hyphens, and one that Connection nominates is none"
+    )
+    func fieldSpellings() throws {
+        let table = try Table([
+            Rule("inner", nil, nil, [#""headers":[{"name":"x-inner","present":true}]"#]),
+            Rule("agent", nil, nil, [#""headers":[{"name":"user-agent","exact":"a"}]"#]),
+            Rule("any", nil, nil),
+        ])
+        for (lines, route) in [
+            ([("X-Inner", "1")], "inner"), ([("x_inner", "1")], "inner"),
+            ([("X.Inner", "1")], "any"),
+            ([("Connection", "x-inner"), ("X-Inner", "1")], "any"),
+            ([("user_agent", "a")], "agent"),
+            ([("User-Agent", "a")], "agent"), ([("X-Inner2", "1")], "any"),
+        ] {
+            var request = Request("h", "/")
+            request.fields = lines.map { (name: $0.0, value: $0.1) }
+            #expect(table.match(request) == route, "\(lines)")
+        }
+    }
+
+    @Test("White space around the equals sign is no part of a cookie")
+    func cookieSpellings() throws {
+        let table = try Table([
+            Rule("s", nil, nil, [#""cookies":[{"name":"s","exact":"1"}]"#]), Rule("any", nil, nil),
+        ])
+        for (value, route) in [
+            ("s=1", "s"), ("a=b; s = 1 ;c", "s"), ("s\t=1", "s"), ("s1=1", "any"),
+            ("s=\"1\"", "any"),
+        ] {
+            var request = Request("h", "/")
+            request.fields = [(name: "Cookie", value: value)]
+            #expect(table.match(request) == route, "\(value)")
+        }
+    }
+
     @Test("Hosts match in any case and with a final dot")
     func hostSpelling() throws {
         let table = try Table([

@@ -1,4 +1,3 @@
-package import FleetModel
 package import HTTPSemantics
 
 extension PathRules {

@@ -1,0 +1,79 @@
+internal import FleetModel
+internal import Upstreams
+
+extension UpstreamPool {
+    /// Chooses an endpoint for a request, and counts it there.
+    ///
+    /// The endpoint that the client's cookie names is taken as long as it takes requests, whatever the balancing says.
+    ///
+    /// - Parameters:
+    ///   - placement: What is known of the request, and where it is noted what it counts at.
+    ///   - now: Monotonic nanoseconds.
+    ///   - tried: Endpoints to leave out, if there are others.
+    /// - Returns: The endpoint, or `nil` when none takes any.
+    func choose(
+        _ placement: inout Placement,
+        now: UInt64,
+        avoiding tried: [EndpointPool] = []
+    ) -> EndpointPool? {
+        guard let chosen = kept(placement, tried) ?? balanced(placement, now: now, tried) else {
+            return nil
+        }
+        if affinity?.stickyCookie != nil { placement.setsCookie = chosen.mark != placement.asked }
+        stay(&placement, at: chosen, now: now)
+        return chosen
+    }
+
+    /// The endpoint that the client's cookie names.
+    private func kept(_ placement: Placement, _ tried: [EndpointPool]) -> EndpointPool? {
+        guard let asked = placement.asked, let endpoint = affinity?.marks[asked] else { return nil }
+        guard endpoint.isOpen || endpoint.position != nil,
+            !tried.contains(where: { $0 === endpoint })
+        else { return nil }
+        return endpoint
+    }
+
+    private func balanced(
+        _ placement: Placement,
+        now: UInt64,
+        _ tried: [EndpointPool]
+    ) -> EndpointPool? {
+        guard let balancer else { return inTurn(avoiding: tried) }
+        let index: Int? =
+            tried.isEmpty
+            ? balancer.choose(key: placement.key, now: now)
+            : balancer.choose(
+                key: placement.key,
+                now: now,
+                avoiding: tried.compactMap(\.position)
+            )
+        guard let index, index < candidates.count else { return nil }
+        return candidates[index]
+    }
+
+    /// The endpoint whose turn it is among those that have not been tried, if there are others.
+    private func inTurn(avoiding tried: [EndpointPool]) -> EndpointPool? {
+        func isNew(_ endpoint: EndpointPool) -> Bool { !tried.contains { $0 === endpoint } }
+        guard let first = nextInTurn() else { return nil }
+        return isNew(first) ? first : candidates.first(where: isNew) ?? first
+    }
+
+    /// Counts another try at the endpoint that was chosen.
+    func stay(_ placement: inout Placement, at endpoint: EndpointPool, now: UInt64) {
+        guard let balancer else { return }
+        placement.begin(
+            endpoint.state.load,
+            balancer.total,
+            isTimed: upstream.balance == .latency,
+            now: now
+        )
+        if let position = endpoint.position { balancer.changed(position) }
+    }
+
+    /// Counts the end of a try.
+    func leave(_ placement: inout Placement, _ endpoint: EndpointPool?, now: UInt64) {
+        guard placement.load != nil else { return }
+        placement.leave(now: now)
+        if let position = endpoint?.position { balancer?.changed(position) }
+    }
+}

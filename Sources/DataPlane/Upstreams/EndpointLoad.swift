@@ -1,0 +1,122 @@
+internal import Synchronization
+
+/// How many requests a node has in flight at the endpoints of one upstream.
+package final class UpstreamLoad: Sendable {
+    private let requests = Atomic<Int>(0)
+
+    /// Makes a count of zero.
+    package init() {}
+
+    /// Requests in flight now.
+    package var inFlight: Int { requests.load(ordering: .relaxed) }
+
+    /// Counts a request; `ended` is owed.
+    package func began() { requests.wrappingAdd(1, ordering: .relaxed) }
+
+    /// Counts the end of a request that `began` has counted.
+    package func ended() { requests.wrappingSubtract(1, ordering: .relaxed) }
+}
+
+/// What all workers of a node know of the load of one endpoint: requests in flight, and how long they take.
+///
+/// Counted only where the balancing looks at it. The numbers are atomic each and need not agree: of two samples that
+/// two workers take at once, one may be lost. The object fills a cache line, so that counting at one endpoint does not
+/// slow down another.
+package final class EndpointLoad: Sendable {
+    private let requests = Atomic<Int>(0)
+    /// The bits of the estimate, in nanoseconds; 0 is none yet.
+    private let estimate = Atomic<UInt64>(0)
+    /// When the estimate was made.
+    private let stamp = Atomic<UInt64>(0)
+    private let padding: (UInt64, UInt64, UInt64) = (0, 0, 0)
+
+    /// The time in which a sample loses about two thirds of its influence, in nanoseconds.
+    static let memoryNanoseconds: Double = 5e9
+    /// What a failure is taken for at least and at most, in nanoseconds: a refusal is quick, and yet no recommendation.
+    static let failureNanosecondsMin: Double = 100e6
+    static let failureNanosecondsMax: Double = 10e9
+
+    /// Makes an idle endpoint that nothing is known of.
+    package init() {}
+
+    /// Requests in flight now, over all workers.
+    package var inFlight: Int { requests.load(ordering: .relaxed) }
+
+    /// Counts a request; `ended` is owed.
+    package func began() {
+        requests.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    /// Counts the end of a request that `began` has counted.
+    package func ended() {
+        requests.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    /// Takes how long the endpoint took to answer: peak EWMA, as Finagle has it.
+    ///
+    /// What is slower than the estimate becomes the estimate at once; what is faster draws it down by the time since the
+    /// last sample.
+    ///
+    /// - Parameters:
+    ///   - nanoseconds: From the choice of the endpoint to its answer.
+    ///   - now: Monotonic nanoseconds.
+    package func answered(after nanoseconds: UInt64, now: UInt64) {
+        let sample = max(Double(nanoseconds), 1)
+        let old = Double(bitPattern: estimate.load(ordering: .relaxed))
+        var new = sample
+        if old > sample {
+            let share = Self.decay(since: stamp.load(ordering: .relaxed), now)
+            new = old * share + sample * (1 - share)
+        }
+        estimate.store(new.bitPattern, ordering: .relaxed)
+        stamp.store(now, ordering: .relaxed)
+    }
+
+    /// Takes that a request was given up before it was answered: the endpoint takes at least so long.
+    ///
+    /// - Parameters:
+    ///   - nanoseconds: From the choice of the endpoint.
+    ///   - now: Monotonic nanoseconds.
+    package func waited(_ nanoseconds: UInt64, now: UInt64) {
+        guard Double(nanoseconds) > latency(at: now) else { return }
+        answered(after: nanoseconds, now: now)
+    }
+
+    /// Takes that a request failed: as an answer that was slower, each time more so.
+    ///
+    /// - Parameters:
+    ///   - nanoseconds: From the choice of the endpoint to the failure.
+    ///   - now: Monotonic nanoseconds.
+    package func failed(after nanoseconds: UInt64, now: UInt64) {
+        let taken = min(
+            max(4 * latency(at: now), Self.failureNanosecondsMin),
+            Self.failureNanosecondsMax
+        )
+        answered(after: max(nanoseconds, UInt64(taken)), now: now)
+    }
+
+    /// How long the endpoint is expected to take.
+    ///
+    /// The estimate falls with the time since the last sample, so that an endpoint that was slow is asked again.
+    ///
+    /// - Parameter now: Monotonic nanoseconds.
+    /// - Returns: Nanoseconds; 0 where nothing is known.
+    package func latency(at now: UInt64) -> Double {
+        let bits = estimate.load(ordering: .relaxed)
+        guard bits != 0 else { return 0 }
+        return Double(bitPattern: bits) * Self.decay(since: stamp.load(ordering: .relaxed), now)
+    }
+
+    /// e^-t of the time that has passed, in units of `memoryNanoseconds`.
+    static func decay(since then: UInt64, _ now: UInt64) -> Double {
+        guard now > then else { return 1 }
+        // The exponent of 2, in whole and rest; the polynomial is 2^-rest to one part in ten thousand.
+        let exponent = Double(now - then) * (1.442_695 / memoryNanoseconds)
+        guard exponent < 1000 else { return 0 }
+        let whole = UInt64(exponent)
+        let rest = exponent - Double(whole)
+        let power = Double(bitPattern: (1023 - whole) << 52)
+        let fourth = 0.055_504_1 - rest * (0.009_618_1 - rest * 0.001_2)
+        return power * (1 - rest * (0.693_147_2 - rest * (0.240_226_5 - rest * fourth)))
+    }
+}

@@ -1,0 +1,95 @@
+package import EventLoop
+
+/// Which endpoints of an upstream are new, and how much of their share they take.
+///
+/// An endpoint that is new in an upstream that runs, or that takes requests again, begins with a hundredth of its weight,
+/// which grows evenly to all of it. Where no endpoint is past that, there is nobody to leave the requests to, and all
+/// take their shares at once.
+package struct SlowStarts: Sendable {
+    /// Endpoints that take requests.
+    private var taking: [ObjectIdentifier: Taking] = [:]
+    private var hasBegun = false
+
+    private struct Taking {
+        /// Held, so that no other endpoint is taken for it.
+        let state: EndpointState
+        /// Since when it is new; `nil` where it is not.
+        var since: LoopInstant?
+    }
+
+    /// Weights are multiplied by it while an endpoint is new, so that parts of them are whole numbers.
+    static let scale = 100
+    /// Steps in which a share grows.
+    static let steps: UInt64 = 20
+    /// The shortest step, in nanoseconds.
+    static let stepNanosecondsMin: UInt64 = 100_000_000
+
+    /// Nothing is known yet: the endpoints that come first are not new.
+    package init() {}
+
+    /// Gives the endpoints the weights that they have now.
+    ///
+    /// - Parameters:
+    ///   - members: All endpoints, with their whole weights.
+    ///   - nanoseconds: How long a share grows; `nil` is not at all.
+    ///   - now: The moment.
+    /// - Returns: The same endpoints.
+    package mutating func apply(
+        to members: [Member],
+        over nanoseconds: UInt64?,
+        now: LoopInstant
+    ) -> [Member] {
+        var next: [ObjectIdentifier: Taking] = [:]
+        for member in members where member.takesRequests {
+            let key = ObjectIdentifier(member.state)
+            var entry = taking[key] ?? Taking(state: member.state, since: hasBegun ? now : nil)
+            if let since = entry.since, now.nanoseconds(since: since) >= nanoseconds ?? 0 {
+                entry.since = nil
+            }
+            next[key] = entry
+        }
+        hasBegun = hasBegun || !next.isEmpty
+        // Whoever would be left with all requests need not grow into them.
+        if next.values.allSatisfy({ $0.since != nil }) {
+            for key in next.keys { next[key]?.since = nil }
+        }
+        taking = next
+        guard let nanoseconds, nanoseconds > 0, isGrowing else { return members }
+        return members.map { member in
+            var share = Self.scale
+            if let since = taking[ObjectIdentifier(member.state)]?.since {
+                // It has been new for less than that, or it would not be new; so the share is below the scale.
+                let part = Double(now.nanoseconds(since: since)) / Double(nanoseconds)
+                share = max(1, Int(part * Double(Self.scale)))
+            }
+            return member.weighing(member.weight * share)
+        }
+    }
+
+    /// Whether any endpoint is new.
+    package var isGrowing: Bool { taking.values.contains { $0.since != nil } }
+
+    /// Nanoseconds until the shares are to be settled anew.
+    ///
+    /// - Parameter nanoseconds: How long a share grows.
+    /// - Returns: The length of a step.
+    package static func step(of nanoseconds: UInt64) -> UInt64 {
+        max(nanoseconds / steps, stepNanosecondsMin)
+    }
+}
+
+extension Member {
+    /// Whether requests go to it, or would if its tier's turn came.
+    fileprivate var takesRequests: Bool { availability == .available && weight > 0 }
+
+    /// The same with another share of the requests.
+    fileprivate func weighing(_ weight: Int) -> Member {
+        Member(
+            endpoint: endpoint,
+            addresses: addresses,
+            state: state,
+            availability: availability,
+            weight: weight
+        )
+    }
+}
