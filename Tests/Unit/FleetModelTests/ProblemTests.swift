@@ -394,7 +394,7 @@ struct ProblemTests {
         #expect(problems(configuration("")) == [])
     }
 
-    private static let certificates =
+    static let certificates =
         #""certificates":[{"name":"c","files":{"certificate":"c.crt","key":"c.key"}},"#
         + #"{"name":"ca","authority":{"file":"ca.pem"}}]"#
 

@@ -114,7 +114,7 @@ struct UpstreamProblemTests {
     func checksUpstreamTLS(fields: String, message: String) {
         let found = problems(
             #"{"upstreams":[{"name":"u","endpoints":[{"address":"a:80"}],\#(fields)}],"#
-                + "\(Self.certificates)}"
+                + "\(ProblemTests.certificates)}"
         )
         #expect(found.count == 1 && found[0].hasPrefix("upstreams[u]\(message)"), "\(found)")
         let relayed = #"""
