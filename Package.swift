@@ -231,7 +231,7 @@ let dataPlane = [
             "SystemCalls", "Cryptography", "TLSLibrary", "RegularExpressions", "Bytes",
             "Structures", "Telemetry", "HTTPSemantics", "HTTP1", "HTTP2", "ProxyProtocol",
             "TLSHello", "FleetModel", "Routing", "Disclosure", "SnapshotCompiler", "EventLoop",
-            "Transport", "Upstreams",
+            "Transport", "Resolution", "Upstreams",
         ]
     ),
     Part(

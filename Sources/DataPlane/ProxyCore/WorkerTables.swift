@@ -138,6 +138,9 @@ final class WorkerTables {
         }
         hiddenFields = FieldNameSet(hiding.responseHeaders + hiding.productHeaders)
         publicNames = PublicNames(configuration)
+        for shared in upstreams where shared.upstream.discovery != nil {
+            publicNames?.take(shared.roster.places, of: shared.upstream.name)
+        }
         unconcernedFields = publicNames?.unconcerned ?? KnownFieldSet(FieldName.allCases)
         let inverse = configuration.routes.map { InversePath($0) }
         inversePaths = inverse.contains { $0 != nil } ? inverse : []

@@ -21,6 +21,9 @@ package struct FollowedName: Hashable, Sendable {
         (self.name, self.wanted) = (name, wanted)
         (self.isAbsolute, self.refresh) = (isAbsolute, refresh)
     }
+
+    /// The same name, however often it is looked up.
+    var asHeld: FollowedName { FollowedName(name, wanted, isAbsolute: isAbsolute) }
 }
 
 /// What is known of a name that is followed.
@@ -57,6 +60,8 @@ package final class NameDirectory {
     private let resolver: Resolver
     private var watches: [FollowedName: NameWatch] = [:]
     private let changed: (FollowedName, NameChange) -> Void
+    /// What names led to for an earlier process, until they are looked up.
+    package var remembered: [FollowedName: NameAnswer] = [:]
 
     /// Makes a directory that follows no name yet.
     ///
@@ -72,16 +77,23 @@ package final class NameDirectory {
         (self.loop, self.resolver, self.changed) = (loop, resolver, changed)
     }
 
-    /// Follows these names from now on, and no others; what is known of those that stay is kept.
+    /// Follows these names from now on, and no others.
+    ///
+    /// What is known of those that stay is kept, and the answers of those that are only to be looked up more or less
+    /// often.
     package func follow(_ names: Set<FollowedName>) {
+        let added = names.filter { watches[$0] == nil }
+        let known = added.isEmpty ? [:] : answers
         for (name, watch) in watches where !names.contains(name) {
             watch.stop()
             watches[name] = nil
         }
-        for name in names where watches[name] == nil {
-            watches[name] = NameWatch(name, on: loop, resolver) { [unowned self] in
+        for name in added {
+            let watch = NameWatch(name, on: loop, resolver) { [unowned self] in
                 changed(name, $0)
             }
+            watches[name] = watch
+            if let before = known[name.asHeld] ?? remembered[name.asHeld] { watch.remember(before) }
         }
     }
 
@@ -90,9 +102,26 @@ package final class NameDirectory {
         watches[name]?.state ?? NameState()
     }
 
-    /// Takes answers of another time for those that have none: what an earlier process knew.
-    package func remember(_ answers: [FollowedName: NameAnswer]) {
-        for (name, answer) in answers { watches[name]?.remember(answer) }
+    /// How many of the names could not be looked up the last time, and the age of the oldest answer that counts, in
+    /// nanoseconds.
+    package var summary: (failing: UInt64, oldestNanoseconds: UInt64) {
+        var summary: (failing: UInt64, oldestNanoseconds: UInt64) = (0, 0)
+        for watch in watches.values {
+            if watch.state.failure != nil { summary.failing += 1 }
+            guard let answeredAt = watch.state.answeredAt, watch.state.answer != nil else {
+                continue
+            }
+            let age = loop.now.nanoseconds(since: answeredAt)
+            summary.oldestNanoseconds = max(summary.oldestNanoseconds, age)
+        }
+        return summary
+    }
+
+    /// What counts of all names now, for a later process.
+    package var answers: [FollowedName: NameAnswer] {
+        var answers: [FollowedName: NameAnswer] = [:]
+        for (name, watch) in watches { answers[name.asHeld] = watch.state.answer }
+        return answers
     }
 
     /// Follows no name any more.

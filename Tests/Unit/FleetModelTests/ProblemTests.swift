@@ -172,6 +172,47 @@ struct ProblemTests {
     }
 
     @Test(
+        "an upstream has endpoints, or a name to find them by that says enough",
+        arguments: [
+            (#""protocol":"http1""#, ": endpoints is missing: an upstream has endpoints, or a"),
+            (#""discovery":{"dns":"a.test"}"#, ".discovery.dns: \"a.test\" has no port"),
+            (#""discovery":{"dns":"a.test:0"}"#, ".discovery.dns: \"a.test:0\": the port is not"),
+            (#""discovery":{"dns":"192.0.2.1:80"}"#, ".discovery.dns: \"192.0.2.1:80\" is"),
+            (#""discovery":{"dns":"a b:80"}"#, ".discovery.dns: \"a b\" is not a host name"),
+            (#""discovery":{"type":"srv"}"#, ".discovery: dns is missing"),
+            (#""discovery":{"dns":"a:1","refresh":"10ms"}"#, ".discovery.refresh: "),
+            (
+                #""discovery":{"dns":"a","type":"srv"},"tls":{}"#,
+                ".tls: tls.serverName is missing: the hosts that SRV records name"
+            ),
+        ]
+    )
+    func checksDiscovery(field: String, message: String) {
+        let found = problems(#"{"upstreams":[{"name":"u",\#(field)}]}"#)
+        #expect(found.first?.hasPrefix("upstreams[u]" + message) == true, "\(found)")
+        #expect(found.count == 1, "\(found)")
+    }
+
+    @Test("discovery is read, and stands beside endpoints of which none has a weight")
+    func readsDiscovery() throws {
+        let json = """
+            {"upstreams":[
+             {"name":"a","discovery":{"dns":"A.test.:80"}},
+             {"name":"b","discovery":{"dns":"_x._tcp.test:1","type":"srv","refresh":"2s"},
+              "endpoints":[{"address":"h:1","weight":0}]}]}
+            """
+        let upstreams = try Configuration(json: json).upstreams
+        #expect(upstreams.map(\.endpoints.count) == [0, 1])
+        #expect(upstreams.map { $0.discovery?.name } == ["a.test", "_x._tcp.test"])
+        #expect(upstreams.map { $0.discovery?.port } == [80, 1])
+        #expect(upstreams.map { $0.discovery?.type } == [.a, .srv])
+        #expect(upstreams.map { $0.discovery?.refresh } == [nil, .seconds(2)])
+        let found = Endpoint(address: NetworkAddress(host: .ip(.v4(1)), port: 80))
+        #expect(upstreams.first?.name(of: found) == "a.test")
+        #expect(upstreams.last?.name(of: found) == "0.0.0.1")
+    }
+
+    @Test(
         "an upstream needs endpoints that differ, with ports and some weight",
         arguments: [
             (#"{"address":"a:80"},{"address":"A:80"}"#, "already endpoints[0]"),
