@@ -408,7 +408,7 @@ routes:
     assert found["upstream"] == "main" and found.get("endpoint") is None
     assert "endpoints are the services of _api._tcp.test, which each node looks up" in found["why"]
     both = run_proxyctl("explain", "GET", "http://a.test/both", "-f", source, "-o", "json").json
-    assert both["endpoint"] == "127.0.0.1:9001"
+    assert both["endpoints"] == ["127.0.0.1:9001"] and both.get("endpoint") is None
     assert "further endpoints are the addresses of api.test" in both["why"]
 
 

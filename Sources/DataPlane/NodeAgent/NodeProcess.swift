@@ -64,7 +64,6 @@ package final class NodeProcess {
     /// - Throws: `NodeError` when descriptors have run out.
     package init(_ settings: NodeSettings) throws(NodeError) {
         self.settings = settings
-        log = EventLog(showsDebug: settings.showsDebug)
         let nameServers = try Self.nameServers()
         do throws(SystemCallError) {
             ignoreBrokenPipes()
@@ -72,6 +71,8 @@ package final class NodeProcess {
             signals = SignalListener(
                 try SignalQueue([.terminate, .interrupt, .user1] + reloading)
             )
+            // It has a thread, which inherits what the queue has blocked.
+            log = EventLog(showsDebug: settings.showsDebug)
             loop = try EventLoop()
             server = try ProxyServer(
                 workerCount: settings.workerCount,

@@ -35,7 +35,7 @@ final class Monitor: EventHandler {
     /// What those versions have of upstreams.
     private var prepared: [UpstreamMonitor] = []
     /// Versions that wait for their names' first answers, in the order in which they came.
-    private var awaiting: [Preparation] = []
+    private var preparations: [Preparation] = []
     private var changedNames: Set<FollowedName> = []
     /// Shows once a second what names are at.
     private var houseTimer: LoopTimer?
@@ -124,7 +124,7 @@ final class Monitor: EventHandler {
         followNames()
         for monitor in monitors { _ = monitor.take(names) }
         followNames()
-        awaiting.append(
+        preparations.append(
             Preparation(
                 monitors: monitors,
                 deadline: loop.now.advanced(by: Limits.firstAnswersNanoseconds),
@@ -339,12 +339,12 @@ final class Monitor: EventHandler {
 
     /// Ends the preparations that need not, or may not, wait any longer.
     private func endWaiting() {
-        while let first = awaiting.first {
+        while let first = preparations.first {
             let isSettled = first.monitors.allSatisfy { monitor in
                 monitor.followedNames.allSatisfy { names.state(of: $0).isSettled }
             }
             guard isSettled || first.deadline <= loop.now else { break }
-            awaiting.removeFirst()
+            preparations.removeFirst()
             first.completion(
                 first.monitors.map { monitor in
                     SharedUpstream(
@@ -356,6 +356,6 @@ final class Monitor: EventHandler {
                 }
             )
         }
-        loop.setDeadline(of: registration, at: awaiting.first?.deadline ?? .never)
+        loop.setDeadline(of: registration, at: preparations.first?.deadline ?? .never)
     }
 }

@@ -62,10 +62,12 @@ extension UpstreamMonitor {
             if kept == nil { change.added.append(endpoint.address.description) }
             var watched = watch(endpoint, kept)
             watched.addresses = addresses(of: endpoint, names) ?? watched.addresses
+            watched.nameFailure =
+                name(of: endpoint).flatMap { names.state(of: $0).failure }?.description
             return watched
         }
-        noteChanges()
         change.removed = known.keys.map(\.description).sorted()
+        noteChanges()
         let isSame = before.elementsEqual(endpoints) {
             $0.endpoint == $1.endpoint && $0.addresses == $1.addresses
         }

@@ -28,6 +28,8 @@ final class UpstreamMonitor {
         let endpoint: Endpoint
         let state: EndpointState
         var addresses: [StreamAddress]
+        /// Why its name could not be looked up the last time; `nil` where it could, or it has none.
+        var nameFailure: String?
         /// What it was seen as, and since when in nanoseconds since 1970-01-01 UTC.
         var seen: (availability: Availability, since: UInt64)?
     }
@@ -161,7 +163,7 @@ final class UpstreamMonitor {
                 return EndpointStatus(
                     address: watched.endpoint.address,
                     availability: availability,
-                    reason: Self.reason(for: availability),
+                    reason: Self.reason(for: availability, watched),
                     sinceUnixNanoseconds: watched.seen?.since ?? 0,
                     lastCheck: nil,
                     weight: weights[state] ?? watched.endpoint.weight,
@@ -172,11 +174,15 @@ final class UpstreamMonitor {
         )
     }
 
-    private static func reason(for availability: Availability) -> String {
+    private static func reason(
+        for availability: Availability,
+        _ watched: WatchedEndpoint
+    ) -> String {
         switch availability {
         case .drained: "drained by an operator"
         case .disabled: "disabled by an operator"
-        case .unresolved: "its name does not resolve"
+        case .unresolved:
+            "its name does not resolve" + (watched.nameFailure.map { ": \($0)" } ?? "")
         case .available, .unhealthy, .ejected: ""
         }
     }
@@ -201,6 +207,7 @@ final class UpstreamMonitor {
             state: before?.state
                 ?? EndpointState(connectionsMax: upstream.connections.perEndpoint ?? .max),
             addresses: before?.addresses ?? [],
+            nameFailure: before?.nameFailure,
             seen: before?.seen
         )
     }

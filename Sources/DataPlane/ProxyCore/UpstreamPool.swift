@@ -245,6 +245,12 @@ final class UpstreamPool {
         return candidates[index]
     }
 
+    /// Why a request is refused while nobody is to be chosen.
+    var refusal: ExchangeError {
+        let isNamed = roster?.members.contains { $0.availability != .unresolved } ?? false
+        return ExchangeError(isNamed ? .destinationUnavailable : .dnsError, .upstream)
+    }
+
     /// Whether requests wait for a connection: who comes now stands behind them.
     var isQueueing: Bool { !line.isEmpty }
 
@@ -277,12 +283,6 @@ final class UpstreamPool {
     func nextInTurnAgain() -> EndpointPool? {
         guard let index = furtherSequence.choose(), index < candidates.count else { return nil }
         return candidates[index]
-    }
-
-    /// Why a request is refused while nobody is to be chosen.
-    var refusal: ExchangeError {
-        let isNamed = roster?.members.contains { $0.availability != .unresolved } ?? false
-        return ExchangeError(isNamed ? .destinationUnavailable : .dnsError, .upstream)
     }
 
     /// Goes over to another version's settings.
