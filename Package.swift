@@ -232,7 +232,7 @@ let dataPlane = [
         [
             "SystemCalls", "Cryptography", "TLSLibrary", "Bytes", "Structures", "Telemetry",
             "HTTPSemantics", "HTTP1", "FleetModel", "SnapshotCompiler", "FleetMessages",
-            "FleetProtocol", "Certificates", "EventLoop", "Transport", "ProxyCore",
+            "FleetProtocol", "Certificates", "EventLoop", "Transport", "Upstreams", "ProxyCore",
         ]
     ),
 ]
@@ -377,6 +377,13 @@ let benchmarks = [
         [(.argumentParser, "ArgumentParser")],
         kind: .command
     ),
+    Part(
+        "Tests/Benchmarks",
+        "route-tables",
+        ["SystemCalls", "FleetModel", "Routing", "SnapshotCompiler"],
+        [(.argumentParser, "ArgumentParser")],
+        kind: .command
+    ),
 ]
 
 func test(_ name: String, _ uses: [String], _ products: [(External, String)] = []) -> Part {
@@ -419,7 +426,7 @@ let tests = [
         [
             "NodeAgent", "FleetMessages", "FleetProtocol", "FleetModel", "SnapshotCompiler",
             "Certificates", "Cryptography", "TLSLibrary", "SystemCalls", "EventLoop", "Telemetry",
-            "ProxyCore",
+            "ProxyCore", "Upstreams",
         ],
         [(.protobuf, "SwiftProtobuf")]
     ),
@@ -444,7 +451,7 @@ let tests = [
         ],
         [
             (.nio, "NIOCore"), (.nio, "NIOPosix"), (.nio, "NIOEmbedded"), (.nioSSL, "NIOSSL"),
-            (.log, "Logging"),
+            (.log, "Logging"), (.protobuf, "SwiftProtobuf"),
         ]
     ),
     test(

@@ -1,5 +1,6 @@
 """Certificates by RFC 8555 from a real test authority: one order however many nodes, and any of them answers."""
 
+import base64
 import re
 import socket
 import ssl
@@ -300,3 +301,50 @@ def test_wrong_input_is_refused_with_place_and_remedy(workspace):
             result = fleet.ctl(command, workspace.configuration(text), code=None)
             assert result.code != 0, (message, result)
             assert message in result.out + result.err, (message, result)
+
+
+def test_an_account_is_bound_to_one_that_the_authority_knows(workspace):
+    """RFC 8555 §7.3.4: the key is a named secret; a wrong one is told, and another one is tried at once."""
+    right, wrong = (base64.urlsafe_b64encode(bytes(range(start, start + 32))).decode().rstrip("=") for start in (0, 7))
+    fleet, http, https, pebble = start(workspace, 1, bindings={"kid-1": right})
+    plain = configuration(pebble, http, https)
+    text = plain.replace("authority: authority}", "authority: authority, eab: {keyID: kid-1, secret: acme-key}}")
+    refused = fleet.apply(text, code=1)
+    assert "certificates[shop].acme.eab.secret" in refused.err and "proxyctl secrets set acme-key" in refused.err
+    assert "valid" in fleet.ctl("validate", workspace.configuration(text)).out
+
+    def problem(part):
+        def check():
+            found = use(fleet, states=("temporary",))
+            return found if found and part in (found[1]["problem"] or "") else None
+
+        return until(check, lambda: f"certs says {part!r}: {fleet.ctl('certs', '-o', 'json').json}", 40)
+
+    fleet.ctl("secrets", "set", "acme-key", text_input="no key!\n")
+    fleet.apply(text, "--wait")
+    problem("the secret acme-key is not the key of acme.eab")
+    assert "acme-key is not the key" in fleet.ctl("certs").out
+    fleet.ctl("secrets", "set", "acme-key", text_input=wrong + "\n")
+    problem("acme.eab")
+    file = workspace.write("eab.key", right + "\n")
+    fleet.ctl("secrets", "set", "acme-key", "--file", file)
+    found = wait_issued(fleet, fleet.nodes)
+    assert found["names"] == [HOST] and pebble.accounts == 1
+
+    in_use = fleet.ctl("secrets", "remove", "acme-key", code=1)
+    assert "certificates[shop].acme.eab.secret" in in_use.err
+    [secret] = fleet.ctl("secrets", "list", "-o", "json").json
+    assert secret["name"] == "acme-key" and secret["uses"] == ["certificates[shop].acme.eab.secret"]
+    assert "acme-key" in fleet.ctl("secrets", "list").out
+    # The account that is there is used on: the key is for its registration alone.
+    fleet.apply(plain.replace(f"hosts: [{HOST}]", f"hosts: [{HOST}, www.example.com]").replace(
+        "authority: authority}", "authority: authority, eab: {keyID: kid-1, secret: acme-key}}"), "--wait")
+    assert sorted(wait_issued(fleet, fleet.nodes, found["digest"])["names"]) == [HOST, "www.example.com"]
+    assert pebble.accounts == 1
+    fleet.apply(plain, "--wait")
+    fleet.ctl("secrets", "remove", "acme-key")
+    assert fleet.ctl("secrets", "list", "-o", "json").json == []
+    actions = [entry["action"] for entry in fleet.ctl("audit", "-o", "json", "--limit", 1000).json]
+    assert actions.count("secret.set") == 3 and actions.count("secret.remove") == 1
+    everything = fleet.ctl("audit", "-o", "json", "--limit", 1000).out + fleet.control.stderr()
+    assert right not in everything and wrong not in everything

@@ -28,11 +28,15 @@ class Site:
         self.secrets = Secrets()
         self.said = {}
         self.tokens = [self.fleet.token() for _ in range(4)]
+        # Of a named secret, the value and the one before.
+        self.values = [base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=") for _ in range(2)]
+        for value in self.values:
+            self.fleet.ctl("secrets", "set", "acme-key", text_input=value + "\n")
         for name, token in zip(("n1", "n2"), self.tokens):
             self.fleet.add(name, "--debug", token=token, workers=1)
         self.http, self.https = workspace.keep(ReservedPort()), workspace.keep(ReservedPort())
         self.gate = workspace.keep(Gate(self.http.address))
-        self.pebble = Pebble(workspace, self.gate.port, self.https.port)
+        self.pebble = Pebble(workspace, self.gate.port, self.https.port, bindings={"kid-1": self.values[-1]})
         self.files = Certificates(workspace.folder / "tls")
         for kind in ("ec", "rsa", "ed25519"):
             self.files.issue(kind, f"{kind}.example.com", key=kind)
@@ -51,7 +55,8 @@ certificates:
   - {{name: authority, authority: {{file: authority/cert.pem}}}}
   - name: shop
     hosts: [{HOST}]
-    acme: {{directory: "{self.pebble.directory}", email: ops@example.com, authority: authority}}
+    acme: {{directory: "{self.pebble.directory}", email: ops@example.com, authority: authority,
+           eab: {{keyID: kid-1, secret: acme-key}}}}
 routes:
   - {{name: hello, respond: {{status: 200, body: {body}}}}}
 """
@@ -64,7 +69,8 @@ routes:
             if what not in ("authority.certificate", "authority.next.certificate"):
                 self.secrets.add(what, octets)
         for what, octets in store.data_keys + [found for found in store.vault if found[0] != "authority"]:
-            self.secrets.add(what, octets)
+            # Of a named secret, the authority has the other copy, in its own file.
+            self.secrets.add(what, octets, *[self.pebble.folder / "pebble.json"] * (what == "named"))
             if what == "ticketKey":
                 self.secrets.add(what, octets[:32])
                 self.secrets.add(what, octets[32:])
@@ -76,6 +82,9 @@ routes:
         self.secrets.add("the admin token", token.encode(), self.fleet.folder / "admin.token")
         for token in self.tokens:
             self.secrets.add("a join token", base64.urlsafe_b64decode(token.split(".")[1] + "="))
+        for value in self.values:
+            self.secrets.add("a named secret", value.encode(), self.pebble.folder / "pebble.json")
+            self.secrets.add("a named secret's key", base64.urlsafe_b64decode(value + "="), self.pebble.folder / "pebble.json")
         for kind in ("ec", "rsa", "ed25519"):
             assert self.secrets.add(f"the {kind} key", key_in(self.files.folder / f"{kind}.key")), kind
         self.note_identities()
@@ -117,6 +126,10 @@ routes:
                 self.call(method, f"/v1/tokens/{token}")
         self.call("POST", "/v1/certificates", json.dumps({"name": "x", "certificate": (folder / "ec.crt").read_text(),
                                                           "key": (folder / "rsa.key").read_text()}))
+        for body in ({"valu": self.values[-1]}, {"value": [self.values[-1]]}, [self.values[-1]], self.values[-1]):
+            self.call("PUT", "/v1/secrets/acme-key", json.dumps(body))
+            self.call("PUT", "/v1/secrets/acme-key", json.dumps(body)[:-1])
+        self.note("secrets remove", self.fleet.ctl("secrets", "remove", "acme-key", code=1))
         self.call("PUT", "/v1/configuration", json.dumps({"configuration": {"key": (folder / "ec.key").read_text()}}))
         pasted = json.dumps((folder / "ec.key").read_text())
         careless = self.workspace.configuration(self.text.replace("tls/ec.key", pasted))
@@ -152,7 +165,7 @@ routes:
         other = self.workspace.configuration(self.configuration("three"))
         for command in (["certs"], ["certs", "--all"], ["export"], ["export", "1"], ["show", "1"], ["show", "2"], ["diff", other],
                         ["audit", "--limit", 1000], ["status"], ["nodes"], ["node", "show", "n1"], ["versions"], ["version"],
-                        ["token", "list"], ["ca", "status"], ["explain", "GET", f"https://{HOST}/"], ["context", "list"]):
+                        ["token", "list"], ["secrets", "list"], ["ca", "status"], ["explain", "GET", f"https://{HOST}/"], ["context", "list"]):
             for options in ([], ["-o", "json"]):
                 self.note(" ".join(map(str, command + options)), self.fleet.ctl(*command, *options, code=None))
         for node in self.fleet.nodes.values():
@@ -211,7 +224,8 @@ def test_no_secret_is_anywhere_but_where_it_has_to_be(workspace):
     until(lambda: Store(fleet.folder).kinds().get("ticketKey", 0) > 3, "keys of tickets have changed", 60)
     site.provoke()
     store = Store(fleet.folder)
-    assert {*under_way.kinds(), *store.kinds()} == {"certificate", "authority", "ticketKey", "acmeAccount", "acmeRequest"}
+    assert {*under_way.kinds(), *store.kinds()} == {"certificate", "authority", "ticketKey", "acmeAccount", "acmeRequest",
+                                                    "named"}
     site.note_store(store)
 
     # Another CA, and with it other identities of nodes.

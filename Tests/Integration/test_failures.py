@@ -236,7 +236,7 @@ def test_more_requests_than_the_upstream_takes_get_503(workspace):
 
     workspace.closing.callback(release.set)
     origin = workspace.keep(Origin(script))
-    _, web = serve(workspace, origin, ", connections: {maximum: 1}")
+    _, web = serve(workspace, origin, ", connections: {maximum: 1}, queue: {requests: 0}")
     first, second = [workspace.keep(Peer.connect(web)) for _ in range(2)]
     first.send(request(target="/1"))
     until(lambda: len(origin.requests) == 1, "the first request is under way")

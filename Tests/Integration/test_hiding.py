@@ -325,6 +325,31 @@ routes: [{{name: all, upstream: inner}}]
     assert "x-peer" not in head
 
 
+def test_names_that_grow_without_end_take_nothing_but_their_lines(workspace):
+    """A short name of the inside, very often, for a client with a very long one: heads stay shorter than any buffer."""
+    def script(peer, origin):
+        while (head := peer.read_head()) is not None:
+            count, lines = int(head.get("x-count")), int(head.get("x-lines"))
+            peer.send(b"HTTP/1.1 302 Found\r\n" + b"Location: /?u=%b\r\n" % (b"127.1," * count) * lines
+                      + b"Link: %b\r\n" % (b"<//a>," * count) + b"X-Kept: 1\r\nContent-Length: 60000\r\n\r\n" + b"x" * 60000)
+
+    origin = workspace.keep(Origin(script))
+    port = workspace.keep(ReservedPort())
+    node = workspace.node(f"""
+listeners: [{{name: web, address: {port}}}]
+upstreams: [{{name: a, endpoints: [{{address: {origin}}}]}}]
+routes: [{{name: all, upstream: a}}]
+""", workers=1)
+    host = ".".join(["a" * 60] * 4)
+    for count, lines in [(10, 1), (250, 1), (270, 1), (2139, 1), (5000, 1), (40, 250), (200, 40), (260, 30)]:
+        head = get(port.address, "/", host, fields=[f"X-Count: {count}", f"X-Lines: {lines}"])
+        assert (head.status, head.get("x-kept"), len(head.body)) == (302, "1", 60000), (count, lines)
+        shown = head.all("location")
+        assert all(value == "/?u=" + f"{host}," * count for value in shown)
+        assert len(head.octets) < 512 << 10 and bool(shown) == (count <= 260), (count, lines)
+        assert node.program.is_running
+
+
 def test_a_trusted_proxy_says_that_the_client_spoke_tls(workspace):
     def script(peer, origin):
         while peer.read_head() is not None:

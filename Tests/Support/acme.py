@@ -28,9 +28,9 @@ def held_port(space):
 class Pebble:
     """An authority that really looks at challenges; every name resolves to loopback."""
 
-    def __init__(self, space, http_port, tls_port, validity=None, blocked=()):
+    def __init__(self, space, http_port, tls_port, validity=None, blocked=(), bindings=None):
         self.space = space
-        folder = space.folder / "authority"
+        folder = self.folder = space.folder / "authority"
         folder.mkdir()
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
@@ -43,6 +43,9 @@ class Pebble:
             "certificate": str(self.certificate), "privateKey": str(self.key), "httpPort": http_port,
             "tlsPort": tls_port, "domainBlocklist": list(blocked),
         }
+        if bindings:
+            # Accounts have to be bound to one of these keys, in base64url, by their identifiers (RFC 8555 §7.3.4).
+            settings |= {"externalAccountBindingRequired": True, "externalAccountMACKeys": bindings}
         if validity:
             settings["certificateValidityPeriod"] = validity
         file = folder / "pebble.json"

@@ -601,14 +601,14 @@ class Origin:
     script, other than that its peer went away, is raised at the end of the test.
     """
 
-    def __init__(self, script, name="origin", host="127.0.0.1"):
+    def __init__(self, script, name="origin", host="127.0.0.1", port=0):
         self.script = script
         self.name = name
         self.requests = []
         self.failures = []
         self.connections = 0
         self.open = set()
-        self.listener = socket.create_server((host, 0), backlog=512)
+        self.listener = socket.create_server((host, port), backlog=512)
         self.address = self.listener.getsockname()
         self.thread = threading.Thread(target=self.accept, daemon=True)
         self.thread.start()

@@ -27,6 +27,14 @@ public enum Metric: Int, CaseIterable, Sendable {
     case upstreamConnectionsReused
     case upstreamConnectFailures
     case upstreamRetries
+    case upstreamRetriesLimited
+    case upstreamWaiting
+    case upstreamQueueFull
+    case upstreamQueueTimeouts
+    case circuitOpenings
+    case circuitRefusals
+    case shedForLag
+    case shedForMemory
     case exchangesEvicted
     case mirrorsComplete
     case mirrorsFailed
@@ -230,6 +238,44 @@ extension MetricFamily {
                 .counter,
                 "Requests that were sent to an endpoint once more.",
                 [("", .upstreamRetries)]
+            ),
+            MetricFamily(
+                "weir_upstream_retries_limited_total",
+                .counter,
+                "Failed tries that were not repeated because the retry budget was used up.",
+                [("", .upstreamRetriesLimited)]
+            ),
+            MetricFamily(
+                "weir_upstream_waiting",
+                .gauge,
+                "Requests that wait for a connection to an upstream.",
+                [("", .upstreamWaiting)]
+            ),
+            MetricFamily(
+                "weir_upstream_queue_refused_total",
+                .counter,
+                "Requests that got no connection to an upstream, by why: full or too slow a queue, or their time was over.",
+                label: "reason",
+                [("full", .upstreamQueueFull), ("timeout", .upstreamQueueTimeouts)]
+            ),
+            MetricFamily(
+                "weir_circuit_openings_total",
+                .counter,
+                "Times that a circuit breaker opened, or stayed open after a trial.",
+                [("", .circuitOpenings)]
+            ),
+            MetricFamily(
+                "weir_circuit_refused_total",
+                .counter,
+                "Requests that an open circuit breaker answered.",
+                [("", .circuitRefusals)]
+            ),
+            MetricFamily(
+                "weir_requests_shed_total",
+                .counter,
+                "Requests that were refused because the node had too much to do, by what there was too much of.",
+                label: "reason",
+                [("lag", .shedForLag), ("memory", .shedForMemory)]
             ),
             MetricFamily(
                 "weir_upstream_evictions_total",

@@ -119,6 +119,7 @@ struct ServeCommand: AsyncParsableCommand {
         )
         nodes.materialChanged(to: material)
         let fleetAddress = try await start(nodes)
+        let orders = orderDesk(store, credentials, nodes, logger)
         let server = try AdminServer(
             .init(
                 host: admin.host,
@@ -133,7 +134,8 @@ struct ServeCommand: AsyncParsableCommand {
                 fleet: ServedFleet(nodes),
                 authorityChanged: {
                     await Self.takeOver(authority, files, nodes, logger)
-                }
+                },
+                secretChanged: { await orders.secretChanged($0) }
             ),
             logger: logger,
             onBound: { host, port in
@@ -141,7 +143,6 @@ struct ServeCommand: AsyncParsableCommand {
                 Self.announce(address, fleetAddress, files, limit, logger, output)
             }
         )
-        let orders = orderDesk(store, credentials, nodes, logger)
         try await serve(nodes, server, credentials, orders, logger)
         try store.close()
         logger.notice("control.stopped")

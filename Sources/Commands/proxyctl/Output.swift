@@ -7,6 +7,9 @@ enum Output {
     /// Whether standard output is a terminal.
     static let isTerminal = isatty(STDOUT_FILENO) == 1
 
+    /// Whether standard input is a terminal.
+    static let inputIsTerminal = isatty(STDIN_FILENO) == 1
+
     /// Colours of standard output and of standard error, each by what it is.
     static let palette = Palette(
         isTerminal: isTerminal,

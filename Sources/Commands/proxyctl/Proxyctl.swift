@@ -26,9 +26,9 @@ struct Proxyctl: AsyncParsableCommand {
             ValidateCommand.self, CompileCommand.self, SchemaCommand.self, ExplainCommand.self,
             DiffCommand.self, ApplyCommand.self, ExportCommand.self, VersionsCommand.self,
             ShowCommand.self, RollbackCommand.self, StatusCommand.self, NodesCommand.self,
-            NodeCommand.self, CertificatesCommand.self, TokenCommand.self, AuthorityCommand.self,
-            AuditCommand.self, LeaksCommand.self, ContextCommand.self, CompletionCommand.self,
-            VersionCommand.self,
+            NodeCommand.self, UpstreamsCommand.self, UpstreamCommand.self, CertificatesCommand.self,
+            SecretsCommand.self, TokenCommand.self, AuthorityCommand.self, AuditCommand.self,
+            LeaksCommand.self, ContextCommand.self, CompletionCommand.self, VersionCommand.self,
         ]
     )
 

@@ -30,27 +30,34 @@ struct StatusCommand: AsyncParsableCommand {
         let session = Session(options)
         try await session.withClient { client in
             if watch {
-                try await redraw(client, session)
+                try await session.redraw(every: interval) {
+                    let status = try await client.status()
+                    return (StatusReport.value(of: status), { StatusReport(status).rendered($0) })
+                }
             } else {
                 let status = try await client.status()
                 session.print(StatusReport.value(of: status)) { StatusReport(status).rendered($0) }
             }
         }
     }
+}
 
+extension Session {
     /// Shows one state after the other; a control plane that is away for a while is said and waited for.
-    private func redraw(_ client: AdminClient, _ session: Session) async throws {
+    func redraw(
+        every interval: DurationArgument,
+        _ look: () async throws -> (value: OutputValue, lines: (Palette) -> [String])
+    ) async throws {
         let screen = Screen(isTerminal: Output.isTerminal)
         var isFirst = true
         while true {
             do {
-                let status = try await client.status()
-                switch session.format {
+                let (value, lines) = try await look()
+                switch format {
                 case .table:
-                    let lines = StatusReport(status).rendered(Output.palette)
-                    Output.write(screen.frame(lines, isFirst: isFirst))
-                case .json: Output.print([StatusReport.value(of: status).compactJSON])
-                case .yaml: Output.write("---\n" + StatusReport.value(of: status).yaml())
+                    Output.write(screen.frame(lines(Output.palette), isFirst: isFirst))
+                case .json: Output.print([value.compactJSON])
+                case .yaml: Output.write("---\n" + value.yaml())
                 }
             } catch let error as AdminClientError {
                 // The first failure ends the command: it is more likely a wrong context than a restart.

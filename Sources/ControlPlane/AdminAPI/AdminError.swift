@@ -25,6 +25,10 @@ package struct AdminError: Error, Sendable {
         /// A certificate, its key or a bundle of authorities is wrong; `details.problems` says where.
         case invalidCertificate = "invalid_certificate"
         case nodeRevoked = "node_revoked"
+        /// The head's configuration names the secret.
+        case secretInUse = "secret_in_use"
+        /// There is no room for another adjustment of an endpoint.
+        case adjustmentsFull = "adjustments_full"
         /// The CA cannot be retired: none follows it, or nodes would be cut off.
         case authorityNeeded = "authority_needed"
         case busy
@@ -97,7 +101,10 @@ extension AdminError {
 
     private init(store error: StoreError) {
         switch error {
-        case .versionUnknown, .nodeUnknown, .tokenUnknown: self = .notFound(error.description)
+        case .versionUnknown, .nodeUnknown, .tokenUnknown, .secretUnknown, .upstreamUnknown,
+            .endpointUnknown:
+            self = .notFound(error.description)
+        case .adjustmentsFull: self.init(.conflict, .adjustmentsFull, error.description)
         case .nodeRevoked: self.init(.conflict, .nodeRevoked, error.description)
         case .storeFull: self.init(.insufficientStorage, .storeFull, error.description)
         case .busy, .cancelled: self.init(.serviceUnavailable, .busy, error.description)

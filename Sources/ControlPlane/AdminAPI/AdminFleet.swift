@@ -1,4 +1,5 @@
 package import ControlStore
+package import FleetModel
 package import FleetProtocol
 package import FleetServer
 
@@ -24,6 +25,16 @@ package protocol AdminFleet: Sendable {
     func revoke(_ name: String, note: ChangeNote) async throws
     /// Forgets it.
     func remove(_ name: String, note: ChangeNote) async throws
+    /// Changes the adjustments of an endpoint and tells all nodes.
+    func adjust(
+        _ endpoint: EndpointName,
+        _ change: AdjustmentChange,
+        note: ChangeNote
+    ) async throws -> AdjustmentRollout
+    /// How far the adjustments of endpoints have come.
+    func adjustments() async throws -> AdjustmentRollout
+    /// How nodes see their upstreams, by the node's name.
+    func upstreams() async throws -> [NodeUpstreamsStatus]
     /// Offers a version that was just stored to all nodes, with which material its certificates have.
     func headChanged(to version: SignedManifest, material: FleetMaterial)
 }
@@ -65,6 +76,22 @@ package struct ServedFleet: AdminFleet {
 
     package func remove(_ name: String, note: ChangeNote) async throws {
         try await server.directory.remove(name, note: note)
+    }
+
+    package func adjust(
+        _ endpoint: EndpointName,
+        _ change: AdjustmentChange,
+        note: ChangeNote
+    ) async throws -> AdjustmentRollout {
+        try await server.directory.adjust(endpoint, change, note: note)
+    }
+
+    package func adjustments() async throws -> AdjustmentRollout {
+        try await server.directory.adjustments()
+    }
+
+    package func upstreams() async throws -> [NodeUpstreamsStatus] {
+        try await server.directory.upstreams()
     }
 
     package func headChanged(to version: SignedManifest, material: FleetMaterial) {

@@ -180,7 +180,7 @@ extension CertificateAnswer {
                 notAfter: timestamp(bundle.notAfterSeconds * 1_000),
                 storedAt: timestamp(entry.storedMilliseconds)
             )
-        case .ticketKey, .affinityKey, .acmeAccount, .acmeRequest:
+        case .ticketKey, .acmeAccount, .acmeRequest, .named, .affinityKey:
             throw AdminError.notFound("there is no certificate \(entry.digest.hex)")
         }
     }

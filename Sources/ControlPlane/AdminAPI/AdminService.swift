@@ -23,6 +23,8 @@ package struct AdminService: Sendable {
     let clock: @Sendable () -> Int64
     /// Called when the CAs that are trusted have changed.
     let authorityChanged: @Sendable () async -> Void
+    /// Called when a named secret has another value, with the name.
+    let secretChanged: @Sendable (String) async -> Void
 
     /// Serves a store whose authority was opened on it.
     package init(
@@ -31,9 +33,10 @@ package struct AdminService: Sendable {
         credentials: CredentialKeeper,
         fleet: any AdminFleet,
         clock: (@Sendable () -> Int64)? = nil,
-        authorityChanged: @escaping @Sendable () async -> Void = {}
+        authorityChanged: @escaping @Sendable () async -> Void = {},
+        secretChanged: @escaping @Sendable (String) async -> Void = { _ in }
     ) {
-        self.authorityChanged = authorityChanged
+        (self.authorityChanged, self.secretChanged) = (authorityChanged, secretChanged)
         (self.store, self.authority, self.fleet) = (store, authority, fleet)
         self.credentials = credentials
         self.clock = clock ?? { Int64(Date.now.timeIntervalSince1970 * 1_000) }
@@ -345,7 +348,7 @@ package struct AdminService: Sendable {
         ChangeNote(author: Self.defaultAuthor, requestID: request.requestID)
     }
 
-    private func note(_ body: inout BodyReader, requestID: String) throws -> ChangeNote {
+    func note(_ body: inout BodyReader, requestID: String) throws -> ChangeNote {
         let author = try body.string("author", bytesMax: AdminLimits.authorBytesMax) ?? ""
         let message = try body.string("message", bytesMax: AdminLimits.messageBytesMax) ?? ""
         return ChangeNote(

@@ -146,7 +146,7 @@ extension RolloutAnswer {
 }
 
 extension RolloutAnswer.Node.State {
-    fileprivate init(_ state: RolloutStatus.State) {
+    init(_ state: RolloutStatus.State) {
         switch state {
         case .applied: self = .applied
         case .pending: self = .pending

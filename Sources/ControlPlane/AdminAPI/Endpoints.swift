@@ -1,11 +1,13 @@
 import AdminMessages
+import ControlStore
+import FleetModel
 import HTTPTypes
 
 extension AdminService {
     /// Every endpoint there is: the router registers this table, and the OpenAPI document is made of it.
     package var endpoints: [Endpoint] {
-        configurationEndpoints + certificateEndpoints + fleetEndpoints + tokenEndpoints
-            + authorityEndpoints + serverEndpoints
+        configurationEndpoints + certificateEndpoints + secretEndpoints + fleetEndpoints
+            + upstreamEndpoints + tokenEndpoints + authorityEndpoints + serverEndpoints
     }
 
     private static let page = [
@@ -205,6 +207,47 @@ extension AdminService {
         ]
     }
 
+    // MARK: Secrets
+
+    private var secretEndpoints: [Endpoint] {
+        [
+            Endpoint(
+                method: .get,
+                path: "/v1/secrets",
+                name: "listSecrets",
+                help: "Secrets that configurations can name, by name; no values.",
+                successes: [Self.answers(Schemas.list("SecretAnswer"))],
+                handler: secrets
+            ),
+            Endpoint(
+                method: .put,
+                path: "/v1/secrets/{name}",
+                name: "setSecret",
+                help: "Keeps a secret under a name, in place of the value that it had.",
+                body: "SecretRequest",
+                successes: [
+                    Self.answers(Schemas.named("SecretAnswer"), .created, "It is new."),
+                    Self.answers(
+                        Schemas.named("SecretAnswer"),
+                        .ok,
+                        "It has another value now, or had this one."
+                    ),
+                ],
+                refusals: [.insufficientStorage],
+                handler: setSecret
+            ),
+            Endpoint(
+                method: .delete,
+                path: "/v1/secrets/{name}",
+                name: "removeSecret",
+                help: "Forgets a secret that the head's configuration does not name.",
+                successes: Self.done("The secret is forgotten."),
+                refusals: [.notFound, .conflict, .insufficientStorage],
+                handler: removeSecret
+            ),
+        ]
+    }
+
     // MARK: Fleet
 
     private var fleetEndpoints: [Endpoint] {
@@ -272,6 +315,76 @@ extension AdminService {
             successes: [Self.answers(Schemas.named("NodeAnswer"), .ok, "The node afterwards.")],
             refusals: [.notFound, .conflict, .insufficientStorage],
             handler: handler
+        )
+    }
+
+    // MARK: Upstreams
+
+    private var upstreamEndpoints: [Endpoint] {
+        [
+            Endpoint(
+                method: .get,
+                path: "/v1/upstreams",
+                name: "listUpstreams",
+                help: "The head's upstreams as the fleet sees them.",
+                successes: [Self.answers(Schemas.list("UpstreamAnswer"))],
+                handler: upstreams
+            ),
+            Endpoint(
+                method: .get,
+                path: "/v1/upstreams/{name}",
+                name: "getUpstream",
+                help: "One upstream.",
+                successes: [Self.answers(Schemas.named("UpstreamAnswer"))],
+                refusals: [.notFound],
+                handler: upstream
+            ),
+            Endpoint(
+                method: .get,
+                path: "/v1/adjustments",
+                name: "listAdjustments",
+                help: "What operators want of endpoints, and which nodes keep to it.",
+                successes: [Self.answers(Schemas.named("AdjustmentsAnswer"))],
+                handler: adjustments
+            ),
+            adjustment("drain", "Lets an endpoint finish what it does and gives it nothing new.") {
+                .put(.drain, untilMilliseconds: $1)
+            },
+            adjustment("disable", "Takes an endpoint out of use at once.") {
+                .put(.disable, untilMilliseconds: $1)
+            },
+            adjustment("weight", "Gives an endpoint another weight than the configuration does.") {
+                .put(.weight($0 ?? 0), untilMilliseconds: $1)
+            },
+            adjustment("undrain", "Uses a drained or disabled endpoint again.") { _, _ in .undrain
+            },
+            adjustment(
+                "reset",
+                "Ends all adjustments of an endpoint, and forgets its ejections and failed checks."
+            ) { _, _ in .reset },
+        ]
+    }
+
+    private func adjustment(
+        _ word: String,
+        _ help: String,
+        _ change: @escaping @Sendable (_ weight: Int?, _ until: Int64?) -> AdjustmentChange
+    ) -> Endpoint {
+        Endpoint(
+            method: .post,
+            path: "/v1/upstreams/{name}/\(word)",
+            name: "\(word)Endpoint",
+            help: help,
+            body: "AdjustmentRequest",
+            successes: [
+                Self.answers(
+                    Schemas.named("AdjustmentsAnswer"),
+                    .ok,
+                    "All adjustments from now on; nodes are told."
+                )
+            ],
+            refusals: [.notFound, .conflict, .insufficientStorage],
+            handler: { request in try await adjust(request, word, change) }
         )
     }
 

@@ -11,6 +11,10 @@ package enum AdminLimits {
     /// Longest body of a request that carries a certificate, in octets: two PEM texts of 1 MiB, whose line
     /// ends take two octets each in JSON; 413 above.
     package static let certificateBytesMax = 3 << 20
+    /// Longest value of a named secret, in octets; 400 above.
+    ///
+    /// Keys and passwords have hundreds.
+    package static let secretBytesMax = 16 << 10
     /// Longest body of any other request, in octets; 413 above.
     package static let bodyBytesMax = 64 << 10
     /// Entries of a page of versions or audit rows when `limit` is not given.
@@ -50,6 +54,12 @@ package enum AdminLimits {
     package static let messageBytesMax = 4_096
     /// Time to live of a join token when a request does not say, in seconds.
     package static let tokenSecondsDefault = 3_600
+    /// Longest time after which an adjustment of an endpoint ends by itself, in seconds; 400 above.
+    ///
+    /// What is to last longer belongs in the configuration.
+    package static let adjustmentSecondsMax = 366 * 86_400
+    /// Rows of nodes in an answer about upstreams; above, only nodes that differ from the others have one.
+    static let upstreamNodeRowsMax = 100_000
     /// Log lines that wait for stderr; more are dropped and counted.
     static let logLinesMax = 4_096
     /// Lines of one event within `logWindowSeconds`; more are counted, and told with the next one.

@@ -30,6 +30,9 @@ package enum ControlMetric: String, CaseIterable, Sendable {
     case nodes = "weir_control_nodes"
     case driftingNodes = "weir_control_drifting_nodes"
     case rejectingNodes = "weir_control_rejecting_nodes"
+    case endpoints = "weir_control_endpoints"
+    case disputedEndpoints = "weir_control_disputed_endpoints"
+    case adjustments = "weir_control_adjustments"
     case certificateEnds = "weir_certificate_not_after_seconds"
     case orders = "weir_acme_orders_total"
     case orderFailures = "weir_acme_order_failures"
@@ -47,6 +50,10 @@ package enum ControlMetric: String, CaseIterable, Sendable {
         case .nodes: "Nodes by state."
         case .driftingNodes: "Nodes with a session that serve something else than the head."
         case .rejectingNodes: "Nodes that could not apply the version that they were offered."
+        case .endpoints: "Endpoints of the head's upstreams by the state that most nodes see."
+        case .disputedEndpoints: "Endpoints whose state some nodes see otherwise than others."
+        case .adjustments:
+            "Drains, disables and weights of endpoints that operators have put in force."
         case .certificateEnds:
             "When a certificate of the head that nodes are given ends, in seconds since 1970-01-01 UTC."
         case .orders:
@@ -65,6 +72,7 @@ extension AdminService {
         let status = try await fleet.status()
         let certificates = try await credentials.headCertificates()
         let ended = await credentials.endedOrders()
+        let upstreams = try await upstreamSums()
         var text = ""
         for metric in ControlMetric.allCases {
             text += "# HELP \(metric.rawValue) \(metric.help)\n"
@@ -81,6 +89,12 @@ extension AdminService {
                     }
                 case .driftingNodes: [("", UInt64(status.drifting.count))]
                 case .rejectingNodes: [("", UInt64(status.rejections.count))]
+                case .endpoints:
+                    EndpointStatus.Availability.allCases.map { state in
+                        ("{state=\"\(state.rawValue)\"}", upstreams.countByState[state] ?? 0)
+                    }
+                case .disputedEndpoints: [("", upstreams.disputed)]
+                case .adjustments: [("", upstreams.adjustments)]
                 case .certificateEnds:
                     // Names of certificates have no character that a label would have to escape.
                     certificates.filter(\.isNeeded).compactMap { certificate in

@@ -57,6 +57,7 @@ package enum Schemas {
         configurations
         .merging(certificates) { first, _ in first }
         .merging(fleet) { first, _ in first }
+        .merging(upstreams) { first, _ in first }
         .merging(errors) { first, _ in first }
         .merging(others) { first, _ in first }
 
@@ -167,6 +168,79 @@ package enum Schemas {
         ),
     ]
 
+    private static let availability = words(EndpointStatus.Availability.allCases.map(\.rawValue))
+
+    private static let upstreams: [String: JSONValue] = [
+        "UpstreamAnswer": object(
+            "An upstream as the fleet sees it.",
+            [
+                "name": text, "endpoints": list("EndpointAnswer"), "notes": list("UpstreamNote"),
+            ]
+        ),
+        "UpstreamNote": object(
+            "What a node says of the whole of an upstream.",
+            ["node": text, "note": text]
+        ),
+        "EndpointAnswer": object(
+            "An endpoint: its state is what most nodes say, with reason and times of a node that says so; "
+                + "disagreement says where nodes differ. Weight is the largest that a node gives it now.",
+            [
+                "address": text, "discovered": flag, "state": availability, "reason": text,
+                "since": time, "checkedAt": time, "check": text, "disagreement": text,
+                "configuredWeight": count, "weight": count, "connections": count,
+                "requests": count, "adjustments": list("AdjustmentAnswer"),
+                "nodes": list("EndpointNode"),
+            ],
+            optional: [
+                "reason", "since", "checkedAt", "check", "disagreement", "configuredWeight",
+            ]
+        ),
+        "EndpointNode": object(
+            "How one node sees an endpoint; it is stale while the node has no session.",
+            [
+                "node": text, "state": availability, "reason": text, "since": time,
+                "checkedAt": time, "check": text, "weight": count, "connections": count,
+                "requests": count, "stale": flag,
+            ],
+            optional: ["reason", "since", "checkedAt", "check"]
+        ),
+        "AdjustmentRequest": object(
+            "Asks for a change of an endpoint's adjustments; weight with that action alone, forSeconds not with "
+                + "undrain and reset.",
+            [
+                "endpoint": text, "weight": count, "forSeconds": version, "author": text,
+                "message": text,
+            ],
+            optional: ["weight", "forSeconds", "author", "message"],
+            isRequest: true
+        ),
+        "AdjustmentAnswer": object(
+            "What an operator wants of an endpoint.",
+            [
+                "upstream": text, "endpoint": text,
+                "action": words(["drain", "disable", "weight"]),
+                "weight": count, "until": time, "author": text, "time": time,
+            ],
+            optional: ["weight", "until"]
+        ),
+        "AdjustmentsAnswer": object(
+            "All adjustments that are in force, and which nodes keep to this generation of them.",
+            [
+                "generation": version, "adjustments": list("AdjustmentAnswer"),
+                "nodes": list("AdjustmentNode"), "warnings": texts,
+            ],
+            optional: ["warnings"]
+        ),
+        "AdjustmentNode": object(
+            "One node; a problem is why it could not store them for its next start.",
+            [
+                "name": text, "state": words(["applied", "pending", "excluded"]),
+                "reason": words(["unreachable", "revoked"]), "problem": text,
+            ],
+            optional: ["reason", "problem"]
+        ),
+    ]
+
     private static let errors: [String: JSONValue] = [
         "ErrorAnswer": object(
             "Why a request was refused; request_id finds it in the server's log.",
@@ -227,6 +301,16 @@ package enum Schemas {
     ]
 
     private static let others: [String: JSONValue] = [
+        "SecretRequest": object(
+            "Brings the value of a named secret.",
+            ["value": text],
+            isRequest: true
+        ),
+        "SecretAnswer": object(
+            "A named secret without its value. The digest is another one whenever the value is, and tells nothing of it; "
+                + "uses are places of the head's configuration.",
+            ["name": text, "digest": digest, "createdAt": time, "changedAt": time, "uses": texts]
+        ),
         "TokenRequest": object(
             "Asks for a join token; the node must have the labels.",
             ["ttlSeconds": version, "labels": strings],

@@ -13,6 +13,8 @@ enum Audit {
         case secretCreate = "secret.create"
         case secretStore = "secret.store"
         case secretForget = "secret.forget"
+        case secretSet = "secret.set"
+        case secretRemove = "secret.remove"
         case certificateIssue = "certificate.issue"
         case certificateServe = "certificate.serve"
         case configurationApply = "configuration.apply"
@@ -24,6 +26,12 @@ enum Audit {
         case nodeUndrain = "node.undrain"
         case nodeRevoke = "node.revoke"
         case nodeRemove = "node.remove"
+        case upstreamDrain = "upstream.drain"
+        case upstreamUndrain = "upstream.undrain"
+        case upstreamDisable = "upstream.disable"
+        case upstreamWeight = "upstream.weight"
+        case upstreamReset = "upstream.reset"
+        case upstreamAdjustmentEnd = "upstream.adjustment_end"
     }
 
     static func insert(

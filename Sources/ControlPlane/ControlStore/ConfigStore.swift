@@ -1,3 +1,4 @@
+package import Cryptography
 package import FleetModel
 
 /// Where the fleet's configuration and members are kept: the one source of truth.
@@ -110,6 +111,33 @@ package protocol ConfigStore: Sendable {
         note: ChangeNote
     ) async throws(StoreError)
 
+    // MARK: Named secrets
+
+    /// Keeps a secret under a name, in place of the one that it had, with an audit row unless it is the same.
+    ///
+    /// - Parameters:
+    ///   - name: As configurations have it.
+    ///   - content: The secret.
+    ///   - note: Who; the message is the digest.
+    /// - Returns: What is known of it, and whether it is another than before.
+    /// - Throws: `secretTooLong`, or a failure of the machine.
+    func setNamedSecret(
+        _ name: String,
+        _ content: SecretBytes,
+        note: ChangeNote
+    ) async throws(StoreError) -> (secret: NamedSecret, isChanged: Bool)
+
+    /// What is known of all named secrets, by name.
+    func namedSecrets() async throws(StoreError) -> [NamedSecret]
+
+    /// The secret of this name, opened; nil if there is none.
+    func namedSecret(_ name: String) async throws(StoreError) -> SecretBytes?
+
+    /// Forgets the secret of this name.
+    ///
+    /// - Throws: `secretUnknown`, or a failure of the machine.
+    func removeNamedSecret(_ name: String, note: ChangeNote) async throws(StoreError)
+
     // MARK: Versions
 
     /// The newest version; nil before the first.
@@ -174,6 +202,34 @@ package protocol ConfigStore: Sendable {
         note: ChangeNote,
         signer: any ManifestSigner
     ) async throws(StoreError) -> ApplyOutcome
+
+    // MARK: Adjustments
+
+    /// What operators want of endpoints beside the configuration.
+    ///
+    /// A version that changes or removes an endpoint ends its adjustments within `apply` or `rollback`.
+    func adjustments() async throws(StoreError) -> StoredAdjustments
+
+    /// Changes the adjustments of an endpoint, with an audit row.
+    ///
+    /// - Parameters:
+    ///   - endpoint: Which one.
+    ///   - change: What is done.
+    ///   - isDiscovered: Whether a node knows the endpoint, though the head does not name it.
+    ///   - note: Who and why; an empty message is filled in.
+    /// - Returns: All adjustments from now on; of the generation before if nothing changed, but for `reset`.
+    /// - Throws: `upstreamUnknown`, `endpointUnknown`, `adjustmentsFull`, or a failure of the machine.
+    func adjust(
+        _ endpoint: EndpointName,
+        _ change: AdjustmentChange,
+        isDiscovered: Bool,
+        note: ChangeNote
+    ) async throws(StoreError) -> StoredAdjustments
+
+    /// Ends the adjustments whose time is over, with an audit row for each.
+    ///
+    /// - Returns: All from now on.
+    func endExpiredAdjustments() async throws(StoreError) -> StoredAdjustments
 
     /// Signs the head for the present epoch, if it was signed for an older one only.
     func signHead(_ signer: any ManifestSigner) async throws(StoreError)

@@ -25,6 +25,14 @@ package enum StoreLimits {
     /// Manifests that are kept decoded: the head, what is compared with it, and what nodes that are behind serve,
     /// as bases of deltas; about 100 octets for each resource.
     static let cachedManifestsMax = 16
+    /// Adjustments of endpoints that are in force; more are refused.
+    ///
+    /// Who adjusts more wants another configuration. As many that a version has ended are kept for older nodes; the
+    /// oldest of these is forgotten.
+    package static let adjustmentsMax = 1_024
+    /// How long an adjustment that a version has ended is kept for nodes that serve the version before, in
+    /// milliseconds: a node that rejects a version for longer has other troubles.
+    static let endedAdjustmentMilliseconds: Int64 = 86_400_000
     /// Longest secret of the vault, in octets: the largest RSA key that is accepted has 5 KiB; longer ones are
     /// refused.
     package static let secretBytesMax = 64 << 10

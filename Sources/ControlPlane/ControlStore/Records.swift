@@ -94,6 +94,67 @@ package struct ACMERecord: Hashable, Sendable {
     }
 }
 
+/// An adjustment of an endpoint, as an operator made it.
+package struct StoredAdjustment: Hashable, Sendable {
+    /// Of which endpoint.
+    package let endpoint: EndpointName
+    /// What is wanted.
+    package let adjustment: EndpointAdjustment
+    /// When it ends by itself, in milliseconds since 1970-01-01 UTC; nil for never.
+    package let untilMilliseconds: Int64?
+    /// Digest of what the configuration said of the endpoint when it was made.
+    package let settings: Digest
+    /// Who made it.
+    package let author: String
+    /// When, in milliseconds since 1970-01-01 UTC.
+    package let createdMilliseconds: Int64
+    /// The version that ended it by changing the endpoint; nil while it is in force.
+    package let endedByVersion: UInt64?
+
+    /// Joins its parts.
+    package init(
+        endpoint: EndpointName,
+        adjustment: EndpointAdjustment,
+        untilMilliseconds: Int64? = nil,
+        settings: Digest,
+        author: String,
+        createdMilliseconds: Int64,
+        endedByVersion: UInt64? = nil
+    ) {
+        (self.endpoint, self.adjustment) = (endpoint, adjustment)
+        (self.untilMilliseconds, self.settings) = (untilMilliseconds, settings)
+        (self.author, self.createdMilliseconds) = (author, createdMilliseconds)
+        self.endedByVersion = endedByVersion
+    }
+}
+
+/// All adjustments, by endpoint.
+package struct StoredAdjustments: Hashable, Sendable {
+    /// Rises with each change, over restarts and restores too; at least 1.
+    package let generation: UInt64
+    /// Those that are in force and those that a version ended.
+    package let entries: [StoredAdjustment]
+
+    /// Joins both.
+    package init(generation: UInt64, entries: [StoredAdjustment]) {
+        (self.generation, self.entries) = (generation, entries)
+    }
+
+    /// Those that are in force.
+    package var inForce: [StoredAdjustment] { entries.filter { $0.endedByVersion == nil } }
+}
+
+/// What is done to the adjustments of an endpoint.
+package enum AdjustmentChange: Hashable, Sendable {
+    /// Put in the place of what there is of its aspect; it ends by itself at a moment, in milliseconds since
+    /// 1970-01-01 UTC, or never.
+    case put(EndpointAdjustment, untilMilliseconds: Int64?)
+    /// The endpoint is used as before, with the weight that it was given.
+    case undrain
+    /// All end.
+    case reset
+}
+
 /// One line of the audit.
 package struct AuditEntry: Hashable, Sendable {
     /// Rises with time.

@@ -79,8 +79,11 @@ extension SQLiteConfigStore {
         return try await write { db in
             let old = try Data.fetchAll(
                 db,
-                sql: "SELECT digest FROM vault WHERE stored_ms < ? ORDER BY digest",
-                arguments: [moment]
+                sql: """
+                    SELECT digest FROM vault WHERE stored_ms < ? AND kind <> ? ORDER BY digest
+                    """,
+                // What has a name is needed until that is removed.
+                arguments: [moment, SecretKind.named.rawValue]
             )
             var forgotten: [Digest] = []
             for octets in old {

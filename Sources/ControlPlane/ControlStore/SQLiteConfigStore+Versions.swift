@@ -72,17 +72,17 @@ extension SQLiteConfigStore {
             if let head, head.digest == manifest.digest { return .unchanged(head) }
             let present = try head.flatMap { try Versions.manifest(db, $0.digest, manifests) }
             try Versions.store(db, manifest, resources, present: present)
-            return .created(
-                try Versions.append(
-                    db,
-                    manifest.digest,
-                    after: head,
-                    action: .configurationApply,
-                    note: note,
-                    now: now,
-                    signer: signer
-                )
+            let version = try Versions.append(
+                db,
+                manifest.digest,
+                after: head,
+                action: .configurationApply,
+                note: note,
+                now: now,
+                signer: signer
             )
+            try Adjustments.end(db, by: version, manifest, now: now)
+            return .created(version)
         }
         // Not before: a transaction that fails leaves nothing stored.
         if case .created = outcome { manifests.keep(manifest) }
@@ -96,7 +96,7 @@ extension SQLiteConfigStore {
         signer: any ManifestSigner
     ) async throws(StoreError) -> ApplyOutcome {
         let now = clock()
-        return try await write { db in
+        return try await write { [manifests] db in
             let head = try Versions.head(db)
             guard expected == nil || expected == head?.number ?? 0 else {
                 return .conflict(head: head)
@@ -108,17 +108,19 @@ extension SQLiteConfigStore {
             if let head, head.digest == target.digest { return .unchanged(head) }
             var note = note
             if note.message.isEmpty { note.message = "rollback to version \(target.number)" }
-            return .created(
-                try Versions.append(
-                    db,
-                    target.digest,
-                    after: head,
-                    action: .configurationRollback,
-                    note: note,
-                    now: now,
-                    signer: signer
-                )
+            let version = try Versions.append(
+                db,
+                target.digest,
+                after: head,
+                action: .configurationRollback,
+                note: note,
+                now: now,
+                signer: signer
             )
+            if let manifest = try Versions.manifest(db, target.digest, manifests) {
+                try Adjustments.end(db, by: version, manifest, now: now)
+            }
+            return .created(version)
         }
     }
 

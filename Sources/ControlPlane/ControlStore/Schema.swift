@@ -12,7 +12,52 @@ enum Schema {
         migrator.registerMigration("0003 vault", migrate: createVault)
         migrator.registerMigration("0004 issued material", migrate: createIssued)
         migrator.registerMigration("0005 acme", migrate: createACME)
+        migrator.registerMigration("0006 named secrets", migrate: createNamedSecrets)
+        migrator.registerMigration("0007 adjustments", migrate: createAdjustments)
         return migrator
+    }
+
+    @Sendable private static func createNamedSecrets(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- Secrets that configurations name; their values are in the vault.
+                CREATE TABLE named_secrets (
+                    name TEXT PRIMARY KEY,
+                    digest BLOB NOT NULL CHECK (length(digest) = 32),
+                    created_ms INTEGER NOT NULL,
+                    changed_ms INTEGER NOT NULL
+                ) STRICT, WITHOUT ROWID;
+                """
+        )
+    }
+
+    @Sendable private static func createAdjustments(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                -- What operators want of endpoints beside the configuration: one row for each endpoint and aspect.
+                -- A row that a version ended stays for a while, because nodes may serve the version before it.
+                CREATE TABLE adjustments (
+                    upstream TEXT NOT NULL,
+                    endpoint TEXT NOT NULL,
+                    aspect TEXT NOT NULL CHECK (aspect IN ('use', 'weight')),
+                    action TEXT NOT NULL CHECK (action IN ('drain', 'disable', 'weight')),
+                    weight INTEGER NOT NULL,
+                    until_ms INTEGER,
+                    settings BLOB NOT NULL CHECK (length(settings) = 32),
+                    author TEXT NOT NULL,
+                    created_ms INTEGER NOT NULL,
+                    ended_version INTEGER,
+                    ended_ms INTEGER,
+                    PRIMARY KEY (upstream, endpoint, aspect)
+                ) STRICT, WITHOUT ROWID;
+
+                CREATE TABLE adjustments_state (
+                    id INTEGER PRIMARY KEY CHECK (id = 1),
+                    generation INTEGER NOT NULL
+                ) STRICT;
+                INSERT INTO adjustments_state (id, generation) VALUES (1, 1);
+                """
+        )
     }
 
     @Sendable private static func createACME(_ db: Database) throws {

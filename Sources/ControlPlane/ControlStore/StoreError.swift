@@ -13,6 +13,8 @@ package enum StoreError: Error, Hashable, Sendable {
     case contentMissing(String)
     /// A secret has more octets than the vault takes, or its public part has.
     case secretTooLong
+    /// There is no secret of this name.
+    case secretUnknown(String)
     /// There is no such token, or it belongs to another cluster.
     case tokenUnknown
     /// The token's time is over.
@@ -29,6 +31,12 @@ package enum StoreError: Error, Hashable, Sendable {
     case nodeUnknown(String)
     /// The node was revoked; only removing it is left.
     case nodeRevoked(String)
+    /// The head has no upstream of this name.
+    case upstreamUnknown(String)
+    /// The upstream has no such endpoint: its name and the address.
+    case endpointUnknown(String, String)
+    /// There is no room for another adjustment of an endpoint.
+    case adjustmentsFull
 
     // What the machine cannot do.
 
@@ -76,6 +84,7 @@ extension StoreError: CustomStringConvertible {
         case .secretTooLong:
             "a secret has more than \(StoreLimits.secretBytesMax) octets, or a public part of more than "
                 + "\(StoreLimits.secretPublicBytesMax)"
+        case .secretUnknown(let name): "there is no secret \(name)"
         case .tokenUnknown: "the token is unknown"
         case .tokenExpired: "the token has expired"
         case .tokenUsed: "the token was used"
@@ -84,6 +93,12 @@ extension StoreError: CustomStringConvertible {
         case .nodeNameTaken: "a node of this name has joined"
         case .nodeUnknown(let name): "there is no node \(name)"
         case .nodeRevoked(let name): "the node \(name) was revoked"
+        case .upstreamUnknown(let name): "the head has no upstream \(name)"
+        case .endpointUnknown(let upstream, let address):
+            "the upstream \(upstream) has no endpoint \(address)"
+        case .adjustmentsFull:
+            "\(StoreLimits.adjustmentsMax) adjustments of endpoints are in force, which is the most that there "
+                + "may be: reset some, or put them in the configuration"
         case .storeFull: "the disk of the store is full"
         case .busy: "another process keeps the store busy"
         case .cancelled: "cancelled"

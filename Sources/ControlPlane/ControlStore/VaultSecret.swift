@@ -15,6 +15,9 @@ package enum SecretKind: String, Hashable, Sendable, CaseIterable {
     case acmeAccount
     /// The key of a certificate that was ordered, PKCS#8 DER; the public part is the request, PKCS#10 DER.
     case acmeRequest
+    /// What an operator keeps under a name; the public part is the name and 16 random octets, so that the digest
+    /// changes with the secret and tells nothing of it.
+    case named
 
     /// Whether it is a certificate or authorities, of which operators are told.
     package var isListed: Bool { self == .certificate || self == .authority }

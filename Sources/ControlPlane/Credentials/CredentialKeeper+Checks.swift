@@ -22,6 +22,7 @@ extension CredentialKeeper {
         let now = clock() / 1_000
         var findings = Findings()
         var names: [String: ServerNames] = [:]
+        findings.problems += try await missingSecrets(of: configuration)
         if configuration.certificates.count > CredentialLimits.certificatesMax {
             findings.problems.append(
                 Problem(
@@ -75,6 +76,22 @@ extension CredentialKeeper {
         }
         findings.problems += CertificateCoverage.problems(in: configuration, names: names)
         return findings
+    }
+
+    /// Secrets that are named and not kept.
+    private func missingSecrets(of configuration: Configuration) async throws -> [Problem] {
+        let uses = configuration.secretUses
+        guard !uses.isEmpty else { return [] }
+        let kept = Set(try await store.namedSecrets().map(\.name))
+        return uses.filter { !kept.contains($0.secret) }.map { use in
+            Problem(
+                kind: use.kind,
+                name: use.user,
+                field: use.field,
+                message:
+                    "there is no secret \"\(use.secret)\": bring it with 'proxyctl secrets set \(use.secret)'"
+            )
+        }
     }
 
     /// Authorities look at the usual ports alone, which may lead to others here.

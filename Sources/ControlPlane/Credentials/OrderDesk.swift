@@ -52,6 +52,8 @@ package actor OrderDesk {
     /// What `records` say of orders.
     private var states: [Digest: OrderState] = [:]
     private var running: Set<Digest> = []
+    /// Those of them whose secret has another value by now.
+    private var outdated: Set<Digest> = []
     /// Accounts whose first order runs: authorities need not take two registrations of one key at once for the same.
     private var registering: Set<Digest> = []
     /// What is answered now, by order.
@@ -152,8 +154,11 @@ package actor OrderDesk {
     /// Whether the account is registered, or nobody else is about to do it.
     private func mayUseAccount(of subject: OrderSubject) -> Bool {
         let id = OrderSubject.accountID(of: subject.source)
-        if records[id].flatMap({ AccountState($0).url }) != nil { return true }
-        return registering.insert(id).inserted
+        return isRegistered(subject.source) || registering.insert(id).inserted
+    }
+
+    private func isRegistered(_ source: ACMESource) -> Bool {
+        records[OrderSubject.accountID(of: source)].flatMap { AccountState($0).url } != nil
     }
 
     private func isUnderWay(_ subject: OrderSubject) -> Bool { state(subject.id).order != nil }
@@ -204,6 +209,7 @@ package actor OrderDesk {
             if !(Task.isCancelled && isUnderWay(subject)) { publish() }
             registering.remove(OrderSubject.accountID(of: subject.source))
             running.remove(subject.id)
+            outdated.remove(subject.id)
         case .window(let subject, let digest):
             await lookAtWindow(subject, digest)
             running.remove(subject.id)
@@ -235,6 +241,7 @@ package actor OrderDesk {
             challenge: source.challenge == .http ? .http : .tlsALPN,
             contact: source.email,
             key: account,
+            binding: try await source.accountBinding(from: store),
             certificateRequest: request,
             // An authority that takes the one before as replaced already refuses it the second time.
             replaces: state.failures == 0 ? try await identifier(of: state.obtained) : nil
@@ -265,6 +272,15 @@ package actor OrderDesk {
                 "ends": "\(utcText(material.facts.notAfterSeconds))",
             ]
         )
+    }
+
+    /// A secret has another value: what failed for it is tried again at once.
+    package func secretChanged(_ name: String) async {
+        for subject in await keeper.orderSubjects() where subject.source.binding?.secret == name {
+            states[subject.id]?.notBeforeSeconds = 0
+            // One that is under way has begun with the secret before.
+            if running.contains(subject.id) { outdated.insert(subject.id) }
+        }
     }
 
     /// Reads what came, and checks that it is what was ordered.
@@ -321,7 +337,10 @@ package actor OrderDesk {
             }
             let wait = max(own, min(asked ?? 0, 7 * 86_400))
             state.notBeforeSeconds = now + wait
-            state.problem = String("\(error)".prefix(CredentialLimits.orderProblemMax))
+            state.problem =
+                String("\(error)".prefix(CredentialLimits.orderProblemMax))
+                + (isRegistered(subject.source) ? "" : subject.source.bindingHint(error))
+            if outdated.contains(subject.id) { state.notBeforeSeconds = now }
             if case .rateLimited? = error as? ACMEError {
                 let pause = min(wait, CredentialLimits.holdSecondsMax)
                 holds[subject.source.directory] = now + pause

@@ -24,7 +24,8 @@ struct OrderSubject: Sendable {
 
     /// What an account is known by.
     static func accountID(of source: ACMESource) -> FleetModel.Digest {
-        let parts = ["account", source.directory, source.email ?? ""]
+        let binding = source.binding.map { ["binding", $0.keyID] } ?? []
+        let parts = ["account", source.directory, source.email ?? ""] + binding
         return FleetModel.Digest(hashing: Array(parts.joined(separator: "\0").utf8))
     }
 }
@@ -115,6 +116,10 @@ enum OrderFailure: Error, Equatable, Sendable {
     case authorityMissing(String)
     /// The certificate is not what was ordered.
     case certificateUnfit(String)
+    /// The secret of the account's binding is not kept.
+    case secretMissing(String)
+    /// The secret of the account's binding is no key.
+    case secretUnfit(String)
 }
 
 extension OrderFailure: CustomStringConvertible {
@@ -124,6 +129,10 @@ extension OrderFailure: CustomStringConvertible {
         case .nodeMissing: "no node that is connected could answer the challenges"
         case .authorityMissing(let name):
             "the authorities of \(name), which the directory is to be trusted by, are not kept"
+        case .secretMissing(let name):
+            "there is no secret \(name), which acme.eab names: bring it with 'proxyctl secrets set \(name)'"
+        case .secretUnfit(let name):
+            "the secret \(name) is not the key of acme.eab: it is base64url, as the authority shows it"
         case .certificateUnfit(let reason): "the certificate that came is unfit: \(reason)"
         }
     }

@@ -1,3 +1,4 @@
+import ControlStore
 import FleetMessages
 import FleetModel
 import FleetProtocol
@@ -26,6 +27,15 @@ final class Fleet {
     var material = FleetMaterial.none
     /// What nodes answer to authorities that want proof of hosts; empty before there was any.
     var challengeMessages: [FleetMessage] = []
+    /// What operators want of endpoints; kept by `Fleet+Adjustments`, as what follows; nil before it was read.
+    var adjustments: StoredAdjustments?
+    /// Endpoints of which something is to be forgotten, the oldest first.
+    var resets: [WireEndpointReset] = []
+    var adjustmentMessages: [FleetMessage] = []
+    var adjustmentEnd: Scheduled<Void>?
+    /// Endpoints that all nodes together have reported.
+    var reportedEndpointCount = 0
+
     /// Since when it is that.
     var materialSince: NIODeadline
     /// The newest generation that was told to be held.
@@ -263,6 +273,7 @@ final class Fleet {
         entry.sent = nil
         entry.material = NodeMaterial()
         entry.challenges = 0
+        entry.adjusted = nil
         entry.heard(now, clock: owner.clock())
         nodes[name] = entry
         logger.info("node.connected", metadata: ["node": "\(name)", "build": "\(hello.build)"])
@@ -278,7 +289,8 @@ final class Fleet {
         welcome.labels = entry.tokenLabels
         connection.admitted(
             welcome,
-            material: trust.messages + materialMessages(for: connection) + challengeMessages
+            material: trust.messages + adjustmentMessages + materialMessages(for: connection)
+                + challengeMessages
         )
     }
 
@@ -387,12 +399,14 @@ final class Fleet {
     /// The store has put the node on the deny list.
     func revoked(_ name: String) {
         nodes[name]?.isRevoked = true
+        forgetUpstreams(of: name)
         command(.revoke, to: name)
     }
 
     /// The store has forgotten the node.
     func removed(_ name: String) {
         command(.revoke, to: name)
+        forgetUpstreams(of: name)
         nodes[name] = nil
     }
 

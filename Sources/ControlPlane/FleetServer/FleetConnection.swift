@@ -386,6 +386,8 @@ final class FleetConnection: ChannelInboundHandler {
         case .material(let status): fleet.materialReported(status, self)
         case .challenges(let generation): fleet.challengesReported(generation, self)
         case .trust(let status): fleet.trustReported(status, self)
+        case .adjusted(let status): fleet.adjusted(status, self)
+        case .upstreams(let report): fleet.upstreamsReported(report, self)
         case .renew(let request, let correlation): renew(request, correlation)
         case .close(let end):
             ended(end)

@@ -80,7 +80,9 @@ package final class FleetServer: Sendable {
     package func start() async throws -> (host: String, port: Int) {
         let records = try await fleet.store.nodes()
         let head = try await fleet.store.head()
+        let adjustments = try await fleet.store.endExpiredAdjustments()
         try await fleet.read { [settings] fleet in
+            fleet.setAdjustments(adjustments)
             fleet.remember(records)
             fleet.renewalSeconds = settings.renewalSeconds ?? Limits.renewalSeconds
             if let head { fleet.setHead(head) }
@@ -151,7 +153,7 @@ package final class FleetServer: Sendable {
     /// Offers a version that was just stored to every node, unless a newer one was offered; returns at once.
     package func headChanged(to version: SignedManifest) {
         fleet.loop.execute { [fleet] in
-            fleet.onLoop.setHead(version)
+            fleet.onLoop.headChanged(to: version)
         }
     }
 

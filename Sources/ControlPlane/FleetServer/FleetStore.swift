@@ -17,8 +17,7 @@ package protocol FleetStore: Sendable {
     /// A manifest that some version had, as a base of deltas; `nil` if no version has this digest.
     func manifest(_ digest: Digest) async throws -> Manifest?
 
-    /// The contents with these digests from the first on, until they have `bytesMax` octets or more, or one
-    /// is not stored; so at least one if the first is stored.
+    /// The contents with these digests from the first on, as `ConfigStore` has it.
     func leadingBlobs(_ digests: [Digest], bytesMax: Int) async throws -> [[UInt8]]
 
     /// Material by its digest, with its key; `nil` if there is none.
@@ -37,6 +36,19 @@ package protocol FleetStore: Sendable {
 
     /// Remembers when nodes were last heard of, in milliseconds since 1970.
     func noteSeen(_ moments: [String: Int64]) async throws
+
+    /// What operators want of endpoints beside the configuration.
+    func adjustments() async throws -> StoredAdjustments
+
+    /// Changes the adjustments of an endpoint, and returns all.
+    func adjust(
+        _ endpoint: EndpointName,
+        _ change: AdjustmentChange,
+        isDiscovered: Bool,
+        note: ChangeNote
+    ) async throws -> StoredAdjustments
+    /// Ends the adjustments whose time is over, and returns all.
+    func endExpiredAdjustments() async throws -> StoredAdjustments
 }
 
 /// What is remembered of a node.

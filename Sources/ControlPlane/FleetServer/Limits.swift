@@ -90,6 +90,14 @@ enum Limits {
     /// The same for all of them together, however often they begin new sessions.
     static let materialStepSeconds: Int64 = 120
 
+    /// Endpoints of all nodes whose state is kept: above, of further ones only how many there are.
+    ///
+    /// One takes some 300 octets; 1,000 nodes with 250 endpoints each fit.
+    static let reportedEndpointCountMax = 250_000
+
+    /// Time after which what could not be ended in the store is tried again.
+    static let adjustmentRetrySeconds: Int64 = 5
+
     /// Encoded offers kept: one per base that some node serves.
     static let encodedOfferCountMax = 32
 

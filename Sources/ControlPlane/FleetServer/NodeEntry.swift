@@ -44,6 +44,10 @@ struct NodeEntry {
     var challenges: UInt64 = 0
     /// Whom it believes, and whose certificate it has, as it said last.
     var trust = NodeTrust()
+    /// What it said of adjustments in this session; nil before.
+    var adjusted: WireAdjustmentsStatus?
+    /// How it sees its upstreams, as it said last.
+    var upstreams = NodeUpstreams()
     /// When it was last told which there is.
     var materialSentAt: NIODeadline?
 

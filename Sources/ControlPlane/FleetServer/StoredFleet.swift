@@ -47,7 +47,7 @@ package struct StoredFleet: FleetStore, CertificateIssuer {
             message.kind = .certificate
             message.key = secret.content.withOctets { wireOctets($0) }
         case .authority: message.kind = .authority
-        case .ticketKey, .affinityKey, .acmeAccount, .acmeRequest: return nil
+        case .ticketKey, .acmeAccount, .acmeRequest, .named, .affinityKey: return nil
         }
         return message
     }
@@ -70,6 +70,21 @@ package struct StoredFleet: FleetStore, CertificateIssuer {
 
     package func noteSeen(_ moments: [String: Int64]) async throws {
         try await store.noteSeen(moments)
+    }
+
+    package func adjustments() async throws -> StoredAdjustments { try await store.adjustments() }
+
+    package func adjust(
+        _ endpoint: EndpointName,
+        _ change: AdjustmentChange,
+        isDiscovered: Bool,
+        note: ChangeNote
+    ) async throws -> StoredAdjustments {
+        try await store.adjust(endpoint, change, isDiscovered: isDiscovered, note: note)
+    }
+
+    package func endExpiredAdjustments() async throws -> StoredAdjustments {
+        try await store.endExpiredAdjustments()
     }
 
     private func signed(_ version: StoredVersion) async throws -> SignedManifest? {

@@ -22,6 +22,10 @@ package final class EventLoop {
     var timers: LoopTimers
     var deferred: [UInt64] = []
     var deferredNow: [UInt64] = []
+    private var onLag: ((UInt64) -> Void)?
+    /// When lag is measured next; `never` while nobody asks, or it is being measured.
+    private var lagDue = LoopInstant.never
+    private var tickEnded = LoopInstant.never
     private var threadNumber: UInt = 0
     private var isStopping = false
 
@@ -63,6 +67,7 @@ package final class EventLoop {
     package func removeAllHandlers() {
         handlers.removeAll()
         deferred = []
+        onLag = nil
     }
 
     /// The handlers that are registered now; for what happens rarely, such as closing all of a kind.
@@ -74,6 +79,7 @@ package final class EventLoop {
     package func tick(timeoutMilliseconds: Int32) {
         let count = poller.wait(timeoutMilliseconds: timeoutMilliseconds)
         now = .now
+        if now >= lagDue { measureLag() }
         var hasMail = false
         for index in 0..<count {
             let (token, readiness) = poller.event(at: index)
@@ -86,8 +92,38 @@ package final class EventLoop {
         runDeferred()
         if hasMail { for message in mailbox.takeAll() { message() } }
         runTimers()
-        let busy = LoopInstant.now.nanoseconds(since: now)
+        tickEnded = .now
+        let busy = tickEnded.nanoseconds(since: now)
         if busy > longestTickNanoseconds { longestTickNanoseconds = busy }
+    }
+
+    /// Has lag measured from now on: how long what becomes ready waits until the loop sees it.
+    ///
+    /// While the loop has work, a message goes through its own mailbox now and then, and waits behind all that is ready.
+    /// Call it on the loop.
+    ///
+    /// - Parameter onLag: Gets each measure, in nanoseconds; 0 when the loop has slept. `nil` ends it.
+    package func watchLag(_ onLag: ((UInt64) -> Void)?) {
+        assertOnLoop()
+        self.onLag = onLag
+        lagDue = onLag == nil ? .never : now
+    }
+
+    private func measureLag() {
+        guard now.nanoseconds(since: tickEnded) < Limits.sleepNanosecondsMin else {
+            lagDue = now.advanced(by: Limits.lagIntervalNanoseconds)
+            onLag?(0)
+            return
+        }
+        lagDue = .never
+        let (loop, posted) = (Handover(self), now)
+        mailbox.post { loop.value.lagMeasured(since: posted) }
+    }
+
+    private func lagMeasured(since posted: LoopInstant) {
+        guard let onLag, lagDue == .never else { return }
+        lagDue = now.advanced(by: Limits.lagIntervalNanoseconds)
+        onLag(max(LoopInstant.now.nanoseconds(since: posted), 1))
     }
 
     /// Reads and clears the longest tick.

@@ -2,6 +2,7 @@ internal import FleetModel
 internal import ProxyCore
 internal import SnapshotCompiler
 internal import Telemetry
+internal import Upstreams
 
 /// What the admin address says to one request.
 struct AdminAnswer {
@@ -26,6 +27,71 @@ struct AdminAnswer {
     }
 }
 
+extension AdminAnswer {
+    /// How the node sees its upstreams, as JSON.
+    init(_ statuses: [UpstreamStatus]) {
+        let upstreams = statuses.map { upstream in
+            ConfigurationNode.map([
+                ("name", .quoted(upstream.name)), ("note", .quoted(upstream.remark)),
+                ("endpoints", ConfigurationNode(.list(upstream.endpoints.map(Self.node)))),
+            ])
+        }
+        let tree = ConfigurationNode.map([("upstreams", ConfigurationNode(.list(upstreams)))])
+        let text = String(decoding: JSONWriter.indented(tree), as: UTF8.self) + "\n"
+        self.init(200, text, type: "application/json")
+    }
+
+    private static func node(_ endpoint: EndpointStatus) -> ConfigurationNode {
+        .map([
+            ("address", .quoted(endpoint.address.description)),
+            ("state", .quoted(endpoint.availability.word)),
+            ("reason", .quoted(endpoint.reason)),
+            ("sinceUnixSeconds", .seconds(endpoint.sinceUnixNanoseconds)),
+            (
+                "checkedUnixSeconds",
+                endpoint.lastCheck.map { .seconds($0.unixNanoseconds) } ?? .null
+            ),
+            ("check", endpoint.lastCheck.map { .quoted($0.words) } ?? .null),
+            ("weight", .number(Int64(endpoint.weight))),
+            ("connections", .number(Int64(endpoint.connections))),
+            ("requests", .number(Int64(endpoint.requests))),
+            ("discovered", ConfigurationNode("\(endpoint.isDiscovered)", style: .boolean)),
+        ])
+    }
+}
+
+extension ConfigurationNode {
+    fileprivate static let null = ConfigurationNode("null", style: .null)
+
+    fileprivate static func quoted(_ text: String) -> ConfigurationNode {
+        ConfigurationNode(text, style: .quoted)
+    }
+
+    fileprivate static func seconds(_ nanoseconds: UInt64) -> ConfigurationNode {
+        let milliseconds = nanoseconds / 1_000_000
+        let digits = "\(milliseconds % 1_000 + 1_000)".dropFirst()
+        return ConfigurationNode("\(milliseconds / 1_000).\(digits)", style: .number)
+    }
+
+    fileprivate static func number(_ number: Int64) -> ConfigurationNode {
+        ConfigurationNode("\(number)", style: .number)
+    }
+}
+
+extension Availability {
+    /// As `proxyctl upstreams` has it.
+    fileprivate var word: String {
+        switch self {
+        case .available: "healthy"
+        case .unresolved: "unresolved"
+        case .unhealthy: "unhealthy"
+        case .ejected: "ejected"
+        case .drained: "drained"
+        case .disabled: "disabled"
+        }
+    }
+}
+
 extension NodeProcess {
     /// Answers a path of the admin address.
     func answer(_ path: String) -> AdminAnswer {
@@ -41,7 +107,7 @@ extension NodeProcess {
                 + PrometheusText.certificates(agent?.material.ends ?? [:])
             return AdminAnswer(200, text, type: PrometheusText.contentType)
         case "/config": return configurationAnswer
-        default: return AdminAnswer(404, "try /metrics, /healthz, /readyz or /config\n")
+        default: return AdminAnswer(404, "try /metrics, /healthz, /readyz, /config or /upstreams\n")
         }
     }
 

@@ -2,8 +2,10 @@ internal import Bytes
 internal import EventLoop
 internal import HTTP1
 internal import HTTPSemantics
+internal import ProxyCore
 internal import SystemCalls
 internal import Transport
+internal import Upstreams
 
 /// One connection to the admin address, with keep-alive; requests are answered one after another.
 ///
@@ -18,6 +20,8 @@ final class AdminConnection: EventHandler {
     private var answer: [UInt8] = []
     private var answerStart = 0
     private var closesAfterAnswer = false
+    /// Whether an answer is being made elsewhere; the next request waits for it.
+    private var awaitsAnswer = false
 
     private static let limits = HTTP1Limits(
         fieldSectionBytesMax: BlockSize.small.rawValue,
@@ -88,7 +92,7 @@ final class AdminConnection: EventHandler {
     }
 
     private func readHead() -> Int? {
-        guard !closesAfterAnswer, !buffer.isEmpty else { return nil }
+        guard !closesAfterAnswer, !awaitsAnswer, !buffer.isEmpty else { return nil }
         do throws(HTTP1Error) {
             return try buffer.withReadable { octets throws(HTTP1Error) in
                 try request.decode(octets, limits: Self.limits)
@@ -113,7 +117,22 @@ final class AdminConnection: EventHandler {
         guard request.method == .get || request.method == .head else {
             return prepare(AdminAnswer(405, "only GET and HEAD are answered here\n"))
         }
-        prepare(listener.node.answer(path), withoutContent: request.method == .head)
+        let withoutContent = request.method == .head
+        if path == "/upstreams" { return awaitUpstreams(withoutContent: withoutContent) }
+        prepare(listener.node.answer(path), withoutContent: withoutContent)
+    }
+
+    /// The monitor says how it sees the upstreams, on its own loop.
+    private func awaitUpstreams(withoutContent: Bool) {
+        awaitsAnswer = true
+        let mailbox = loop.mailbox
+        let seen = Handover { [weak self] (statuses: [UpstreamStatus]) in
+            guard let self, self.registration != .none else { return }
+            self.awaitsAnswer = false
+            self.prepare(AdminAnswer(statuses), withoutContent: withoutContent)
+            self.goOn()
+        }
+        listener.node.server.upstreamStatuses { statuses in mailbox.post { seen.value(statuses) } }
     }
 
     private func refuse(_ status: UInt16) {
@@ -137,6 +156,8 @@ final class AdminConnection: EventHandler {
 
     /// Writes what is left of the answer; `false` when it is not all gone, or the connection is closed.
     private func write() -> Bool {
+        // What was asked with the last request of a connection is not an empty answer.
+        guard !awaitsAnswer else { return false }
         while answerStart < answer.count {
             guard socket.canWrite else { return false }
             switch socket.send(answer.span.extracting(answerStart...)) {

@@ -3,7 +3,7 @@ internal import FleetModel
 internal import SystemCalls
 internal import Telemetry
 
-/// The node's admin address: `/metrics`, `/healthz`, `/readyz`, `/config` over plain HTTP/1.1, to be read only.
+/// The node's admin address: `/metrics`, `/healthz`, `/readyz`, `/config`, `/upstreams` over plain HTTP/1.1, to be read only.
 ///
 /// Confined to the process's loop.
 final class AdminListener: EventHandler {

@@ -144,6 +144,7 @@ extension ControlAgent {
                 self.prepared = nil
                 self.served = version
                 self.activationEnded()
+                self.carryOutAdjustments()
                 self.node.log.write(
                     .notice,
                     "version.active",
@@ -240,6 +241,7 @@ extension ControlAgent {
         guard let renumbered else { return }
         self.served = renumbered
         node.activate(renumbered.snapshot) { _ in }
+        carryOutAdjustments()
         store(renumbered) { _ in }
     }
 

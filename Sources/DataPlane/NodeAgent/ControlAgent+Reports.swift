@@ -25,6 +25,7 @@ extension ControlAgent {
         }
         message.memoryBytes = UInt64(residentOctets())
         link.perform(link.session.heartbeat(message))
+        lookAtUpstreams(.all)
     }
 
     func sendReport() {

@@ -69,6 +69,10 @@ final class ControlAgent: ControlLinkOwner {
     /// Certificates and keys.
     var material = MaterialState()
     var materialTimer: LoopTimer?
+    /// What operators want of endpoints.
+    var lane = UpstreamLane()
+    var adjustmentTimer: LoopTimer?
+    var upstreamTimer: LoopTimer?
 
     /// Reads what the node has on its disk, and asks for the rest.
     ///
@@ -119,9 +123,12 @@ final class ControlAgent: ControlLinkOwner {
         renewalTimer = LoopTimer(on: loop) { [unowned self] in renew() }
         if directory.isDraining { node.drain() }
         materialTimer = LoopTimer(on: loop) { [unowned self] in materialIsDue() }
+        adjustmentTimer = LoopTimer(on: loop) { [unowned self] in carryOutAdjustments() }
+        upstreamTimer = LoopTimer(on: loop) { [unowned self] in lookAtUpstreams(.changes) }
         if let membership {
             // The process may have ended between the two.
             if directory.isJoinKeyStored(in: membership) { forgetJoinKey() }
+            restoreAdjustments()
             restoreMaterial(membership)
             restoreLastGood(membership)
             if membership.identity == nil { beRevoked() }
@@ -164,6 +171,7 @@ final class ControlAgent: ControlLinkOwner {
         case .useTicketKeys(let keys): useTicketKeys(keys)
         case .answerChallenges(let challenges): answer(challenges)
         case .trust(let message): trust(message)
+        case .adjust(let message): adjust(message)
         case .send, .setPayloadLimit, .setDeadline, .close:
             preconditionFailure("the link's own matter")
         }
@@ -253,6 +261,7 @@ final class ControlAgent: ControlLinkOwner {
         if welcome.drain != node.isDraining { setDraining(welcome.drain) }
         remember(welcome.labels)
         materialSessionBegan()
+        upstreamSessionBegan()
         if let report = sequence.standingReport { carryOut([.report(report)]) }
         if welcome.headDigest.isEmpty { node.announce() }
     }
@@ -293,7 +302,7 @@ final class ControlAgent: ControlLinkOwner {
     func ended(_ link: ControlLink, _ end: ControlLink.End) {
         guard link === self.link else { return }
         self.link = nil
-        for timer in [heartbeatTimer, reportTimer, renewalTimer, synchroniseTimer] {
+        for timer in [heartbeatTimer, reportTimer, renewalTimer, synchroniseTimer, upstreamTimer] {
             timer?.cancel()
         }
         lost(end)

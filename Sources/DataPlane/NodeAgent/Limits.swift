@@ -35,6 +35,11 @@ package enum Limits {
     /// Longest file of material: as much as the shelf can hold of small certificates, and far above any fleet's.
     static let materialFileBytesMax = 256 << 20
 
+    /// Longest file of what operators want of endpoints: one frame and its checksum.
+    static let adjustmentFileBytesMax = (1 << 20) + 64
+    /// Milliseconds between two reports on upstreams: a storm of checks that fail makes ten a second.
+    static let upstreamReportMilliseconds: Int64 = 100
+
     /// First and longest time before listeners that could not be opened after a drain are tried again.
     static let undrainRetrySeconds: Int64 = 1
     static let undrainRetrySecondsMax: Int64 = 30

@@ -13,6 +13,7 @@ internal import TLSLibrary
 ///     DIR/last-good     the version served last, as a signed `SnapshotFile`
 ///     DIR/last-good.1   the one before
 ///     DIR/material      certificates and their keys, sealed for this node (`MaterialFile`), 0600
+///     DIR/adjustments   what operators want of endpoints (`AdjustmentShelf`)
 ///     DIR/draining      there while the operator wants the node drained
 ///     DIR/upgrade.socket    where `UpgradeDesk` listens
 final class NodeDirectory: Sendable {
@@ -171,6 +172,28 @@ final class NodeDirectory: Sendable {
     /// Removes the file of material.
     func eraseMaterial() throws(SystemCallError) {
         try removeFile(materialPath)
+    }
+
+    // MARK: Adjustments
+
+    /// Where what operators want of endpoints is kept.
+    var adjustmentsPath: String { "\(path)/adjustments" }
+
+    /// The file of it, or nil when there is none.
+    ///
+    /// - Throws: `NodeError` when it is there and cannot be read.
+    func readAdjustments() throws(NodeError) -> [UInt8]? {
+        guard fileExists(adjustmentsPath) else { return nil }
+        do throws(SystemCallError) {
+            return try readFile(adjustmentsPath, octetsMax: Limits.adjustmentFileBytesMax)
+        } catch {
+            throw NodeError(error.errno.message)
+        }
+    }
+
+    /// Keeps it in the place of what was there.
+    func write(adjustments: [UInt8]) throws(SystemCallError) {
+        try replaceFile(adjustmentsPath, with: adjustments.span)
     }
 
     // MARK: Last good

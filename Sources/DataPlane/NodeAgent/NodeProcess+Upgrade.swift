@@ -33,6 +33,7 @@ extension NodeProcess {
             agent: agent,
             inherited: inheritance.takeUpgrades()
         )
+        watchUpstreams()
         server.inherit(inheritance.listeners)
         try agent.start()
         // There is nothing on the disk to be served.

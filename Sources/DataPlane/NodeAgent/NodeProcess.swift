@@ -130,6 +130,7 @@ package final class NodeProcess {
             try openAdmin()
             let agent = try ControlAgent(fleet, node: self)
             self.agent = agent
+            watchUpstreams()
             let upgrades = try UpgradeDesk(node: self, agent: agent)
             self.upgrades = upgrades
             try upgrades.open()
@@ -137,6 +138,16 @@ package final class NodeProcess {
             let answer = LoopTimer(on: loop) { [unowned self] in announce() }
             answer.set(after: .seconds(Limits.firstAnswerSeconds))
         }
+    }
+
+    /// Has changes of endpoints reported.
+    func watchUpstreams() {
+        let mailbox = loop.mailbox
+        let changed = Handover { [weak self] in
+            guard let self else { return }
+            self.agent?.upstreamsChanged()
+        }
+        server.watchUpstreams { mailbox.post { changed.value() } }
     }
 
     private func openAdmin() throws(NodeError) {

@@ -65,6 +65,9 @@ extension Exchange {
     /// exchange takes longer than its route allows.
     func clientDeadlinePassed() {
         if totalDeadline <= worker.loop.now {
+            if phase == .forwarding, isRequestSent, let plan = upstream?.tryPlan {
+                noteOutcome(plan, hasFailed: true)
+            }
             return fail(ExchangeError(.httpResponseTimeout, .upstream))
         }
         clientIsTooSlow()
@@ -128,17 +131,28 @@ extension Exchange {
         answer(status: 400, headBytes: headBytes)
     }
 
+    /// The node has too much to do: refuses the request before anything is done for it.
+    func shed(headBytes: Int) {
+        error = ExchangeError(.proxyInternalResponse, .local)
+        answer(status: 503, headBytes: headBytes)
+    }
+
     /// The connection to the endpoint has failed: sends the request again where that is safe.
     func originFailed(_ failure: ExchangeError) {
         let isReused = origin?.isReused ?? false
         // A connection that has ended meanwhile says nothing about the endpoint.
         if !isReused || failure.retry == .never { noteAnswer(isFailure: true) }
         closeOrigin()
-        let mayRetry =
+        let mayRepeat =
             isSafeToRepeat(failure, isReused: isReused) && isRequestRetained
             && (phase == .forwarding || phase == .connecting) && responseBuffer.isEmpty
-        guard mayRetry else { return fail(failure) }
+            && fitsAgain
+        guard mayRepeat, let client else {
+            if !triesAgain(after: failure) { fail(failure) }
+            return
+        }
         requestSent = 0
+        if let effort { rewind(client, effort) }
         worker.metrics.add(.upstreamRetries)
         if let upstream, let endpoint, !upstream.takesTurns {
             upstream.stay(&placement, at: endpoint, now: worker.loop.now.nanoseconds)
@@ -154,14 +168,18 @@ extension Exchange {
             return refusalCount <= Limits.unprocessedRetries
         }
         guard failure.retry == .ifConnectionReused, isReused, request.method.isIdempotent,
-            !isRetried
+            !isRetried, upstream?.tryPlan?.retry?.conditions.contains(.reset) != true
         else { return false }
         isRetried = true
         return true
     }
 
     /// Answers with the error's status, or cuts the connection when a response is under way.
-    func fail(_ failure: ExchangeError) {
+    ///
+    /// - Parameters:
+    ///   - failure: What went wrong.
+    ///   - status: What is answered in place of the error's own status.
+    func fail(_ failure: ExchangeError, status: UInt16? = nil) {
         guard let client, phase != .idle else { return }
         if failure.side == .upstream { noteAnswer(isFailure: true) }
         closeOrigin()
@@ -179,7 +197,7 @@ extension Exchange {
         hasUndecodedResponse = false
         if !requestBody.isComplete || failure.side == .downstream { isClientPersistent = false }
         dropSentRequest(client)
-        answer(status: failure.status, headBytes: 0)
+        answer(status: status ?? failure.status, headBytes: 0)
     }
 
     /// Whether an interim response may have left in part, so that nothing else can follow it.
@@ -243,10 +261,10 @@ extension Exchange {
     /// Drops what the endpoint has of the request from the client's buffer.
     func dropSentRequest(_ client: Client) {
         guard requestBody.ready > 0 else { return }
+        if isRequestRetained { isRequestRetained = keepsSent(client) }
         client.buffer.consume(requestBody.ready)
         requestBody.sent(requestBody.ready)
         requestSent = 0
-        isRequestRetained = false
     }
 
     /// The client has sent its last octets, and the endpoint has those before them.

@@ -220,7 +220,10 @@ extension Exchange {
         )
         switch shown {
         case .nothing: return
-        case .replaced(let other): value = other
+        case .replaced(let other):
+            // What public names make too long goes: a head has to fit before the content that came with it.
+            guard head.count + other.count <= Limits.publicHeadBytesMax else { return }
+            value = other
         case .same, nil: break
         }
         head.append(octets.extracting(line.nameRange))
@@ -236,7 +239,9 @@ extension Exchange {
         _ tables: WorkerTables,
         to head: inout Buffer
     ) -> Bool {
-        guard let names = tables.publicNames, names.rewritesLocations else { return false }
+        guard let names = tables.publicNames, names.rewritesLocations,
+            head.count <= Limits.publicHeadBytesMax
+        else { return false }
         let inverse = route.flatMap { tables.inversePath(of: $0) }
         let isSecure = isClientHTTPS
         return note.withOctets(of: note.authority) { asked in
@@ -474,6 +479,13 @@ extension Exchange {
         if status == 405 || status == 200 {
             fields = Array("allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n".utf8)
         }
+        if status == 503 || effort?.retryAfterSeconds ?? 0 > 0, let error,
+            error.side != .downstream
+        {
+            // RFC 9110 §10.2.3: it is worth another try, but not at once.
+            let seconds = max(1, effort?.retryAfterSeconds ?? 1)
+            fields += Array("retry-after: \(seconds)\r\n".utf8)
+        }
         var content: [UInt8] = []
         if let page = steps?.pages?.page(for: status), let text = text(of: page) {
             fields += page.fields
@@ -499,7 +511,8 @@ extension Exchange {
             fields = edited
         }
         client.buffer.consume(headBytes)
-        if !requestBody.isComplete, error == nil, status != 413 {
+        let isWellFormed = error == nil || error?.kind == .proxyInternalResponse
+        if !requestBody.isComplete, isWellFormed, status != 413 {
             // Content that has come along is passed over, so that the connection can go on.
             guard dropContent(client, served.listener) else { return }
         }

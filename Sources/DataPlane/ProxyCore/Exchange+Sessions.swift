@@ -2,8 +2,20 @@ internal import EventLoop
 internal import Telemetry
 internal import Upstreams
 
-/// How an exchange takes a stream of a connection to an endpoint that others share.
+/// How an exchange takes a connection to an endpoint that rests, or a stream of one that others share.
 extension Exchange {
+    /// Takes a connection to an endpoint that rests, or another one.
+    func reach(_ endpoint: EndpointPool, _ client: Client, _ upstream: UpstreamPool) {
+        self.endpoint = endpoint
+        if offer != .http2, let resting = endpoint.takeIdle() {
+            worker.metrics.add(.upstreamConnectionsReused)
+            origin = resting
+            resting.exchange = self
+            return forward(client, resting)
+        }
+        connect()
+    }
+
     /// The endpoint has chosen HTTP/2 on the connection that was made for this exchange: others share it from now on.
     func move(to session: OriginSession) {
         guard let client else { return }
@@ -29,6 +41,6 @@ extension Exchange {
         let stream = session.attach(self)
         origin = stream
         if session.isConnected { return forward(client, stream) }
-        stream.setDeadline(after: upstream.limits.connect)
+        setDeadline(of: stream, after: upstream.limits.connect)
     }
 }

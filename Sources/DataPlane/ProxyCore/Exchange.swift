@@ -40,6 +40,8 @@ final class Exchange {
     /// The upstream and the endpoint that the route led to.
     var upstream: UpstreamPool?
     var endpoint: EndpointPool?
+    /// What it does besides one try at once; `nil` for most.
+    var effort: Effort?
 
     /// How the endpoint was chosen, and what is counted there; as it is made where they take turns.
     var placement = Placement()
@@ -64,7 +66,7 @@ final class Exchange {
     var isSpliceRefused = false
     /// Of the octets ready in the client's buffer, those that the endpoint has.
     var requestSent = 0
-    /// Whether the client's buffer holds the request from its first octet.
+    /// Whether the client's buffer holds the request from its first octet, or from where what the effort keeps ends.
     var isRequestRetained = true
     /// Whether the request was sent again although an endpoint may have looked at it.
     var isRetried = false
@@ -100,6 +102,8 @@ final class Exchange {
 
     var started = LoopInstant.never
     var totalDeadline = LoopInstant.never
+    /// When the try that is under way must have brought a response.
+    var tryDeadline = LoopInstant.never
     var status: UInt16 = 0
     var responseHeadBytes = 0
     var sentBytes: UInt64 = 0
@@ -170,6 +174,7 @@ final class Exchange {
         if let status = refusal(client, served.listener) {
             return answer(status: status, headBytes: headBytes)
         }
+        if worker.isShedding, worker.sheds() { return shed(headBytes: headBytes) }
         guard normalise(client, served.tables.pathRules) else { return refuse(path: headBytes) }
         noteRequest(client, served)
         if !served.tables.challengeFiles.isEmpty, client.security == nil,
@@ -230,31 +235,26 @@ final class Exchange {
 
     /// The rewritten head stands before the content in the client's buffer: finds someone to send it to.
     func selectEndpoint(_ client: Client, _ upstream: UpstreamPool) {
+        if let plan = upstream.tryPlan, !begins(with: plan) { return }
+        if upstream.isQueueing { return waitInLine(upstream) }
         guard let endpoint = chooseEndpoint(upstream) else {
             return fail(ExchangeError(.destinationUnavailable, .upstream))
         }
-        self.endpoint = endpoint
-        if offer != .http2, let resting = endpoint.takeIdle() {
-            worker.metrics.add(.upstreamConnectionsReused)
-            origin = resting
-            resting.exchange = self
-            return forward(client, resting)
-        }
-        connect()
+        reach(endpoint, client, upstream)
     }
 
     /// Makes a connection to the endpoint that was chosen, or shares one.
     func connect() {
-        guard let upstream, let endpoint else { return }
+        guard let client, let upstream, let endpoint else { return }
         phase = .connecting
         if sharesConnection(to: endpoint) { return }
         guard let address = endpoint.address() else {
-            return fail(ExchangeError(.dnsError, .upstream))
+            return originFailed(ExchangeError(.dnsError, .upstream))
         }
         guard upstream.admit(to: endpoint, worker, makesRoom: !isCopy) else {
             // Whoever gave way may have had a part of a connection, and there is room on that.
             if sharesConnection(to: endpoint) { return }
-            return fail(ExchangeError(.connectionLimitReached, .upstream))
+            return lacksConnection(client, upstream, endpoint)
         }
         do throws(SystemCallError) {
             let made = try OriginConnection(
@@ -273,13 +273,13 @@ final class Exchange {
             origin = made
             made.exchange = self
             made.proxyHeader = upstream.proxyHeader(for: client)
-            made.setDeadline(after: upstream.limits.connect)
+            setDeadline(of: made, after: upstream.limits.connect)
         } catch {
             if error.errno == .tooManyOpenFiles, !isCopy, worker.makeRoomForDescriptors() {
                 return connect()
             }
             worker.metrics.add(.upstreamConnectFailures)
-            fail(ExchangeError.connect(error.errno))
+            originFailed(ExchangeError.connect(error.errno))
         }
     }
 
@@ -327,7 +327,10 @@ final class Exchange {
 
     /// The client has not sent all of the request: it is not the endpoint that is waited for.
     private func awaitRequest(_ client: Client, _ origin: Origin) {
-        if phase == .forwarding { origin.setDeadline(after: .max) }
+        if phase == .forwarding {
+            origin.setDeadline(after: .max)
+            if tryDeadline != .never, let plan = upstream?.tryPlan { limitTry(plan) }
+        }
         client.awaitContent()
     }
 
@@ -336,13 +339,13 @@ final class Exchange {
         guard !isRequestSent, phase != .tunnelling else { return }
         isRequestSent = true
         if origin.framesContent { origin.finishRequest(trailers: requestBody.trailerLines) }
-        if phase == .forwarding { origin.setDeadline(after: origin.upstream.limits.firstByte) }
+        awaitOrigin(origin, for: origin.upstream.limits.firstByte)
     }
 
     /// Writes once to the endpoint; `false` when it takes no more for now.
     private func sendRequest(_ client: Client, _ origin: Origin) -> Bool {
         guard origin.canWrite else {
-            if phase == .forwarding { origin.setDeadline(after: origin.upstream.limits.idle) }
+            awaitOrigin(origin, for: origin.upstream.limits.idle)
             return false
         }
         let isLast = requestBody.isComplete && !requestBody.hasTrailerLines
@@ -353,7 +356,7 @@ final class Exchange {
         case .octets(let count):
             requestSent += count
             if requestSent == requestBody.ready { return true }
-            if phase == .forwarding { origin.setDeadline(after: origin.upstream.limits.idle) }
+            awaitOrigin(origin, for: origin.upstream.limits.idle)
             return false
         case .failed:
             // It may have answered before it closed: what can be read says whether, and if not, that it failed.
@@ -450,8 +453,11 @@ final class Exchange {
                 return false
             }
             guard let headBytes else { return true }
-            if !response.isInterim || response.status == 101 {
+            if !response.isInterim {
                 noteAnswer(isFailure: response.status >= 500)
+                if let plan = upstream?.tryPlan, triesAgain(plan, origin, headBytes: headBytes) {
+                    return false
+                }
             }
             if response.status == 101 { return beginTunnel(origin, headBytes: headBytes) }
             if response.isInterim {
@@ -560,6 +566,11 @@ final class Exchange {
         isCopy = false
         upstream = nil
         endpoint = nil
+        if let effort {
+            effort.end()
+            self.effort = nil
+        }
+        tryDeadline = .never
         if !localContent.isEmpty { localContent = [] }
         if let pipe {
             worker.givePipe(pipe)

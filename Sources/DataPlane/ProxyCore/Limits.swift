@@ -29,6 +29,17 @@ enum Limits {
     /// Reads of a relay in a row that filled the largest block, from which on octets go through a pipe: so many wait then
     /// that a pipe moves more in one call.
     static let fullReadsBeforeSplice = 4
+    /// What is kept of a request that has left its client's buffer, in case it has to be sent again, in octets: longer ones
+    /// are not tried again.
+    ///
+    /// As much as most requests with content have, and little beside what a client's connection may hold.
+    static let replayBytes = 64 * 1024
+    /// The middle of the first pause before a request is sent to the same endpoint again; it doubles each time.
+    ///
+    /// As long as a process takes to begin listening, and too short for a client to notice.
+    static let retryPauseNanoseconds: UInt64 = 25_000_000
+    /// How long after other workers were asked for a connection they are asked again; each asking wakes all of them.
+    static let askNanoseconds: UInt64 = 5_000_000
     /// Endpoints that are tried for one connection of a tcp listener: where so many fail, others are likely to.
     static let relayAttempts = 4
     /// Records that are encrypted before they are written, and what a slow client's connection may hold of them: a
@@ -154,4 +165,9 @@ enum Limits {
     /// How long such a socket waits for descriptors when they have run out while its queue is not empty: an
     /// exchange or two, and then what waits is reset after all.
     static let closingListenerNanosecondsMax: UInt64 = 5_000_000_000
+    /// Octets of a response's head up to the end of a line with public names.
+    ///
+    /// With what comes as it is (64 KiB), what policies add (48 KiB) and content that came along (128 KiB), it is below the
+    /// largest block. A line that would exceed it is left out.
+    static let publicHeadBytesMax = 192 << 10
 }

@@ -19,6 +19,12 @@ final class Monitor: EventHandler {
     private var upstreams: [String: UpstreamMonitor] = [:]
     /// Versions that are being made ready: workers are told of changes only when that has come to an end.
     private var preparing = 0
+    /// What operators want, of versions that are to come too.
+    private var wishes: OperatorWishes = [:]
+    /// Who waits for all workers to keep to what was told, when a version has been made ready.
+    private var waiting: [@Sendable () -> Void] = []
+    /// Called when how an endpoint is seen has changed.
+    var onChange: (@Sendable () -> Void)?
     /// When the shares of new endpoints grow.
     private lazy var growth = GrowthTimer(loop: loop) { [unowned self] in grow() }
 
@@ -52,11 +58,17 @@ final class Monitor: EventHandler {
         preparing += 1
         completion(
             upstreams.map { upstream in
-                let prepared = UpstreamMonitor(upstream, following: self.upstreams[upstream.name])
+                let prepared = UpstreamMonitor(
+                    upstream,
+                    following: self.upstreams[upstream.name],
+                    workerCount: workers.count
+                )
+                prepared.wishes = wishes[upstream.name] ?? [:]
                 prepared.resolveNames()
                 return SharedUpstream(
                     upstream: upstream,
                     state: prepared.state,
+                    tries: prepared.tries,
                     roster: prepared.makeRoster(zone: zone, now: loop.now)
                 )
             }
@@ -70,7 +82,9 @@ final class Monitor: EventHandler {
         var next: [String: UpstreamMonitor] = [:]
         for shared in prepared {
             let name = shared.upstream.name
-            next[name] = UpstreamMonitor(shared, following: upstreams[name])
+            let monitor = UpstreamMonitor(shared, following: upstreams[name])
+            monitor.wishes = wishes[name] ?? [:]
+            next[name] = monitor
         }
         upstreams = next
         endPreparing()
@@ -88,6 +102,10 @@ final class Monitor: EventHandler {
         preparing -= 1
         guard preparing == 0 else { return }
         for monitor in upstreams.values { publish(monitor) }
+        onChange?()
+        let waiting = waiting
+        self.waiting = []
+        for completion in waiting { whenWorkersHaveTaken(completion) }
     }
 
     // MARK: Changes
@@ -102,6 +120,84 @@ final class Monitor: EventHandler {
             worker.loop.mailbox.post { message.value.take(roster, of: name) }
         }
         growth.schedule(monitor.growthNanoseconds)
+    }
+
+    /// Keeps to what operators want, of every version from now on.
+    ///
+    /// - Parameters:
+    ///   - wishes: All that is wanted.
+    ///   - resets: Endpoints of which what was seen is forgotten.
+    ///   - completion: Called on this loop when every worker keeps to it.
+    func adjust(
+        _ wishes: OperatorWishes,
+        resetting resets: [EndpointName],
+        completion: @escaping @Sendable () -> Void
+    ) {
+        self.wishes = wishes
+        for (name, monitor) in upstreams {
+            let wanted = wishes[name] ?? [:]
+            let addresses = resets.filter { $0.upstream == name }.map(\.address)
+            guard monitor.wishes != wanted || !addresses.isEmpty else { continue }
+            monitor.wishes = wanted
+            monitor.reset(addresses)
+            publish(monitor)
+        }
+        onChange?()
+        guard preparing == 0 else { return waiting.append(completion) }
+        whenWorkersHaveTaken(completion)
+    }
+
+    /// Calls back when all workers have read what is in their mailboxes now.
+    private func whenWorkersHaveTaken(_ completion: @escaping @Sendable () -> Void) {
+        ask { _ in
+            [:]
+        } completion: { _ in
+            completion()
+        }
+    }
+
+    /// Tells how the upstreams are seen now, by name.
+    ///
+    /// - Parameter completion: Called on this loop when all workers have said what they have.
+    func readStatuses(completion: @escaping @Sendable ([UpstreamStatus]) -> Void) {
+        ask(\.surpluses) { [self] surpluses in
+            completion(
+                upstreams.values.map { $0.status(surpluses) }.sorted { $0.name < $1.name }
+            )
+        }
+    }
+
+    /// Has each worker count something of endpoints, and calls back, on this loop, with the sums.
+    private func ask(
+        _ question: @escaping @Sendable (Worker) -> [ObjectIdentifier: Int],
+        completion: @escaping ([ObjectIdentifier: Int]) -> Void
+    ) {
+        let answers = Handover(Answers(left: workers.count, completion: completion))
+        let mailbox = loop.mailbox
+        for worker in workers {
+            let asked = Handover(worker)
+            worker.loop.mailbox.post {
+                let counts = question(asked.value)
+                mailbox.post { answers.value.add(counts) }
+            }
+        }
+    }
+
+    /// What workers have answered so far; confined to the monitor's loop.
+    private final class Answers {
+        private var left: Int
+        private var sums: [ObjectIdentifier: Int] = [:]
+        private let completion: ([ObjectIdentifier: Int]) -> Void
+
+        init(left: Int, completion: @escaping ([ObjectIdentifier: Int]) -> Void) {
+            (self.left, self.completion) = (left, completion)
+        }
+
+        func add(_ counts: [ObjectIdentifier: Int]) {
+            sums.merge(counts, uniquingKeysWith: +)
+            left -= 1
+            if left == 0 { completion(sums) }
+        }
     }
 
     /// The shares of endpoints that are new have grown.
@@ -119,7 +215,10 @@ final class Monitor: EventHandler {
 
     /// Names may lead elsewhere by now.
     func deadlinePassed() {
-        for monitor in upstreams.values where monitor.resolveNames() { publish(monitor) }
+        for monitor in upstreams.values where monitor.resolveNames() {
+            publish(monitor)
+            onChange?()
+        }
         scheduleResolution()
     }
 }

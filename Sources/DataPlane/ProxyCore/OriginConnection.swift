@@ -40,16 +40,14 @@ final class OriginConnection: Origin {
         do throws(SystemCallError) {
             socket = StreamSocket(owning: try connectStream(to: address), isConnected: false)
         } catch {
-            upstream.count.remove()
-            endpoint.count.remove()
+            upstream.closed(endpoint, worker)
             throw error
         }
         super.init(worker: worker, upstream, endpoint, framesContent: false)
         do throws(SystemCallError) {
             registration = try worker.loop.register(self, descriptor: socket.number)
         } catch {
-            upstream.count.remove()
-            endpoint.count.remove()
+            upstream.closed(endpoint, worker)
             throw error
         }
         worker.metrics.add(.upstreamConnectionsOpen)
@@ -145,6 +143,7 @@ final class OriginConnection: Origin {
         hasRested = true
         setDeadline(after: upstream.limits.rest)
         endpoint.giveBack(self)
+        upstream.rests(worker)
     }
 
     /// Closes at once; nobody has the connection any more.
@@ -156,8 +155,7 @@ final class OriginConnection: Origin {
         // RFC 8446 §6.1: who closes says so.
         if !socket.isPlain, !isSecuring { socket.finishWriting() }
         socket.close()
-        upstream.count.remove()
-        endpoint.count.remove()
         worker.metrics.subtract(.upstreamConnectionsOpen)
+        upstream.closed(endpoint, worker)
     }
 }

@@ -124,6 +124,8 @@ final class OriginSession: HTTP2Session {
 
     /// Whether nobody uses it.
     var isIdle: Bool { streams.isEmpty && unopened.isEmpty }
+    /// How many exchanges share it now.
+    var exchangeCount: Int { streams.count + unopened.count }
 
     /// A stream for an exchange, which opens it with its first octets.
     func attach(_ exchange: Exchange) -> OriginStream {
@@ -157,6 +159,7 @@ final class OriginSession: HTTP2Session {
         } else {
             spares.append(origin)
         }
+        upstream.rests(worker)
     }
 
     override func take(_ event: HTTP2Connection.Event) {

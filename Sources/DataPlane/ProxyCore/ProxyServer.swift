@@ -3,6 +3,7 @@ internal import EventLoop
 package import FleetModel
 package import SystemCalls
 package import Telemetry
+package import Upstreams
 
 /// What came of making a version active.
 package enum ActivationResult: Sendable {
@@ -65,6 +66,7 @@ package final class ProxyServer: Sendable {
                 }
             )
         }
+        for worker in workers { worker.colleagues = workers.map(Handover.init) }
         self.metrics = metrics
         control = mailbox
         controlLoop = Handover(loop)
@@ -123,6 +125,37 @@ package final class ProxyServer: Sendable {
         control.post {
             activator.value.activate(version: version, configuration, completion: completion)
         }
+    }
+
+    /// Keeps to what operators want of endpoints, in this version and those that follow.
+    ///
+    /// - Parameters:
+    ///   - wishes: All that is wanted from now on.
+    ///   - resets: Endpoints of which what was seen is forgotten: ejections and results of checks.
+    ///   - completion: Called, on the monitor's loop, when every worker keeps to it.
+    package func adjust(
+        _ wishes: OperatorWishes,
+        resetting resets: [EndpointName] = [],
+        completion: @escaping @Sendable () -> Void
+    ) {
+        let monitor = monitor
+        monitor.value.loop.mailbox.post {
+            monitor.value.adjust(wishes, resetting: resets, completion: completion)
+        }
+    }
+
+    /// How the monitor sees the upstreams of the version that is served.
+    ///
+    /// - Parameter completion: Called on the monitor's loop.
+    package func upstreamStatuses(completion: @escaping @Sendable ([UpstreamStatus]) -> Void) {
+        let monitor = monitor
+        monitor.value.loop.mailbox.post { monitor.value.readStatuses(completion: completion) }
+    }
+
+    /// Has `changed` called, on the monitor's loop, whenever `upstreamStatuses` would be otherwise but for numbers.
+    package func watchUpstreams(changed: @escaping @Sendable () -> Void) {
+        let monitor = monitor
+        monitor.value.loop.mailbox.post { monitor.value.onChange = changed }
     }
 
     /// Goes over to other certificates and keys, with the version that is active: new connections use them, and those

@@ -30,8 +30,7 @@ final class RelayOrigin: EventHandler {
             socket = StreamSocket(owning: try connectStream(to: address), isConnected: false)
             registration = try worker.loop.register(self, descriptor: socket.number)
         } catch {
-            upstream.count.remove()
-            endpoint.count.remove()
+            upstream.closed(endpoint, relay.worker)
             throw error
         }
         worker.metrics.add(.upstreamConnectionsOpen)
@@ -49,8 +48,7 @@ final class RelayOrigin: EventHandler {
         worker.loop.unregister(registration)
         registration = .none
         socket.close()
-        upstream.count.remove()
-        endpoint.count.remove()
         worker.metrics.subtract(.upstreamConnectionsOpen)
+        upstream.closed(endpoint, worker)
     }
 }

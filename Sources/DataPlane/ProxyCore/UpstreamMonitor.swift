@@ -9,7 +9,13 @@ internal import Upstreams
 final class UpstreamMonitor {
     let upstream: Upstream
     let state: UpstreamState
+    /// What the workers count of tries; `nil` where no setting asks for that.
+    let tries: UpstreamTries?
     private var endpoints: [WatchedEndpoint]
+    /// What operators want, by the endpoint's address.
+    var wishes: [String: OperatorWish] = [:] {
+        didSet { noteChanges() }
+    }
     /// Which of the endpoints are new.
     private var slowStarts: SlowStarts
     /// What the workers have, or are to have.
@@ -20,6 +26,8 @@ final class UpstreamMonitor {
         let endpoint: Endpoint
         let state: EndpointState
         var addresses: [StreamAddress]
+        /// What it was seen as, and since when in nanoseconds since 1970-01-01 UTC.
+        var seen: (availability: Availability, since: UInt64)?
     }
 
     /// Begins with a version's settings.
@@ -27,10 +35,18 @@ final class UpstreamMonitor {
     /// - Parameters:
     ///   - upstream: The settings.
     ///   - previous: The same upstream in the version before, whose endpoints are known.
-    init(_ upstream: Upstream, following previous: UpstreamMonitor?) {
+    ///   - workerCount: Workers of the node.
+    init(_ upstream: Upstream, following previous: UpstreamMonitor?, workerCount: Int) {
         self.upstream = upstream
         (slowStarts, roster) = (previous?.slowStarts ?? SlowStarts(), previous?.roster)
-        state = previous?.state ?? UpstreamState(connectionsMax: upstream.connections.maximum)
+        state =
+            previous?.state
+            ?? UpstreamState(
+                connectionsMax: upstream.connections.maximum,
+                waitingMax: upstream.queue.requests ?? 0
+            )
+        let countsTries = upstream.retry != nil || upstream.circuit != nil
+        tries = countsTries ? previous?.tries ?? UpstreamTries(workerCount: workerCount) : nil
         var known: [NetworkAddress: WatchedEndpoint] = [:]
         for watched in previous?.endpoints ?? [] { known[watched.endpoint.address] = watched }
         endpoints = upstream.endpoints.map { endpoint in
@@ -39,21 +55,35 @@ final class UpstreamMonitor {
                 endpoint: endpoint,
                 state: before?.state
                     ?? EndpointState(connectionsMax: upstream.connections.perEndpoint ?? .max),
-                addresses: before?.addresses ?? []
+                addresses: before?.addresses ?? [],
+                seen: before?.seen
             )
         }
     }
 
     /// Goes over to what was prepared for a version.
-    convenience init(_ prepared: SharedUpstream, following previous: UpstreamMonitor?) {
-        self.init(prepared.upstream, following: previous)
-        prepared.state.count.setLimit(upstream.connections.maximum)
+    ///
+    /// - Parameters:
+    ///   - prepared: What the workers have of it.
+    ///   - previous: The same upstream in the version before.
+    init(_ prepared: SharedUpstream, following previous: UpstreamMonitor?) {
+        upstream = prepared.upstream
+        slowStarts = previous?.slowStarts ?? SlowStarts()
+        (state, tries) = (prepared.state, prepared.tries)
+        let perEndpoint = upstream.connections.perEndpoint ?? .max
+        state.count.setLimit(upstream.connections.maximum)
+        state.waiting.setLimit(upstream.queue.requests ?? 0)
+        var seen: [NetworkAddress: (Availability, UInt64)] = [:]
+        for watched in previous?.endpoints ?? [] {
+            seen[watched.endpoint.address] = watched.seen
+        }
         endpoints = prepared.roster.members.map { member in
-            member.state.count.setLimit(upstream.connections.perEndpoint ?? .max)
+            member.state.count.setLimit(perEndpoint)
             return WatchedEndpoint(
                 endpoint: member.endpoint,
                 state: member.state,
-                addresses: member.addresses
+                addresses: member.addresses,
+                seen: seen[member.endpoint.address]
             )
         }
         roster = prepared.roster
@@ -87,6 +117,71 @@ final class UpstreamMonitor {
         return SlowStarts.step(of: whole)
     }
 
+    // MARK: What it is like
+
+    /// What an endpoint is for requests.
+    private func availability(of watched: WatchedEndpoint) -> Availability {
+        wish(for: watched).word.availability
+            ?? (watched.addresses.isEmpty ? .unresolved : .available)
+    }
+
+    private func wish(for watched: WatchedEndpoint) -> OperatorWish {
+        // On plain upstreams nothing is wanted, and no text is made.
+        wishes.isEmpty ? .none : wishes[watched.endpoint.address.description] ?? .none
+    }
+
+    /// Notes since when endpoints are what they are.
+    private func noteChanges() {
+        for index in endpoints.indices {
+            let availability = availability(of: endpoints[index])
+            guard endpoints[index].seen?.availability != availability else { continue }
+            endpoints[index].seen = (availability, realtimeNanoseconds())
+        }
+    }
+
+    /// Forgets what was seen of endpoints.
+    func reset(_ addresses: [String]) {
+    }
+
+    /// How it is seen now.
+    ///
+    /// - Parameter surpluses: Of endpoints, over all workers, by what is shared of each.
+    /// - Returns: What is told of it.
+    func status(_ surpluses: [ObjectIdentifier: Int]) -> UpstreamStatus {
+        var weights: [ObjectIdentifier: Int] = [:]
+        for member in roster?.members ?? [] {
+            weights[ObjectIdentifier(member.state)] = member.weight
+        }
+        return UpstreamStatus(
+            name: upstream.name,
+            isPanicking: roster?.isPanicking ?? false,
+            endpoints: endpoints.map { watched in
+                let state = ObjectIdentifier(watched.state)
+                let availability = availability(of: watched)
+                let connections = watched.state.count.current
+                return EndpointStatus(
+                    address: watched.endpoint.address,
+                    availability: availability,
+                    reason: Self.reason(for: availability),
+                    sinceUnixNanoseconds: watched.seen?.since ?? 0,
+                    lastCheck: nil,
+                    weight: weights[state] ?? watched.endpoint.weight,
+                    connections: connections,
+                    requests: max(connections - (surpluses[state] ?? 0), 0)
+                )
+            }
+        )
+    }
+
+    private static func reason(for availability: Availability) -> String {
+        switch availability {
+        case .drained: "drained by an operator"
+        case .disabled: "disabled by an operator"
+        case .unresolved: "its name does not resolve"
+        case .available, .unhealthy, .ejected: ""
+        }
+    }
+
     /// The endpoints as they are now.
     var members: [Member] {
         endpoints.map { watched in
@@ -94,8 +189,9 @@ final class UpstreamMonitor {
                 endpoint: watched.endpoint,
                 addresses: watched.addresses,
                 state: watched.state,
-                availability: .available,
-                weight: watched.endpoint.weight
+                // Where no name leads anywhere, requests fail with what says so.
+                availability: wish(for: watched).word.availability ?? .available,
+                weight: wish(for: watched).weight ?? watched.endpoint.weight
             )
         }
     }
@@ -119,6 +215,7 @@ final class UpstreamMonitor {
             endpoints[index].addresses = found
             hasChanged = true
         }
+        noteChanges()
         return hasChanged
     }
 
@@ -130,5 +227,16 @@ final class UpstreamMonitor {
         }
         let found = try? resolve(host: host, port: address.port)
         return (found ?? []).map { .internet($0) }
+    }
+}
+
+extension OperatorWord {
+    /// What an endpoint is because of it; `nil` where it is what it would be.
+    fileprivate var availability: Availability? {
+        switch self {
+        case .none: nil
+        case .drained: .drained
+        case .disabled: .disabled
+        }
     }
 }

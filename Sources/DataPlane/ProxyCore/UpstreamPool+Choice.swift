@@ -54,8 +54,13 @@ extension UpstreamPool {
     /// The endpoint whose turn it is among those that have not been tried, if there are others.
     private func inTurn(avoiding tried: [EndpointPool]) -> EndpointPool? {
         func isNew(_ endpoint: EndpointPool) -> Bool { !tried.contains { $0 === endpoint } }
-        guard let first = nextInTurn() else { return nil }
-        return isNew(first) ? first : candidates.first(where: isNew) ?? first
+        guard !tried.isEmpty else { return nextInTurn() }
+        // In turns of their own: were other tries to take those of first ones, an endpoint that fails might get them all.
+        for _ in 0...tried.count {
+            guard let next = nextInTurnAgain() else { return nil }
+            if isNew(next) { return next }
+        }
+        return candidates.first(where: isNew) ?? candidates.first
     }
 
     /// Counts another try at the endpoint that was chosen.

@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import FleetModel
 internal import SystemCalls
 internal import TLSLibrary
@@ -22,6 +23,8 @@ final class EndpointPool {
     private var lastSession: (connector: TLSConnector, resumption: TLSResumption)?
     /// Whether the configuration no longer names it; connections that come back are closed.
     private(set) var isRetired = false
+    /// Whether an operator has taken it out of use; connections that come back are closed, too.
+    private var isOut = false
     /// Its place among those that requests go to; `nil` while none do.
     var position: Int?
     /// Whether it takes requests, whoever's turn it is.
@@ -33,6 +36,11 @@ final class EndpointPool {
         (endpoint, addresses, state) = (member.endpoint, member.addresses, member.state)
         label = Array(member.endpoint.address.description.utf8)
         isOpen = member.availability == .available && member.weight > 0
+        isOut = Self.isOut(member)
+    }
+
+    private static func isOut(_ member: Member) -> Bool {
+        member.availability == .drained || member.availability == .disabled
     }
 
     /// Open connections to it over all workers.
@@ -42,6 +50,8 @@ final class EndpointPool {
     func update(to member: Member) {
         (endpoint, addresses) = (member.endpoint, member.addresses)
         isOpen = member.availability == .available && member.weight > 0
+        isOut = Self.isOut(member)
+        if isOut { closeResting() }
     }
 
     /// What a TLS session with it goes on from: nothing that was verified otherwise.
@@ -63,11 +73,17 @@ final class EndpointPool {
     ///
     /// - Parameter connection: One to this endpoint.
     func giveBack(_ connection: OriginConnection) {
-        if isRetired {
+        if isRetired || isOut {
             connection.close()
         } else {
             idle.append(connection)
         }
+    }
+
+    /// Connections of this worker that carry nothing, less the exchanges beyond the first that others carry: taken off
+    /// the open ones it leaves the exchanges that are under way.
+    var surplus: Int {
+        sessions.reduce(idle.count) { $0 + 1 - $1.exchangeCount }
     }
 
     /// Forgets a resting connection that has closed.
@@ -83,6 +99,9 @@ final class EndpointPool {
     func sessionWithRoom() -> OriginSession? {
         sessions.first { $0.hasRoom }
     }
+
+    /// Whether an exchange would find a connection, or could make one.
+    var hasRoom: Bool { !idle.isEmpty || !count.isFull || sessionWithRoom() != nil }
 
     /// Keeps a connection that speaks HTTP/2.
     func add(_ session: OriginSession) {
@@ -115,6 +134,11 @@ final class EndpointPool {
     func retire() {
         isRetired = true
         position = nil
+        closeResting()
+    }
+
+    /// Closes what rests; connections that are shared close when they carry nothing any more.
+    private func closeResting() {
         let resting = idle
         idle = []
         for connection in resting { connection.close() }
@@ -135,6 +159,16 @@ final class UpstreamPool {
     let label: [UInt8]
     /// What all workers share of it.
     let state: UpstreamState
+    /// What becomes of tries that fail; `nil` where no setting says so.
+    private(set) var tryPlan: TryPlan?
+    /// Exchanges that wait for a connection.
+    var line = WaitingLine()
+    /// How many of them can go on.
+    var freed = 0
+    /// When other workers were asked for a connection.
+    private var askedAt = LoopInstant.never
+    /// Where to look first for an endpoint with room.
+    private var roomIndex = 0
     /// The worker's numbers of it.
     var row: MetricsRow?
     /// The worker's side of TLS to its endpoints; `nil` is none.
@@ -149,6 +183,8 @@ final class UpstreamPool {
     private var roster: Roster?
     private let worker: Worker
     private var sequence = EndpointSequence(weights: [])
+    /// The same for other tries of a request.
+    private var furtherSequence = EndpointSequence(weights: [])
     /// What chooses where that takes more than turns.
     private(set) var balancer: Balancer?
     /// What requests are looked at for before an endpoint is chosen; `nil` where it is its turn alone that counts.
@@ -168,6 +204,7 @@ final class UpstreamPool {
         state = shared.state
         self.worker = worker
         limits = UpstreamLimits(shared.upstream)
+        tryPlan = TryPlan(shared)
         update(to: shared, connectors)
     }
 
@@ -208,6 +245,40 @@ final class UpstreamPool {
         return candidates[index]
     }
 
+    /// Whether requests wait for a connection: who comes now stands behind them.
+    var isQueueing: Bool { !line.isEmpty }
+
+    /// An endpoint to which a connection rests or can be made.
+    func endpointWithRoom(besides full: EndpointPool) -> EndpointPool? {
+        for step in 0..<candidates.count {
+            let index = (roomIndex + step) % candidates.count
+            guard candidates[index] !== full, candidates[index].hasRoom else { continue }
+            roomIndex = index + 1
+            return candidates[index]
+        }
+        return nil
+    }
+
+    /// Whether other workers may be asked for a connection; they are not asked all the time.
+    func mayAsk(at now: LoopInstant) -> Bool {
+        if askedAt != .never, now.nanoseconds(since: askedAt) < Limits.askNanoseconds {
+            return false
+        }
+        askedAt = now
+        return true
+    }
+
+    /// The next worker on which requests wait.
+    func waitingWorker(after worker: Int, of workerCount: Int) -> Int? {
+        state.waitingWorker(after: worker, of: workerCount)
+    }
+
+    /// The endpoint whose turn it is for a request that has failed elsewhere.
+    func nextInTurnAgain() -> EndpointPool? {
+        guard let index = furtherSequence.choose(), index < candidates.count else { return nil }
+        return candidates[index]
+    }
+
     /// Goes over to another version's settings.
     ///
     /// - Parameters:
@@ -224,6 +295,7 @@ final class UpstreamPool {
         if !speaksTheSame { spoken = nil }
         upstream = shared.upstream
         limits = UpstreamLimits(shared.upstream)
+        tryPlan = TryPlan(shared)
         affinity = Affinity(shared.upstream)
         if !speaksTheSame { retireEndpoints() }
         take(shared.roster)
@@ -258,6 +330,7 @@ final class UpstreamPool {
         balancer = roster.makeBalancer(state, seed: worker.requestIDs.next().0)
         if case .turns(let made) = roster.table {
             sequence = EndpointSequence(made, weights: weights, after: sequence, seed: worker.index)
+            furtherSequence = sequence
         }
     }
 

@@ -40,6 +40,14 @@ final class Worker: EventHandler {
     /// The fewest pipes that lay there since the last look: so many were not needed.
     private var pipesUnused = 0
     private var registration = Registration.none
+    /// What of the overload settings it goes by; `nil` before there are any.
+    var watched: Overload?
+    var shedder: LoadShedder?
+    var isMemoryShort = false
+    /// Whether some new requests are refused.
+    var isShedding = false
+    /// All workers of the node, in their order; set before they run.
+    var colleagues: [Handover<Worker>] = []
     /// Makes identifiers of requests.
     var requestIDs = RequestIDSource()
     /// Under which sticky cookies stand for endpoints.
@@ -107,6 +115,7 @@ final class Worker: EventHandler {
         closingPorts = []
         spares = []
         pipes = []
+        colleagues = []
         tables = nil
         onDrained = nil
     }
@@ -124,12 +133,22 @@ final class Worker: EventHandler {
     private func keepHouse() {
         tables?.accessLog?.flush()
         metrics.set(.loopLag, loop.takeLongestTick())
+        lookAtMemory()
         vainSearches.removeAll(keepingCapacity: true)
         for pool in pools.values where pool.makeRoom() { _ = makeRoom(at: pool) }
         pool.trim()
         pipes.removeFirst(min(pipesUnused, pipes.count))
         pipesUnused = pipes.count
         loop.setDeadline(of: registration, at: loop.now.advanced(by: 1_000_000_000))
+    }
+
+    /// The surplus of each endpoint that has any, by what is shared of it.
+    var surpluses: [ObjectIdentifier: Int] {
+        var found: [ObjectIdentifier: Int] = [:]
+        for endpoint in pools.values.flatMap(\.endpoints) where endpoint.surplus != 0 {
+            found[ObjectIdentifier(endpoint.state)] = endpoint.surplus
+        }
+        return found
     }
 
     // MARK: Versions
@@ -156,6 +175,7 @@ final class Worker: EventHandler {
             let name = shared.upstream.name
             if let kept = self.pools.removeValue(forKey: name) {
                 kept.update(to: shared, next.connectors[name])
+                if kept.isQueueing { kept.wake(self) }
                 pools[name] = kept
             } else {
                 pools[name] = UpstreamPool(shared: shared, next.connectors[name], worker: self)
@@ -168,6 +188,7 @@ final class Worker: EventHandler {
         for gone in self.pools.values { gone.retire() }
         self.pools = pools
         tables = next
+        watch(next.overload)
         for port in ports where !keptPorts.contains(port.name) { close(port) }
         for port in ports {
             guard let table = next.listeners[port.name] else { continue }
@@ -200,7 +221,20 @@ final class Worker: EventHandler {
 
     /// Which endpoints of an upstream take requests has changed.
     func take(_ roster: Roster, of upstream: String) {
-        pools[upstream]?.take(roster)
+        guard let pool = pools[upstream] else { return }
+        pool.take(roster)
+        if pool.isQueueing { pool.wake(self) }
+    }
+
+    /// Another worker lacks a connection to an upstream.
+    func makeRoom(for upstream: String) {
+        guard let pool = pools[upstream], !pool.isQueueing else { return }
+        _ = pool.evict()
+    }
+
+    /// A connection to an upstream may be made.
+    func connectionCameFree(at upstream: String) {
+        pools[upstream]?.wake(self)
     }
 
     /// Sticky cookies stand for endpoints under this key from now on.

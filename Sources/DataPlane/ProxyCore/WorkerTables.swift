@@ -65,6 +65,8 @@ final class WorkerTables {
     /// Whether Proxy-Status names upstreams.
     let namesUpstreams: Bool
     let accessLog: AccessRecorder?
+    /// When new requests are refused.
+    let overload: Overload
     /// What authorities that want proof of hosts are answered, by token; replaced when certificates are.
     var challengeFiles: [[UInt8]: [UInt8]]
     /// Under which sticky cookies stand for endpoints; empty: as before.
@@ -140,6 +142,7 @@ final class WorkerTables {
         let inverse = configuration.routes.map { InversePath($0) }
         inversePaths = inverse.contains { $0 != nil } ? inverse : []
         namesUpstreams = hiding.names
+        overload = configuration.overload
     }
 
     /// Those of listeners that other nodes have, too: upstreams believe them wherever they come from.

@@ -16,6 +16,9 @@ package final class ConnectionCount: Sendable {
     /// Connections that are open now.
     package var current: Int { value.load(ordering: .relaxed) }
 
+    /// Whether there is room for no other one.
+    package var isFull: Bool { current >= limitValue.load(ordering: .relaxed) }
+
     /// Changes the limit; what is open above it stays.
     ///
     /// - Parameter limit: The new limit.

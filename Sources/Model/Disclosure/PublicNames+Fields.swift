@@ -90,9 +90,20 @@ extension PublicNames {
 
     /// RFC 8288 §3: the target of each link, and its `anchor`.
     func rewrite(link value: inout [UInt8], _ view: PublicView, _ inverse: InversePath?) {
-        for range in Self.targets(ofLink: value).reversed() {
-            rewrite(url: &value, range, view, inverse)
+        var result: [UInt8] = []
+        result.reserveCapacity(value.count)
+        var start = 0
+        for range in Self.targets(ofLink: value) {
+            result += value[start..<range.lowerBound]
+            var target = Array(value[range])
+            rewrite(url: &target, target.indices, view, inverse)
+            result += target
+            start = range.upperBound
+            // It does not pass anyway.
+            if result.count > DisclosureLimits.publicValueBytesMax { break }
         }
+        result += value[start...]
+        value = result
     }
 
     /// Where the URLs of a Link field stand.

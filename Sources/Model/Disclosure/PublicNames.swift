@@ -69,6 +69,7 @@ package final class PublicNames {
         case .setCookie: if rewritesCookies { rewrite(cookie: &result, view, inverse) }
         default: break
         }
+        guard result.count <= DisclosureLimits.publicValueBytesMax else { return .nothing }
         return scrub(name, result, value, view)
     }
 
@@ -88,21 +89,32 @@ package final class PublicNames {
             guard Self.isActedOn(name) || found.allSatisfy(\.isURL) else { return .nothing }
             // Who did not say an authority can be given none, but a field that names a place stays a place.
             if view.authority.isEmpty, !Self.isActedOn(name) { return .nothing }
-            replace(found, in: &text, view)
+            text = replace(found, in: text, view)
+            guard text.count <= DisclosureLimits.publicValueBytesMax else { return .nothing }
         }
         return .nothing
     }
 
-    /// Puts the client's authority, and its scheme, in the place of names.
-    private func replace(_ found: [Sighting], in text: inout [UInt8], _ view: PublicView) {
-        for sighting in found.reversed() {
-            let authority =
-                sighting.isEncoded ? Self.encoded(view.authority) : view.authority
-            text.replaceSubrange(sighting.range, with: authority)
-            guard let scheme = sighting.scheme else { continue }
-            let isSocket = asciiLowercased(text[scheme.lowerBound]) == UInt8(ascii: "w")
-            text.replaceSubrange(scheme, with: Self.scheme(view, isSocket: isSocket))
+    /// Puts the client's authority, and its scheme, in the place of names; ends where the result is too long.
+    private func replace(_ found: [Sighting], in text: [UInt8], _ view: PublicView) -> [UInt8] {
+        let encoded = Self.encoded(view.authority)
+        var result: [UInt8] = []
+        result.reserveCapacity(text.count)
+        var start = 0
+        for sighting in found {
+            if let scheme = sighting.scheme {
+                let isSocket = asciiLowercased(text[scheme.lowerBound]) == UInt8(ascii: "w")
+                result += text[start..<scheme.lowerBound]
+                result += Self.scheme(view, isSocket: isSocket)
+                start = scheme.upperBound
+            }
+            result += text[start..<sighting.range.lowerBound]
+            result += sighting.isEncoded ? encoded : view.authority
+            start = sighting.range.upperBound
+            if result.count > DisclosureLimits.publicValueBytesMax { return result }
         }
+        result += text[start...]
+        return result
     }
 
     /// Whether clients do something that they would not do without the field.

@@ -294,6 +294,120 @@ package nonisolated enum WireMaterialKind: SwiftProtobuf.Enum, Swift.CaseIterabl
 
 }
 
+package nonisolated enum WireAdjustmentAction: SwiftProtobuf.Enum, Swift.CaseIterable {
+  package typealias RawValue = Int
+  case unspecified // = 0
+
+  /// No new requests, but those of clients that stick to the endpoint.
+  case drain // = 1
+
+  /// No new requests.
+  case disable // = 2
+
+  /// Another weight than the configuration's.
+  case weight // = 3
+  case UNRECOGNIZED(Int)
+
+  package init() {
+    self = .unspecified
+  }
+
+  package init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .drain
+    case 2: self = .disable
+    case 3: self = .weight
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  package var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .drain: return 1
+    case .disable: return 2
+    case .weight: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  package static let allCases: [WireAdjustmentAction] = [
+    .unspecified,
+    .drain,
+    .disable,
+    .weight,
+  ]
+
+}
+
+package nonisolated enum WireEndpointAvailability: SwiftProtobuf.Enum, Swift.CaseIterable {
+  package typealias RawValue = Int
+  case unspecified // = 0
+  case healthy // = 1
+
+  /// Its checks fail.
+  case unhealthy // = 2
+
+  /// Too many of its answers were errors.
+  case ejected // = 3
+  case drained // = 4
+  case disabled // = 5
+
+  /// Its name has no address.
+  case unresolved // = 6
+
+  /// It has not been checked yet.
+  case unknown // = 7
+  case UNRECOGNIZED(Int)
+
+  package init() {
+    self = .unspecified
+  }
+
+  package init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .healthy
+    case 2: self = .unhealthy
+    case 3: self = .ejected
+    case 4: self = .drained
+    case 5: self = .disabled
+    case 6: self = .unresolved
+    case 7: self = .unknown
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  package var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .healthy: return 1
+    case .unhealthy: return 2
+    case .ejected: return 3
+    case .drained: return 4
+    case .disabled: return 5
+    case .unresolved: return 6
+    case .unknown: return 7
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  package static let allCases: [WireEndpointAvailability] = [
+    .unspecified,
+    .healthy,
+    .unhealthy,
+    .ejected,
+    .drained,
+    .disabled,
+    .unresolved,
+    .unknown,
+  ]
+
+}
+
 package nonisolated enum WireGoodbyeReason: SwiftProtobuf.Enum, Swift.CaseIterable {
   package typealias RawValue = Int
   case unspecified // = 0
@@ -1307,6 +1421,160 @@ package nonisolated struct WireTrustStatus: Sendable {
   package init() {}
 }
 
+/// What an operator wants of an endpoint, beside the configuration.
+package nonisolated struct WireAdjustment: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var upstream: String = String()
+
+  /// HOST:PORT or unix:PATH, as configured or discovered.
+  package var endpoint: String = String()
+
+  package var action: WireAdjustmentAction = .unspecified
+
+  /// With WEIGHT.
+  package var weight: UInt32 = 0
+
+  /// When it ends by itself; 0 for never.
+  package var untilUnixMilliseconds: Int64 = 0
+
+  /// The version that ended it, because it changed the endpoint: whoever serves an older one keeps to the
+  /// adjustment until then. 0 while it is in force.
+  package var endedByVersion: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// What is to be forgotten of an endpoint: its ejections and the results of checks.
+package nonisolated struct WireEndpointReset: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var upstream: String = String()
+
+  package var endpoint: String = String()
+
+  /// Of the first Adjustments that had it: who had a later one has done it.
+  package var generation: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// All that are in force; they replace those before.
+package nonisolated struct WireAdjustments: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Rises with each change, over restarts of the control plane too.
+  package var generation: UInt64 = 0
+
+  package var entries: [WireAdjustment] = []
+
+  package var resets: [WireEndpointReset] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// Every worker keeps to the adjustments of this generation.
+package nonisolated struct WireAdjustmentsStatus: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var generation: UInt64 = 0
+
+  /// Why they could not be stored for the next start; empty when they are.
+  package var problem: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// How one node sees one endpoint.
+package nonisolated struct WireEndpointReport: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var endpoint: String = String()
+
+  package var availability: WireEndpointAvailability = .unspecified
+
+  /// Why, for people; may be empty.
+  package var reason: String = String()
+
+  package var sinceUnixMilliseconds: Int64 = 0
+
+  /// When it was last checked, and what came of it; 0 and empty without checks.
+  package var checkedUnixMilliseconds: Int64 = 0
+
+  package var checkResult: String = String()
+
+  /// What it has now, slow start and the operator's will included.
+  package var weight: UInt32 = 0
+
+  package var connections: UInt64 = 0
+
+  package var requests: UInt64 = 0
+
+  /// Whether it came from DNS.
+  package var discovered: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct WireUpstreamState: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var upstream: String = String()
+
+  /// What holds for the whole of it, for people: panic, an open circuit, a name that does not resolve.
+  package var note: String = String()
+
+  package var endpoints: [WireEndpointReport] = []
+
+  /// Endpoints that are there no more.
+  package var gone: [String] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// How a node sees its upstreams: all of them in one or more messages, or those that have changed.
+package nonisolated struct WireUpstreamReport: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Forget what was said before.
+  package var begins: Bool = false
+
+  package var upstreams: [WireUpstreamState] = []
+
+  /// Endpoints that were left out, because there are too many.
+  package var omitted: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 /// The last frame of a session.
 package nonisolated struct WireGoodbye: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -1347,6 +1615,14 @@ nonisolated extension WireCommandKind: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension WireMaterialKind: SwiftProtobuf._ProtoNameProviding {
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0MATERIAL_KIND_UNSPECIFIED\0\u{1}MATERIAL_KIND_CERTIFICATE\0\u{1}MATERIAL_KIND_AUTHORITY\0")
+}
+
+nonisolated extension WireAdjustmentAction: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ADJUSTMENT_ACTION_UNSPECIFIED\0\u{1}ADJUSTMENT_ACTION_DRAIN\0\u{1}ADJUSTMENT_ACTION_DISABLE\0\u{1}ADJUSTMENT_ACTION_WEIGHT\0")
+}
+
+nonisolated extension WireEndpointAvailability: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ENDPOINT_AVAILABILITY_UNSPECIFIED\0\u{1}ENDPOINT_AVAILABILITY_HEALTHY\0\u{1}ENDPOINT_AVAILABILITY_UNHEALTHY\0\u{1}ENDPOINT_AVAILABILITY_EJECTED\0\u{1}ENDPOINT_AVAILABILITY_DRAINED\0\u{1}ENDPOINT_AVAILABILITY_DISABLED\0\u{1}ENDPOINT_AVAILABILITY_UNRESOLVED\0\u{1}ENDPOINT_AVAILABILITY_UNKNOWN\0")
 }
 
 nonisolated extension WireGoodbyeReason: SwiftProtobuf._ProtoNameProviding {
@@ -3252,6 +3528,336 @@ nonisolated extension WireTrustStatus: SwiftProtobuf.Message, SwiftProtobuf._Mes
   package static func ==(lhs: WireTrustStatus, rhs: WireTrustStatus) -> Bool {
     if lhs.authorities != rhs.authorities {return false}
     if lhs.issuer != rhs.issuer {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireAdjustment: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Adjustment"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}upstream\0\u{1}endpoint\0\u{1}action\0\u{1}weight\0\u{3}until_unix_milliseconds\0\u{3}ended_by_version\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.upstream) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.endpoint) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.action) }()
+      case 4: try { try decoder.decodeSingularUInt32Field(value: &self.weight) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.untilUnixMilliseconds) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.endedByVersion) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.upstream.isEmpty {
+      try visitor.visitSingularStringField(value: self.upstream, fieldNumber: 1)
+    }
+    if !self.endpoint.isEmpty {
+      try visitor.visitSingularStringField(value: self.endpoint, fieldNumber: 2)
+    }
+    if self.action != .unspecified {
+      try visitor.visitSingularEnumField(value: self.action, fieldNumber: 3)
+    }
+    if self.weight != 0 {
+      try visitor.visitSingularUInt32Field(value: self.weight, fieldNumber: 4)
+    }
+    if self.untilUnixMilliseconds != 0 {
+      try visitor.visitSingularInt64Field(value: self.untilUnixMilliseconds, fieldNumber: 5)
+    }
+    if self.endedByVersion != 0 {
+      try visitor.visitSingularUInt64Field(value: self.endedByVersion, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireAdjustment, rhs: WireAdjustment) -> Bool {
+    if lhs.upstream != rhs.upstream {return false}
+    if lhs.endpoint != rhs.endpoint {return false}
+    if lhs.action != rhs.action {return false}
+    if lhs.weight != rhs.weight {return false}
+    if lhs.untilUnixMilliseconds != rhs.untilUnixMilliseconds {return false}
+    if lhs.endedByVersion != rhs.endedByVersion {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireEndpointReset: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".EndpointReset"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}upstream\0\u{1}endpoint\0\u{1}generation\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.upstream) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.endpoint) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.generation) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.upstream.isEmpty {
+      try visitor.visitSingularStringField(value: self.upstream, fieldNumber: 1)
+    }
+    if !self.endpoint.isEmpty {
+      try visitor.visitSingularStringField(value: self.endpoint, fieldNumber: 2)
+    }
+    if self.generation != 0 {
+      try visitor.visitSingularUInt64Field(value: self.generation, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireEndpointReset, rhs: WireEndpointReset) -> Bool {
+    if lhs.upstream != rhs.upstream {return false}
+    if lhs.endpoint != rhs.endpoint {return false}
+    if lhs.generation != rhs.generation {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireAdjustments: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Adjustments"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}generation\0\u{1}entries\0\u{1}resets\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.generation) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.entries) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.resets) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.generation != 0 {
+      try visitor.visitSingularUInt64Field(value: self.generation, fieldNumber: 1)
+    }
+    if !self.entries.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.entries, fieldNumber: 2)
+    }
+    if !self.resets.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.resets, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireAdjustments, rhs: WireAdjustments) -> Bool {
+    if lhs.generation != rhs.generation {return false}
+    if lhs.entries != rhs.entries {return false}
+    if lhs.resets != rhs.resets {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireAdjustmentsStatus: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".AdjustmentsStatus"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}generation\0\u{1}problem\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.generation) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.problem) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.generation != 0 {
+      try visitor.visitSingularUInt64Field(value: self.generation, fieldNumber: 1)
+    }
+    if !self.problem.isEmpty {
+      try visitor.visitSingularStringField(value: self.problem, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireAdjustmentsStatus, rhs: WireAdjustmentsStatus) -> Bool {
+    if lhs.generation != rhs.generation {return false}
+    if lhs.problem != rhs.problem {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireEndpointReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".EndpointReport"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}endpoint\0\u{1}availability\0\u{1}reason\0\u{3}since_unix_milliseconds\0\u{3}checked_unix_milliseconds\0\u{3}check_result\0\u{1}weight\0\u{1}connections\0\u{1}requests\0\u{1}discovered\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.endpoint) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.availability) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.sinceUnixMilliseconds) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.checkedUnixMilliseconds) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.checkResult) }()
+      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.weight) }()
+      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.connections) }()
+      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.requests) }()
+      case 10: try { try decoder.decodeSingularBoolField(value: &self.discovered) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.endpoint.isEmpty {
+      try visitor.visitSingularStringField(value: self.endpoint, fieldNumber: 1)
+    }
+    if self.availability != .unspecified {
+      try visitor.visitSingularEnumField(value: self.availability, fieldNumber: 2)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 3)
+    }
+    if self.sinceUnixMilliseconds != 0 {
+      try visitor.visitSingularInt64Field(value: self.sinceUnixMilliseconds, fieldNumber: 4)
+    }
+    if self.checkedUnixMilliseconds != 0 {
+      try visitor.visitSingularInt64Field(value: self.checkedUnixMilliseconds, fieldNumber: 5)
+    }
+    if !self.checkResult.isEmpty {
+      try visitor.visitSingularStringField(value: self.checkResult, fieldNumber: 6)
+    }
+    if self.weight != 0 {
+      try visitor.visitSingularUInt32Field(value: self.weight, fieldNumber: 7)
+    }
+    if self.connections != 0 {
+      try visitor.visitSingularUInt64Field(value: self.connections, fieldNumber: 8)
+    }
+    if self.requests != 0 {
+      try visitor.visitSingularUInt64Field(value: self.requests, fieldNumber: 9)
+    }
+    if self.discovered != false {
+      try visitor.visitSingularBoolField(value: self.discovered, fieldNumber: 10)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireEndpointReport, rhs: WireEndpointReport) -> Bool {
+    if lhs.endpoint != rhs.endpoint {return false}
+    if lhs.availability != rhs.availability {return false}
+    if lhs.reason != rhs.reason {return false}
+    if lhs.sinceUnixMilliseconds != rhs.sinceUnixMilliseconds {return false}
+    if lhs.checkedUnixMilliseconds != rhs.checkedUnixMilliseconds {return false}
+    if lhs.checkResult != rhs.checkResult {return false}
+    if lhs.weight != rhs.weight {return false}
+    if lhs.connections != rhs.connections {return false}
+    if lhs.requests != rhs.requests {return false}
+    if lhs.discovered != rhs.discovered {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireUpstreamState: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".UpstreamState"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}upstream\0\u{1}note\0\u{1}endpoints\0\u{1}gone\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.upstream) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.note) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.endpoints) }()
+      case 4: try { try decoder.decodeRepeatedStringField(value: &self.gone) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.upstream.isEmpty {
+      try visitor.visitSingularStringField(value: self.upstream, fieldNumber: 1)
+    }
+    if !self.note.isEmpty {
+      try visitor.visitSingularStringField(value: self.note, fieldNumber: 2)
+    }
+    if !self.endpoints.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.endpoints, fieldNumber: 3)
+    }
+    if !self.gone.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.gone, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireUpstreamState, rhs: WireUpstreamState) -> Bool {
+    if lhs.upstream != rhs.upstream {return false}
+    if lhs.note != rhs.note {return false}
+    if lhs.endpoints != rhs.endpoints {return false}
+    if lhs.gone != rhs.gone {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireUpstreamReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".UpstreamReport"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}begins\0\u{1}upstreams\0\u{1}omitted\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBoolField(value: &self.begins) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.upstreams) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.omitted) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.begins != false {
+      try visitor.visitSingularBoolField(value: self.begins, fieldNumber: 1)
+    }
+    if !self.upstreams.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.upstreams, fieldNumber: 2)
+    }
+    if self.omitted != 0 {
+      try visitor.visitSingularUInt64Field(value: self.omitted, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireUpstreamReport, rhs: WireUpstreamReport) -> Bool {
+    if lhs.begins != rhs.begins {return false}
+    if lhs.upstreams != rhs.upstreams {return false}
+    if lhs.omitted != rhs.omitted {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

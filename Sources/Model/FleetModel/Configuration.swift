@@ -147,6 +147,20 @@ package struct Configuration: Sendable {
         manifest = Manifest(checked: checked.map(\.resource.entry))
     }
 
+    /// Where resources name secrets, in manifest order.
+    package var secretUses: [SecretUse] {
+        certificates.compactMap { certificate in
+            certificate.order?.binding.map { binding in
+                SecretUse(
+                    kind: .certificate,
+                    user: certificate.name,
+                    field: "acme.eab.secret",
+                    secret: binding.secret
+                )
+            }
+        }
+    }
+
     /// Where resources name certificates, in manifest order.
     package var certificateUses: [CertificateUse] {
         checked.flatMap { item in

@@ -79,6 +79,21 @@ package struct ACMESource: Hashable, Sendable {
     package let challenge: Challenge
     /// The certificate that holds the authorities to trust for the directory itself; `nil` for the system's.
     package let authority: String?
+    /// The account that the authority knows already, where it asks for one (RFC 8555 §7.3.4).
+    package let binding: Binding?
+
+    /// An account that the authority has made otherwise.
+    package struct Binding: Hashable, Sendable {
+        /// As the authority calls the key.
+        package let keyID: String
+        /// The name of the secret that holds the key.
+        package let secret: String
+
+        /// Joins both.
+        package init(keyID: String, secret: String) {
+            (self.keyID, self.secret) = (keyID, secret)
+        }
+    }
 
     /// Takes hosts as they are written.
     package init(
@@ -86,12 +101,26 @@ package struct ACMESource: Hashable, Sendable {
         directory: String,
         email: String?,
         challenge: Challenge,
-        authority: String?
+        authority: String?,
+        binding: Binding? = nil
     ) {
         self.hosts = Set(hosts.map { $0.lowercased() }).sorted()
         (self.directory, self.email) = (directory, email)
         (self.challenge, self.authority) = (challenge, authority)
+        self.binding = binding
     }
+}
+
+/// Where a resource names a secret.
+package struct SecretUse: Hashable, Sendable {
+    /// The kind of the resource that names it.
+    package let kind: ResourceKind
+    /// The resource's name.
+    package let user: String
+    /// The field that names it.
+    package let field: String
+    /// The secret's name.
+    package let secret: String
 }
 
 /// Where a resource names a certificate.

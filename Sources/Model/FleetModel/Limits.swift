@@ -29,6 +29,8 @@ package enum ModelLimits {
     package static let addressSharersMax = 64
     /// Names of an acme certificate: what public authorities take.
     package static let acmeHostsMax = 100
+    /// Octets of what an authority calls the key of an account binding.
+    package static let bindingKeyBytesMax = 256
     /// Octets of a unix socket's path: what sun_path (unix(7)) holds before its NUL.
     package static let socketPathBytesMax = 107
     /// Octets of a text field such as a response's body.

@@ -151,7 +151,7 @@ extension RecordChecker {
 
     /// Why a field cannot be edited; `nil` if it can.
     ///
-    /// Of requests, `_` is `-` too: to back ends in the manner of CGI (RFC 3875 §4.1.18) both are one field.
+    /// Of requests, `_` and other signs are `-` too: to back ends in the manner of CGI (RFC 3875 §4.1.18) both are one field.
     private static func refusal(of name: String, in message: String) -> String? {
         let name = message == "request" ? dashed(name) : name
         if connectionFields.contains(name) {
@@ -169,7 +169,10 @@ extension RecordChecker {
         }
     }
 
-    static func dashed(_ name: String) -> String { String(name.map { $0 == "_" ? "-" : $0 }) }
+    /// A field's name with hyphens for all signs.
+    static func dashed(_ name: String) -> String {
+        String(name.map { $0.isLetter || $0.isNumber ? $0 : "-" })
+    }
 
     /// RFC 9110 §7.6.1, §8.6; RFC 9112 §6.1.
     private static let connectionFields: Set<String> = [

@@ -13,6 +13,7 @@ extension RecordChecker {
             checkBalance(value, node)
             checkProxyProtocol(value, node)
             checkUpstreamTLS(value, node)
+            checkResilience(value, node)
         case .route:
             checkResponse(value, node)
             checkRedirect(value, node)
@@ -106,6 +107,15 @@ extension RecordChecker {
                 "\(quoted(email)) is not an address of the form name@host",
                 field: "acme.email",
                 at: node["acme"]?["email"]?.place ?? place
+            )
+        }
+        if let keyID = acme["eab"]?["keyID"]?.scalarText,
+            keyID.isEmpty || keyID.utf8.count > ModelLimits.bindingKeyBytesMax
+        {
+            complain(
+                "must be what the authority calls the key: 1 to \(ModelLimits.bindingKeyBytesMax) octets",
+                field: "acme.eab.keyID",
+                at: node["acme"]?["eab"]?["keyID"]?.place ?? place
             )
         }
         guard node["hosts"] != nil else {

@@ -116,10 +116,12 @@ extension Settings {
         ])
     )
 
-    /// Fields by which servers, frameworks and hosts of content are known.
+    /// Fields by which servers, frameworks and hosts of content are known, or by which they tell their proxy what to do
+    /// (`X-Accel-Redirect`), with paths of their own.
     private static let productHeaders =
-        "[x-aspnetmvc-version, x-backend, x-drupal-*, x-generator, x-hostname, x-litespeed-*, x-mod-pagespeed, "
-        + "x-page-speed, x-served-by, x-server, x-server-*, x-turbo-charged-by, x-upstream, x-upstream-*, x-varnish]"
+        "[x-accel-*, x-application-context, x-aspnetmvc-version, x-backend, x-beserver, x-drupal-*, x-envoy-*, x-generator, "
+        + "x-hostname, x-lighttpd-send-file, x-litespeed-*, x-mod-pagespeed, x-page-speed, x-sendfile, x-served-by, "
+        + "x-server, x-server-*, x-turbo-charged-by, x-upstream, x-upstream-*, x-varnish]"
 
     /// Request identifiers.
     static let requestID = ResourceSettings(
@@ -150,15 +152,13 @@ extension Settings {
                 "loopLag",
                 .timeoutOrNone,
                 .defaultsTo("100ms"),
-                "Lag of a loop; 0 is no limit",
-                .unbuilt(accepting: ["0"])
+                "How long a worker may take to see what has become ready, smoothed; 0 is no limit"
             ),
             Setting(
                 "memory",
                 .sizeOrNone,
                 .defaultsTo("0"),
-                "Resident memory; 0 is no limit",
-                .unbuilt(accepting: ["0"])
+                "Resident memory of the node; 0 is no limit"
             ),
         ])
     )

@@ -240,12 +240,21 @@ extension Settings {
                         Setting(
                             "eab",
                             .fields([
-                                Setting("keyID", .text(.line), .required, "Key's identifier"),
-                                Setting("secret", .text(.line), .required, "Name of the secret"),
+                                Setting(
+                                    "keyID",
+                                    .text(.line),
+                                    .required,
+                                    "What the authority calls the key"
+                                ),
+                                Setting(
+                                    "secret",
+                                    .text(.name),
+                                    .required,
+                                    "Name of the secret that holds the key in base64url (`proxyctl secrets set`)"
+                                ),
                             ]),
                             .optional,
-                            "External account binding",
-                            .unbuilt
+                            "External account binding (RFC 8555 §7.3.4), for authorities that ask for one"
                         ),
                     ]),
                     .optional,

@@ -43,10 +43,10 @@ extension Settings {
             Setting("connections", connections, .optional, "Limits of the pool, per node"),
             Setting("queue", queue, .optional, "Where requests wait for a connection"),
             Setting("timeouts", upstreamTimeouts, .optional, "How long an endpoint may take"),
-            Setting("retry", retry, .optional, "When a request is tried again", .unbuilt),
+            Setting("retry", retry, .optional, "When a request is tried again"),
             Setting("health", health, .optional, "Active health checks", .unbuilt),
             Setting("outliers", outliers, .optional, "Passive ejection", .unbuilt),
-            Setting("circuit", circuit, .optional, "Circuit breaker", .unbuilt),
+            Setting("circuit", circuit, .optional, "When nothing is sent for a while"),
             Setting(
                 "slowStart",
                 .timeoutOrNone,
@@ -104,10 +104,14 @@ extension Settings {
             "requests",
             .countOrNone,
             .defaultsTo("100"),
-            "Requests that wait; 503 above",
-            .unbuilt(accepting: ["0"])
+            "Requests that wait while every connection is in use; 503 above; 0 is none"
         ),
-        Setting("timeout", .timeout, .defaultsTo("1s"), "How long a request waits", .unbuilt),
+        Setting(
+            "timeout",
+            .timeout,
+            .defaultsTo("1s"),
+            "How long a request waits; one whose turn would hardly come in that time gets 503 at once"
+        ),
     ])
 
     private static let upstreamTimeouts = SettingType.fields([
@@ -166,9 +170,14 @@ extension Settings {
             "budget",
             .percentage,
             .defaultsTo("20%"),
-            "Share of the requests of the last ten seconds that may be retries; three always may"
+            "Share of the requests of the last ten seconds that may be retries, per node; three always may"
         ),
-        Setting("perTryTimeout", .timeoutOrNone, .defaultsTo("0s"), "Limit of one try"),
+        Setting(
+            "perTryTimeout",
+            .timeoutOrNone,
+            .defaultsTo("0s"),
+            "Until one try must have brought a response's head; 0 is no limit"
+        ),
     ])
 
     private static let health = SettingType.fields(

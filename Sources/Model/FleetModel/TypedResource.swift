@@ -147,7 +147,12 @@ extension ConfiguredCertificate {
                     directory: acme.text("directory"),
                     email: name("email"),
                     challenge: acme.word("challenge", as: ACMESource.Challenge.self),
-                    authority: name("authority")
+                    authority: name("authority"),
+                    binding: acme.has("eab")
+                        ? ACMESource.Binding(
+                            keyID: acme.record("eab").text("keyID"),
+                            secret: acme.record("eab").text("secret")
+                        ) : nil
                 )
             )
         } else {

@@ -117,13 +117,13 @@ extension Problem {
 }
 
 /// The text's beginning, at most `Limits.problemTextBytesMax` octets of it, ending at a character.
-func cut(_ text: String) -> String {
-    guard text.utf8.count > Limits.problemTextBytesMax else { return text }
+package func cut(_ text: String, to bytesMax: Int = Limits.problemTextBytesMax) -> String {
+    guard text.utf8.count > bytesMax else { return text }
     var beginning = ""
     var bytes = 0
     for scalar in text.unicodeScalars {
         bytes += UTF8.width(scalar)
-        if bytes > Limits.problemTextBytesMax { break }
+        if bytes > bytesMax { break }
         beginning.unicodeScalars.append(scalar)
     }
     return beginning

@@ -57,6 +57,9 @@ package struct ControlSession: ~Copyable {
         /// The node answers the challenges of a generation.
         case challenges(UInt64)
         case trust(WireTrustStatus)
+        /// The node keeps to the adjustments of a generation.
+        case adjusted(WireAdjustmentsStatus)
+        case upstreams(WireUpstreamReport)
         /// Check the request, then call `renewed`.
         case renew(certificateRequest: [UInt8], correlation: UInt32)
         /// Send what is to be sent, then close the connection.
@@ -354,6 +357,8 @@ package struct ControlSession: ~Copyable {
         case .materialStatus(let status): return [.material(status)]
         case .challengesStatus(let status): return [.challenges(status.generation)]
         case .trustStatus(let status): return [.trust(status)]
+        case .adjustmentsStatus(let status): return [.adjusted(status)]
+        case .upstreamReport(let report): return [.upstreams(report)]
         case .renew(let message):
             let request = octets(message.certificateRequest)
             return [.renew(certificateRequest: request, correlation: correlation)]

@@ -111,6 +111,12 @@ extension FleetMessage {
         case .trustStatus(let message):
             try check.authorities(message.authorities.map(\.count))
             try check.optionalDigest(message.issuer.count, "issuer")
+        case .adjustments(let message):
+            try check.adjustments(message)
+        case .adjustmentsStatus(let message):
+            try check.text(message.problem, "problem", 0...Limits.problemTextBytesMax)
+        case .upstreamReport(let message):
+            try check.upstreams(message)
         }
     }
 }
@@ -120,6 +126,14 @@ private func isUnspecified(_ kind: WireCommandKind) -> Bool {
     switch kind {
     case .unspecified, .UNRECOGNIZED: true
     case .drain, .undrain, .retry, .revoke: false
+    }
+}
+
+/// What a later build calls an endpoint's state says nothing here.
+private func isUnspecified(_ availability: WireEndpointAvailability) -> Bool {
+    switch availability {
+    case .unspecified, .UNRECOGNIZED: true
+    case .healthy, .unhealthy, .ejected, .drained, .disabled, .unresolved, .unknown: false
     }
 }
 
@@ -331,6 +345,67 @@ private struct FieldCheck {
             let isFile = !challenge.token.isEmpty && !challenge.authorization.isEmpty
             let isCertificate = !challenge.certificate.isEmpty && !challenge.key.isEmpty
             guard isFile != isCertificate else { throw .fieldInvalid(type, field: "challenges") }
+        }
+    }
+
+    func adjustments(_ message: WireAdjustments) throws(FleetProtocolError) {
+        if message.generation == 0 { throw .fieldInvalid(type, field: "generation") }
+        try count(message.entries.count, "entries", Limits.adjustmentCountMax)
+        try count(message.resets.count, "resets", Limits.endpointResetCountMax)
+        for entry in message.entries {
+            try endpoint(entry.upstream, entry.endpoint, "entries")
+            guard entry.untilUnixMilliseconds >= 0 else {
+                throw .fieldInvalid(type, field: "entries.until_unix_milliseconds")
+            }
+            switch entry.action {
+            case .drain, .disable, .weight: break
+            case .unspecified, .UNRECOGNIZED: throw .fieldInvalid(type, field: "entries.action")
+            }
+            let weightMax = entry.action == .weight ? Limits.adjustedWeightMax : 0
+            guard entry.weight <= weightMax else {
+                throw .fieldInvalid(type, field: "entries.weight")
+            }
+        }
+        for reset in message.resets {
+            try endpoint(reset.upstream, reset.endpoint, "resets")
+            guard (1...message.generation).contains(reset.generation) else {
+                throw .fieldInvalid(type, field: "resets.generation")
+            }
+        }
+    }
+
+    func endpoint(
+        _ upstream: String,
+        _ endpoint: String,
+        _ field: String
+    ) throws(FleetProtocolError) {
+        try text(upstream, "\(field).upstream", 1...Limits.nameBytesMax)
+        try text(endpoint, "\(field).endpoint", 1...Limits.endpointBytesMax)
+    }
+
+    func upstreams(_ message: WireUpstreamReport) throws(FleetProtocolError) {
+        var total = message.upstreams.count
+        for upstream in message.upstreams {
+            try text(upstream.upstream, "upstreams.upstream", 1...Limits.nameBytesMax)
+            try text(upstream.note, "upstreams.note", 0...Limits.endpointTextBytesMax)
+            total += upstream.endpoints.count + upstream.gone.count
+            try count(total, "upstreams", Limits.reportedEndpointCountMax)
+            for endpoint in upstream.gone {
+                try text(endpoint, "upstreams.gone", 1...Limits.endpointBytesMax)
+            }
+            for report in upstream.endpoints {
+                try text(report.endpoint, "endpoints.endpoint", 1...Limits.endpointBytesMax)
+                try text(report.reason, "endpoints.reason", 0...Limits.endpointTextBytesMax)
+                try text(
+                    report.checkResult,
+                    "endpoints.check_result",
+                    0...Limits.endpointTextBytesMax
+                )
+                guard report.sinceUnixMilliseconds >= 0, report.checkedUnixMilliseconds >= 0 else {
+                    throw .fieldInvalid(type, field: "endpoints.since_unix_milliseconds")
+                }
+                try enumeration(isUnspecified(report.availability), "endpoints.availability")
+            }
         }
     }
 

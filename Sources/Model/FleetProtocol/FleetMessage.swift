@@ -59,6 +59,12 @@ package enum FleetMessage: Equatable, Sendable {
     case trust(WireTrust)
     /// Which authorities the node believes, and whose certificate it has.
     case trustStatus(WireTrustStatus)
+    /// What an operator wants of endpoints, beside the configuration.
+    case adjustments(WireAdjustments)
+    /// Which of these the node keeps to.
+    case adjustmentsStatus(WireAdjustmentsStatus)
+    /// How the node sees its upstreams.
+    case upstreamReport(WireUpstreamReport)
 
     /// Decodes a frame's payload and checks every field that could do harm.
     ///
@@ -98,6 +104,9 @@ package enum FleetMessage: Equatable, Sendable {
         case .challengesStatus: self = .challengesStatus(try decode(frame.payload, as: type))
         case .trust: self = .trust(try decode(frame.payload, as: type))
         case .trustStatus: self = .trustStatus(try decode(frame.payload, as: type))
+        case .adjustments: self = .adjustments(try decode(frame.payload, as: type))
+        case .adjustmentsStatus: self = .adjustmentsStatus(try decode(frame.payload, as: type))
+        case .upstreamReport: self = .upstreamReport(try decode(frame.payload, as: type))
         }
         try check()
     }
@@ -133,6 +142,9 @@ package enum FleetMessage: Equatable, Sendable {
         case .challengesStatus: .challengesStatus
         case .trust: .trust
         case .trustStatus: .trustStatus
+        case .adjustments: .adjustments
+        case .adjustmentsStatus: .adjustmentsStatus
+        case .upstreamReport: .upstreamReport
         }
     }
 
@@ -179,6 +191,9 @@ package enum FleetMessage: Equatable, Sendable {
         case .challengesStatus(let message): serialise(message)
         case .trust(let message): serialise(message)
         case .trustStatus(let message): serialise(message)
+        case .adjustments(let message): serialise(message)
+        case .adjustmentsStatus(let message): serialise(message)
+        case .upstreamReport(let message): serialise(message)
         }
     }
 }

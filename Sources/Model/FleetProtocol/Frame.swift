@@ -28,6 +28,9 @@ package enum FrameType: UInt16, CaseIterable, Sendable {
     case challengesStatus = 134
     case trust = 144
     case trustStatus = 145
+    case adjustments = 160
+    case adjustmentsStatus = 161
+    case upstreamReport = 162
 }
 
 extension FrameType {
@@ -37,7 +40,9 @@ extension FrameType {
     /// session over a list that it cannot use would hide that.
     var isIgnorable: Bool {
         switch self {
-        case .metricsReport, .materialList, .ticketKeys, .challenges, .trust: true
+        case .metricsReport, .materialList, .ticketKeys, .challenges, .trust, .adjustments,
+            .upstreamReport:
+            true
         default: false
         }
     }

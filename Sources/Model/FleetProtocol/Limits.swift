@@ -136,6 +136,27 @@ package enum Limits {
     /// Octets of a challenge's token and of its content: authorities use 43 and 87.
     package static let challengeTextBytesMax = 512
 
+    /// Adjustments that are sent, those that a version ended among them: with the longest names they fit a frame.
+    package static let adjustmentCountMax = 2_048
+
+    /// Endpoints of which something is to be forgotten; the sender leaves out the oldest.
+    package static let endpointResetCountMax = 64
+
+    /// Octets of an endpoint's address: the longest name of DNS with a port, in either notation.
+    package static let endpointBytesMax = 320
+
+    /// Largest weight that an adjustment gives an endpoint: as much as a configuration may.
+    package static let adjustedWeightMax: UInt32 = 10_000
+
+    /// Octets of a text about an endpoint or an upstream; a sender cuts it there.
+    package static let endpointTextBytesMax = 256
+
+    /// Upstreams and endpoints in one UpstreamReport; a sender goes on in another.
+    package static let reportedEndpointCountMax = 512
+
+    /// Upstreams and endpoints that a node reports; of more it says how many there are.
+    package static let reportedEndpointTotalMax = 10_000
+
     /// First and longest time before a node tries again what failed for a reason outside the content.
     package static let retrySecondsMin: Int64 = 1
     package static let retrySecondsMax: Int64 = 30

@@ -94,6 +94,8 @@ package struct NodeSession: ~Copyable {
         case answerChallenges(WireChallenges)
         /// Believe these authorities from now on, store that, then say so with `report`.
         case trust(WireTrust)
+        /// Keep to these, and those alone, store them, then call `report`.
+        case adjust(WireAdjustments)
         /// Send what is to be sent, then close the connection.
         ///
         /// Nothing more will be accepted.
@@ -305,6 +307,19 @@ package struct NodeSession: ~Copyable {
         isSteady ? [.send(FleetMessage.trustStatus(status).frame())] : []
     }
 
+    /// Every worker keeps to the adjustments of a generation.
+    package mutating func report(_ status: WireAdjustmentsStatus) -> [Action] {
+        guard isSteady else { return [] }
+        var message = status
+        message.problem = cut(status.problem)
+        return [.send(FleetMessage.adjustmentsStatus(message).frame())]
+    }
+
+    /// How the node sees its upstreams has changed, or it is time to say so again.
+    package mutating func report(_ report: WireUpstreamReport) -> [Action] {
+        isSteady ? [.send(FleetMessage.upstreamReport(report).frame())] : []
+    }
+
     /// The node ends the session.
     package mutating func leave(_ reason: WireGoodbyeReason, detail: String = "") -> [Action] {
         guard !isClosed else { return [] }
@@ -376,6 +391,7 @@ package struct NodeSession: ~Copyable {
         case .ticketKeys(let message): return [.useTicketKeys(message)]
         case .challenges(let message): return [.answerChallenges(message)]
         case .trust(let message): return [.trust(message)]
+        case .adjustments(let message): return [.adjust(message)]
         case nil: return []
         case let other?: throw .outOfOrder(other.type, state: "steady")
         }

@@ -6,7 +6,7 @@ internal import RegularExpressions
 
 /// One thing that a request is asked for besides the host and the path of a route, made for matching.
 ///
-/// Of fields, those count that the upstream gets, in the spellings that it may take for the name: `x_beta` is `x-beta` to
+/// Of fields, those count that the upstream gets, in the spellings that it may take for the name: `x_beta` and `x.beta` are `x-beta` to
 /// gateways in the manner of CGI (RFC 3875 §4.1.18).
 ///
 /// A field, a parameter or a cookie may stand several times in a request: one value that fits is enough.
@@ -105,7 +105,7 @@ struct NamedTest: Sendable {
     private let test: Test
     /// Whether a value must fit; false where the name must not be there.
     let isWanted: Bool
-    /// Whether an underscore may stand for a hyphen of the name.
+    /// Whether another sign may stand for a hyphen of the name.
     let isSpelledInTwoWays: Bool
 
     private enum Test: Sendable {
@@ -119,7 +119,7 @@ struct NamedTest: Sendable {
     init?(_ condition: ValueCondition) {
         name = Array(condition.name.utf8)
         isWanted = condition.test != .present(false)
-        isSpelledInTwoWays = name.contains { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }
+        isSpelledInTwoWays = name.contains(where: Self.isSign)
         switch condition.test {
         case .exact(let text): test = .exact(Array(text.utf8))
         case .prefix(let text): test = .prefix(Array(text.utf8))
@@ -136,12 +136,14 @@ struct NamedTest: Sendable {
         guard spelt.count == name.count else { return false }
         for index in spelt.indices {
             let (one, other) = (asciiLowercased(spelt[index]), name[index])
-            let areDashes =
-                (one == UInt8(ascii: "-") || one == UInt8(ascii: "_"))
-                && (other == UInt8(ascii: "-") || other == UInt8(ascii: "_"))
-            guard one == other || areDashes else { return false }
+            guard one == other || Self.isSign(one) && Self.isSign(other) else { return false }
         }
         return true
+    }
+
+    /// Whether an octet of a name is a hyphen to some readers.
+    private static func isSign(_ octet: UInt8) -> Bool {
+        octet == UInt8(ascii: "-") || !OctetSet.plainName.contains(octet)
     }
 
     /// Whether a value fits; `nil` where a regular expression cannot tell.

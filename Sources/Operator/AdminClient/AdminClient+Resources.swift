@@ -93,6 +93,21 @@ extension AdminClient {
         return try await call(.POST, "certificates", body: request)
     }
 
+    /// Named secrets, without their values.
+    package func secrets() async throws -> [SecretAnswer] {
+        try await call(.GET, "secrets")
+    }
+
+    /// Keeps a secret under a name.
+    package func setSecret(_ name: String, value: String) async throws -> SecretAnswer {
+        try await call(.PUT, "secrets/\(segment(name))", body: SecretRequest(value: value))
+    }
+
+    /// Forgets a named secret.
+    package func removeSecret(_ name: String) async throws {
+        _ = try await call(.DELETE, "secrets/\(segment(name))", as: Nothing.self)
+    }
+
     /// The CAs that are trusted.
     package func authorities() async throws -> AuthoritiesAnswer {
         try await call(.GET, "ca")
@@ -106,6 +121,39 @@ extension AdminClient {
     /// Trusts the next CA alone.
     package func retireAuthority(force: Bool) async throws -> AuthoritiesAnswer {
         try await call(.POST, "ca/retire", body: RetireRequest(force: force))
+    }
+
+    /// The head's upstreams as the fleet sees them.
+    package func upstreams() async throws -> [UpstreamAnswer] {
+        try await call(.GET, "upstreams")
+    }
+
+    /// One upstream.
+    package func upstream(_ name: String) async throws -> UpstreamAnswer {
+        try await call(.GET, "upstreams/\(segment(name))")
+    }
+
+    /// What can be asked of an endpoint.
+    package enum EndpointAction: String, Sendable {
+        case drain, undrain, weight, disable, reset
+    }
+
+    /// Asks something of an endpoint.
+    package func perform(
+        _ action: EndpointAction,
+        on upstream: String,
+        _ request: AdjustmentRequest
+    ) async throws -> AdjustmentsAnswer {
+        try await call(
+            .POST,
+            "upstreams/\(segment(upstream))/\(action.rawValue)",
+            body: request
+        )
+    }
+
+    /// What operators want of endpoints, and which nodes keep to it.
+    package func adjustments() async throws -> AdjustmentsAnswer {
+        try await call(.GET, "adjustments")
     }
 
     /// How the fleet is.

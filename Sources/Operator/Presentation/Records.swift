@@ -86,3 +86,46 @@ package struct AuditReport: Sendable {
         )
     }
 }
+
+/// Named secrets, without their values.
+package struct SecretReport: Sendable {
+    private let secrets: [SecretAnswer]
+
+    /// A report on `secrets`, in their order.
+    package init(_ secrets: [SecretAnswer]) {
+        self.secrets = secrets
+    }
+
+    /// A row per secret.
+    package func rendered(_ palette: Palette, now: Date) -> [String] {
+        if secrets.isEmpty {
+            return ["no secrets"]
+        }
+        var table = Table([
+            .init("NAME"), .init("CHANGED"), .init("CREATED"), .init("DIGEST"), .init("USED BY"),
+        ])
+        for secret in secrets {
+            let more = secret.uses.count > 3 ? " and \(secret.uses.count - 3) more" : ""
+            table.append([
+                .init(secret.name, .strong), .init(timeText(secret.changedAt, now: now)),
+                .init(timeText(secret.createdAt, now: now)),
+                .init(shortDigest(secret.digest), .faint),
+                .init(secret.uses.prefix(3).joined(separator: ", ") + more),
+            ])
+        }
+        return table.rendered(palette)
+    }
+
+    /// An array of `name, digest, createdAt, changedAt, uses`.
+    package var value: OutputValue {
+        .array(
+            secrets.map { secret in
+                [
+                    "name": .string(secret.name), "digest": .string(secret.digest),
+                    "createdAt": .string(secret.createdAt), "changedAt": .string(secret.changedAt),
+                    "uses": .array(secret.uses.map { .string($0) }),
+                ]
+            }
+        )
+    }
+}

@@ -215,7 +215,7 @@ final class SimulatedNode: ControlLinkOwner {
             sendHeartbeat()
         case .renewed: break  // A run is over long before a certificate is.
         // It terminates no TLS, and joins anew with each start.
-        case .assign, .keep, .useTicketKeys, .answerChallenges, .trust: break
+        case .assign, .keep, .useTicketKeys, .answerChallenges, .trust, .adjust: break
         case .send, .setPayloadLimit, .setDeadline, .close:
             preconditionFailure("the link's own matter")
         }

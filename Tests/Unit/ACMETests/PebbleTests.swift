@@ -108,8 +108,26 @@ struct PebbleTests {
         "a certificate is obtained, with nonces refused now and then, and its chain and key go together"
     )
     func issues() async throws {
+        try await issue(bindings: [:], nil)
+    }
+
+    @Test(
+        "RFC 8555 §7.3.4: an account is bound to one that the authority knows, and refused without it"
+    )
+    func bindsAccounts() async throws {
+        let key = [UInt8](0..<32)
+        let bindings = ["kid-1": encodeBase64URL(key)]
+        try await issue(bindings: bindings, ACMEBinding(keyID: "kid-1", secret: SecretBytes(key)))
+        for (keyID, octets) in [("kid-1", [UInt8](1..<33)), ("kid-2", key)] {
+            let wrong = ACMEBinding(keyID: keyID, secret: SecretBytes(octets))
+            await #expect(throws: ACMEError.self) { try await issue(bindings: bindings, wrong) }
+        }
+        await #expect(throws: ACMEError.self) { try await issue(bindings: bindings, nil) }
+    }
+
+    private func issue(bindings: [String: String], _ binding: ACMEBinding?) async throws {
         let program = try #require(Pebble.program)
-        let pebble = try Pebble(program)
+        let pebble = try Pebble(program, bindings: bindings)
         var configuration = HTTPClient.Configuration()
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.trustRoots = .file(pebble.authority)
@@ -126,6 +144,7 @@ struct PebbleTests {
                         challenge: kind,
                         contact: "ops@example.com",
                         key: ACMEAccountKey(),
+                        binding: binding,
                         certificateRequest: request
                     ),
                     progress: ACMEProgress()

@@ -174,6 +174,15 @@ struct OpenAPITests {
         #"{"configuration":{"upstreams":[{"name":"\#(name)","endpoints":[{"address":"127.0.0.1:1"}]}]}}"#
     }
 
+    private static func adjustment(_ word: String, _ more: String = "") -> Example {
+        Example(
+            .post,
+            "/v1/upstreams/a/\(word)",
+            "/v1/upstreams/{name}/\(word)",
+            #"{"endpoint":"127.0.0.1:1"\#(more)}"#
+        )
+    }
+
     /// In this order, on a store that is empty at first.
     private static let examples: [Example] = [
         Example(.put, "/v1/configuration", nil, tree("a"), 201),
@@ -195,7 +204,19 @@ struct OpenAPITests {
         Example(.post, "/v1/nodes/a/retry", "/v1/nodes/{name}/retry"),
         Example(.post, "/v1/nodes/a/revoke", "/v1/nodes/{name}/revoke"),
         Example(.delete, "/v1/nodes/a", "/v1/nodes/{name}", nil, 204),
+        Example(.get, "/v1/upstreams"),
+        Example(.get, "/v1/upstreams/a", "/v1/upstreams/{name}"),
+        Example(.get, "/v1/adjustments"),
+        adjustment("drain", #","forSeconds":60,"author":"ann","message":"deploy""#),
+        adjustment("weight", #","weight":5"#),
+        adjustment("undrain"),
+        adjustment("disable"),
+        adjustment("reset"),
         Example(.get, "/v1/status"),
+        Example(.put, "/v1/secrets/a", "/v1/secrets/{name}", #"{"value":"x"}"#, 201),
+        Example(.put, "/v1/secrets/a", "/v1/secrets/{name}", #"{"value":"y"}"#, 200),
+        Example(.get, "/v1/secrets"),
+        Example(.delete, "/v1/secrets/a", "/v1/secrets/{name}", nil, 204),
         Example(.post, "/v1/tokens", nil, "{}", 201),
         Example(.get, "/v1/tokens"),
         Example(.get, "/v1/audit"),
@@ -214,6 +235,7 @@ struct OpenAPITests {
             state.nodes = [
                 makeNode("a", .stale, version: 1, problems: [problem]), makeNode("b", .joining),
             ]
+            state.upstreams = sampleUpstreams()
             state.rollouts[3] = RolloutStatus(
                 version: version,
                 nodes: [

@@ -25,11 +25,50 @@ final class ScriptedFleet: AdminFleet {
         /// The versions that the fleet was told of.
         var offered: [UInt64] = []
         var isBroken = false
+        /// What nodes say of their upstreams.
+        var upstreams: [NodeUpstreamsStatus] = []
+        var adjustments = StoredAdjustments(generation: 1, entries: [])
     }
 
     struct Broken: Error {}
 
     let state = Mutex(State())
+    /// Where adjustments are kept.
+    let store = Mutex<SQLiteConfigStore?>(nil)
+
+    func adjust(
+        _ endpoint: EndpointName,
+        _ change: AdjustmentChange,
+        note: ChangeNote
+    ) async throws -> AdjustmentRollout {
+        let store = try #require(store.withLock { $0 })
+        let isDiscovered = state.withLock { state in
+            state.upstreams.contains {
+                $0.upstreams.endpoints[endpoint.upstream]?[endpoint.address] != nil
+            }
+        }
+        let all = try await store.adjust(endpoint, change, isDiscovered: isDiscovered, note: note)
+        state.withLock { $0.adjustments = all }
+        return try await adjustments()
+    }
+
+    func adjustments() async throws -> AdjustmentRollout {
+        state.withLock { state in
+            AdjustmentRollout(
+                adjustments: state.adjustments,
+                nodes: state.nodes.map { node in
+                    .init(
+                        name: node.name,
+                        state: node.state == .unreachable ? .excluded : .applied,
+                        nodeState: node.state,
+                        problem: ""
+                    )
+                }
+            )
+        }
+    }
+
+    func upstreams() async throws -> [NodeUpstreamsStatus] { state.withLock { $0.upstreams } }
 
     func nodes() async throws -> [NodeStatus] { state.withLock { $0.nodes } }
 
@@ -76,6 +115,42 @@ final class ScriptedFleet: AdminFleet {
     private func record(_ word: String, _ name: String, _ note: ChangeNote?) {
         state.withLock { $0.calls.append("\(word) \(name) by \(note?.author ?? "-")") }
     }
+}
+
+/// How one node sees an endpoint of the upstream `a`.
+func makeUpstreams(
+    _ node: String,
+    _ availability: EndpointStatus.Availability,
+    address: String = "127.0.0.1:1",
+    isStale: Bool = false,
+    isDiscovered: Bool = false,
+    note: String? = nil
+) -> NodeUpstreamsStatus {
+    var upstreams = NodeUpstreams()
+    upstreams.endpoints["a"] = [
+        address: EndpointStatus(
+            availability: availability,
+            reason: availability == .healthy ? "" : "3 checks failed",
+            sinceMilliseconds: 1_800_000_000_123,
+            checkedMilliseconds: availability == .healthy ? nil : 1_800_000_001_000,
+            check: availability == .healthy ? "" : "connection refused",
+            weight: 2,
+            connections: 3,
+            requests: 1,
+            isDiscovered: isDiscovered
+        )
+    ]
+    upstreams.notes["a"] = note
+    upstreams.count = 1
+    return NodeUpstreamsStatus(node: node, isStale: isStale, upstreams: upstreams)
+}
+
+/// Nodes that differ, with every field there is.
+func sampleUpstreams() -> [NodeUpstreamsStatus] {
+    [
+        makeUpstreams("a", .healthy), makeUpstreams("b", .unhealthy, note: "panic"),
+        makeUpstreams("c", .unhealthy, isStale: true),
+    ]
 }
 
 /// A node as the fleet's server would tell of it.
@@ -139,6 +214,7 @@ final class Scratch: Sendable {
             tokenDigest: OperatorFiles.digest(of: Self.token),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
+        fleet.store.withLock { $0 = store }
     }
 
     deinit {

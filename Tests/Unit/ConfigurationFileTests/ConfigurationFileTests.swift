@@ -25,7 +25,7 @@ struct ConfigurationFileTests {
             for path in [
                 "policies[squeeze].compress",
                 "upstreams[products].health", "apis", "consumers",
-                "metrics.perEndpoint", "overload.loopLag", "upstreams[products].queue.requests",
+                "metrics.perEndpoint",
             ] {
                 #expect(paths.contains(path), "\(path)")
             }

@@ -56,6 +56,24 @@ struct EventLoopTests {
         #expect(loop.handlerCount == 0)
     }
 
+    @Test("Lag is measured while the loop has work, and is none where it slept")
+    func lag() throws {
+        let loop = try EventLoop()
+        var measures: [UInt64] = []
+        loop.watchLag { measures.append($0) }
+        loop.tick(timeoutMilliseconds: 0)
+        while measures.isEmpty { loop.tick(timeoutMilliseconds: 0) }
+        #expect(measures.allSatisfy { $0 > 0 })
+        measures = []
+        while measures.isEmpty { loop.tick(timeoutMilliseconds: 20) }
+        #expect(measures.last == 0)
+        loop.watchLag(nil)
+        measures = []
+        loop.tick(timeoutMilliseconds: 20)
+        loop.tick(timeoutMilliseconds: 0)
+        #expect(measures.isEmpty)
+    }
+
     @Test("A deadline passes once, and not before its time")
     func deadline() throws {
         let loop = try EventLoop()

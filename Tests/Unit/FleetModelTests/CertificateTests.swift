@@ -148,9 +148,41 @@ struct CertificateTests {
         #expect(plain.contains("http-01 is answered on http listeners, and there is none"))
         let files = #""files": {"certificate": "a", "key": "b"}"#
         #expect(refusal(good, files).contains("hosts: does nothing without acme"))
-        let bound =
-            #""acme": {"directory": "https://ca.example", "challenge": "tls-alpn-01", "#
-            + #""eab": {"keyID": "a", "secret": "b"}}"#
-        #expect(refusal(good, bound).contains("not supported by this build"))
+        func bound(_ keyID: String, _ secret: String) -> String {
+            let fields = #""directory": "https://ca.example", "challenge": "tls-alpn-01""#
+            return refusal(
+                good,
+                #""acme": {\#(fields), "eab": {"keyID": "\#(keyID)", "secret": "\#(secret)"}}"#
+            )
+        }
+        #expect(bound("a", "b").isEmpty)
+        for keyID in ["", String(repeating: "k", count: 257)] {
+            #expect(bound(keyID, "b").contains("certificates[shop].acme.eab.keyID: must be"))
+        }
+        #expect(bound("a", "b c").contains("certificates[shop].acme.eab.secret"))
+    }
+
+    @Test("secrets that a configuration names are known with their places")
+    func namesSecrets() throws {
+        let eab = #""eab": {"keyID": "k", "secret": "acme-key"}"#
+        let configuration = try Configuration(
+            json: """
+                {"listeners": [{"name": "web", "address": "0.0.0.0:80"}], "certificates": [
+                    {"name": "shop", "hosts": ["a.example"], "acme": {"directory": "https://ca.example", \(eab)}},
+                    {"name": "lab", "selfSigned": {"hosts": ["b.example"]}}]}
+                """
+        )
+        #expect(
+            configuration.secretUses == [
+                SecretUse(
+                    kind: .certificate,
+                    user: "shop",
+                    field: "acme.eab.secret",
+                    secret: "acme-key"
+                )
+            ]
+        )
+        let found = configuration.certificates.first { $0.name == "shop" }
+        #expect(found?.order?.binding == .init(keyID: "k", secret: "acme-key"))
     }
 }

@@ -125,7 +125,8 @@ struct ExportTests {
         #expect(listener?["required"]?.items?.compactMap(\.text) == ["name", "address"])
         #expect(listener?["properties"]?["protocol"]?["enum"]?.items?.count == 4)
         let upstream = schema["properties"]?["upstreams"]?["items"]
-        #expect(upstream?["properties"]?["retry"]?["not"] != nil)
+        let policy = schema["properties"]?["policies"]?["items"]
+        #expect(policy?["properties"]?["cache"]?["not"] != nil)
         #expect(upstream?["properties"]?["balance"]?["enum"]?.items?.count == 6)
     }
 

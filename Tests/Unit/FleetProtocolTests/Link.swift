@@ -36,6 +36,9 @@ struct Link: ~Copyable {
     /// What the node was told and given of material, and what it said of it.
     var told: [FleetMessage] = []
     var statuses: [WireMaterialStatus] = []
+    /// What the node said of adjustments and of its upstreams.
+    var adjusted: [WireAdjustmentsStatus] = []
+    var upstreams: [WireUpstreamReport] = []
 
     private var toNode: [Frame] = []
     private var toControl: [Frame] = []
@@ -118,6 +121,7 @@ struct Link: ~Copyable {
             case .useTicketKeys(let keys): told.append(.ticketKeys(keys))
             case .answerChallenges(let challenges): told.append(.challenges(challenges))
             case .trust(let message): told.append(.trust(message))
+            case .adjust(let message): told.append(.adjustments(message))
             case .setPayloadLimit, .setDeadline, .joined, .joinRefused, .welcomed,
                 .synchroniseAfter, .renewed:
                 break
@@ -184,6 +188,8 @@ struct Link: ~Copyable {
             case .sendMaterial(let digests):
                 perform(control.tell(digests.map { .material(stock[$0] ?? WireMaterial()) }))
             case .material(let status): statuses.append(status)
+            case .adjusted(let status): adjusted.append(status)
+            case .upstreams(let report): upstreams.append(report)
             case .setPayloadLimit, .setDeadline, .decideJoin, .greeted, .metrics, .renew, .trust:
                 break
             }

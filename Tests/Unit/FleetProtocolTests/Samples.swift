@@ -58,7 +58,7 @@ func sampleMessages() throws -> [(name: String, message: FleetMessage)] {
     let head = version.head.message
     return try joiningSamples() + helloSamples(holding)
         + synchronisationSamples(version, head, holding) + deltaSamples(version, head)
-        + reportSamples(holding) + materialSamples()
+        + reportSamples(holding) + materialSamples() + upstreamSamples()
         + [
             ("command", .command(.with { $0.kind = .drain })),
             (
@@ -205,6 +205,73 @@ private func challengeSamples() -> [(name: String, message: FleetMessage)] {
             .challengesStatus(.with { $0.generation = 1_800_000_000_002 })
         ),
     ]
+}
+
+private func upstreamSamples() -> [(name: String, message: FleetMessage)] {
+    [
+        (
+            "adjustments",
+            .adjustments(
+                .with {
+                    $0.generation = 1_800_000_000_003
+                    $0.entries = [
+                        .with {
+                            ($0.upstream, $0.endpoint) = ("shop", "10.0.0.1:9001")
+                            $0.action = .drain
+                            $0.untilUnixMilliseconds = 1_800_000_600_000
+                        },
+                        .with {
+                            ($0.upstream, $0.endpoint) = ("shop", "unix:/run/shop.sock")
+                            ($0.action, $0.weight) = (.weight, 5)
+                            $0.endedByVersion = 43
+                        },
+                    ]
+                    $0.resets = [
+                        .with {
+                            ($0.upstream, $0.endpoint) = ("shop", "10.0.0.2:9001")
+                            $0.generation = 1_800_000_000_002
+                        }
+                    ]
+                }
+            )
+        ),
+        (
+            "adjustments_status",
+            .adjustmentsStatus(
+                .with {
+                    $0.generation = 1_800_000_000_003
+                    $0.problem = "no space left on device"
+                }
+            )
+        ),
+        ("upstream_report", .upstreamReport(sampleUpstreams())),
+    ]
+}
+
+private func sampleUpstreams() -> WireUpstreamReport {
+    .with {
+        $0.begins = true
+        $0.omitted = 3
+        $0.upstreams = [
+            .with {
+                $0.upstream = "shop"
+                $0.note = "1 of 2 endpoints is healthy"
+                $0.endpoints = [
+                    .with {
+                        $0.endpoint = "10.0.0.1:9001"
+                        $0.availability = .unhealthy
+                        $0.reason = "3 checks in a row failed"
+                        $0.sinceUnixMilliseconds = 1_800_000_000_000
+                        $0.checkedUnixMilliseconds = 1_800_000_005_000
+                        $0.checkResult = "connection refused"
+                        ($0.weight, $0.connections, $0.requests) = (2, 7, 3)
+                        $0.discovered = true
+                    }
+                ]
+                $0.gone = ["10.0.0.9:9001"]
+            }
+        ]
+    }
 }
 
 private func joiningSamples() -> [(name: String, message: FleetMessage)] {

@@ -57,7 +57,7 @@ struct ViolationTests {
         let allowed: Set<FrameType> = [
             .notModified, .manifest, .manifestDelta, .blobChunk, .deferred, .heartbeatAnswer,
             .renewed, .command, .goodbye, .materialList, .material, .ticketKeys,
-            .challenges, .trust,
+            .challenges, .trust, .adjustments,
         ]
         for (name, message) in try sampleMessages() where !allowed.contains(message.type) {
             var link = steadyLink()
@@ -74,6 +74,7 @@ struct ViolationTests {
         let allowed: Set<FrameType> = [
             .hello, .wantBlobs, .applyStatus, .heartbeat, .metricsReport, .renew, .goodbye,
             .wantMaterial, .materialStatus, .challengesStatus, .trustStatus,
+            .adjustmentsStatus, .upstreamReport,
         ]
         for (name, message) in try sampleMessages() where !allowed.contains(message.type) {
             var link = steadyLink()

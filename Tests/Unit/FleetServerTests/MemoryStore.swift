@@ -15,6 +15,7 @@ final class MemoryStore: FleetStore {
         var material: [Digest: WireMaterial] = [:]
         var calls: [String] = []
         var isBroken = false
+        var adjustments = StoredAdjustments(generation: 1, entries: [])
     }
 
     struct Broken: Error {}
@@ -90,6 +91,28 @@ final class MemoryStore: FleetStore {
 
     func noteSeen(_ moments: [String: Int64]) async throws {
         for name in moments.keys.sorted() { self.note("seen", name) }
+    }
+
+    func adjustments() async throws -> StoredAdjustments {
+        try state.withLock { state in
+            if state.isBroken { throw Broken() }
+            return state.adjustments
+        }
+    }
+
+    func adjust(
+        _ endpoint: EndpointName,
+        _ change: AdjustmentChange,
+        isDiscovered: Bool,
+        note: ChangeNote
+    ) async throws -> StoredAdjustments {
+        self.note(isDiscovered ? "adjust discovered" : "adjust", "\(endpoint)")
+        return state.withLock { $0.adjustments }
+    }
+
+    func endExpiredAdjustments() async throws -> StoredAdjustments {
+        self.note("end", "expired")
+        return try await adjustments()
     }
 
     private func note(_ word: String, _ name: String) {

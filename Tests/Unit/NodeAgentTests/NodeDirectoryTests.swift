@@ -17,7 +17,9 @@ final class TemporaryDirectory {
     }
 
     deinit {
-        for name in ["node.pem", "join.key", "last-good", "last-good.1", "draining", "lock"] {
+        for name in [
+            "node.pem", "join.key", "last-good", "last-good.1", "draining", "lock", "adjustments",
+        ] {
             try? removeFile("\(path)/\(name)")
         }
         try? removeDirectory(path)

@@ -261,6 +261,23 @@ struct PublicNamesTests {
         #expect(try show(name, value) == expected)
     }
 
+    @Test("A line that public names make longer than any goes, and no more of it is made than that")
+    func boundsGrowth() throws {
+        let authority = String(repeating: "a", count: 63) + ".test"
+        for (name, piece) in [
+            (FieldName.location, "10.1,"), (.link, "<//a>,"), (.link, "</x>;anchor=//a;"),
+            (.contentSecurityPolicy, "http://a "), (.setCookie, "http://a "), (.other, "http://a "),
+        ] {
+            let long = String(repeating: piece, count: 64_000 / piece.utf8.count)
+            #expect(try show(name, "/" + long, authority: authority) == nil, "\(name) \(piece)")
+            let short = String(repeating: piece, count: 100)
+            #expect(try show(name, "/" + short, authority: authority) != nil, "\(name) \(piece)")
+        }
+        let inverse = InversePath(outer: "/" + String(repeating: "b", count: 4_000), inner: "/x")
+        let links = String(repeating: "</x>,", count: 1_000)
+        #expect(try show(.link, links, inverse) == nil)
+    }
+
     @Test("Behind a unix socket is this machine")
     func localSockets() throws {
         let configuration = try Configuration(

@@ -1,0 +1,62 @@
+import Testing
+
+@testable import ProxyCore
+
+@Suite("Which requests a worker refuses")
+struct LoadShedderTests {
+    private let millisecond: UInt64 = 1_000_000
+
+    private func refusals(_ shedder: inout LoadShedder, of count: Int) -> Int {
+        (0..<count).count { _ in shedder.sheds() }
+    }
+
+    @Test("None while the loop keeps up")
+    func none() {
+        var shedder = LoadShedder(limit: 100 * millisecond)
+        for _ in 0..<100 { shedder.note(lag: 99 * millisecond) }
+        #expect(shedder.share == 0 && refusals(&shedder, of: 1000) == 0)
+    }
+
+    @Test("One pause, however long, is no overload; neither are a few after each other")
+    func pauses() {
+        var shedder = LoadShedder(limit: 100 * millisecond)
+        for _ in 0..<10 {
+            for lag in [5000, 400, 100, 20] as [UInt64] { shedder.note(lag: lag * millisecond) }
+            for _ in 0..<20 { shedder.note(lag: 2 * millisecond) }
+            #expect(shedder.share == 0)
+        }
+    }
+
+    @Test("The share grows while the lag stays, spread evenly, and never is all")
+    func grows() {
+        var shedder = LoadShedder(limit: 100 * millisecond)
+        for _ in 0..<8 { shedder.note(lag: 150 * millisecond) }
+        let early = shedder.share
+        #expect(early < LoadShedder.whole / 2)
+        for _ in 0..<50 { shedder.note(lag: 150 * millisecond) }
+        #expect(shedder.share > early)
+        #expect(refusals(&shedder, of: 640) == 480)
+        let four = refusals(&shedder, of: 4)
+        #expect(four == 3)
+    }
+
+    @Test("It stays between the bounds, shrinks below, and is gone soon after the loop has slept")
+    func shrinks() {
+        var shedder = LoadShedder(limit: 100 * millisecond)
+        for _ in 0..<60 { shedder.note(lag: 150 * millisecond) }
+        for _ in 0..<60 { shedder.note(lag: 90 * millisecond) }
+        #expect(refusals(&shedder, of: 64) == 48)
+        for _ in 0..<20 { shedder.note(lag: 0) }
+        #expect(shedder.share == 0 && refusals(&shedder, of: 64) == 0)
+    }
+
+    @Test("A limit of any size")
+    func bounds() {
+        var shedder = LoadShedder(limit: .max)
+        for _ in 0..<20 { shedder.note(lag: .max) }
+        #expect(shedder.share == 0)
+        shedder = LoadShedder(limit: 1)
+        for _ in 0..<20 { shedder.note(lag: .max) }
+        #expect(shedder.share <= LoadShedder.whole)
+    }
+}
