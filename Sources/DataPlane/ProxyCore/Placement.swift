@@ -24,6 +24,8 @@ struct Placement {
         _ timing: EndpointLoad.Timing?,
         now: UInt64
     ) {
+        // Whoever goes from one try to the next has left the first.
+        leave(now: now)
         load.began()
         total?.began()
         (self.load, self.total, self.timing, chosenAt) = (load, total, timing, now)
