@@ -79,7 +79,8 @@ final class CheckConnection: EventHandler {
                 lastFailure = "cannot connect: \(error.errno.message)"
             }
         }
-        endLater(.failed(lastFailure ?? "its name does not resolve"))
+        // Without an address there is nobody to check.
+        endLater(lastFailure.map(CheckVerdict.failed) ?? .undecided)
     }
 
     /// What is left of the time is shared by the addresses that are left.

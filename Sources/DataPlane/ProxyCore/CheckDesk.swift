@@ -74,7 +74,7 @@ final class CheckDesk {
         let address = member.endpoint.address
         return CheckTarget(
             addresses: member.addresses,
-            server: upstream.server(at: address),
+            server: upstream.server(at: member.endpoint),
             host: address.path == nil ? address.description : "localhost"
         )
     }

@@ -113,9 +113,9 @@ final class CheckPlan {
 
 extension Upstream {
     /// Whom a connection to an endpoint is to reach.
-    func server(at address: NetworkAddress) -> TLSServer {
-        let host = tls?.serverName ?? address.hostText
-        if tls?.serverName == nil, address.path != nil { return .anybody }
+    func server(at endpoint: Endpoint) -> TLSServer {
+        let host = tls?.serverName ?? name(of: endpoint)
+        if tls?.serverName == nil, endpoint.address.path != nil { return .anybody }
         let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
         let text = isBracketed ? String(host.dropFirst().dropLast()) : host
         guard let address = IPAddress(text) else { return .name(host) }

@@ -55,7 +55,7 @@ extension Monitor {
         let ejected = monitor.endpoints.count { $0.health.isEjected }
         guard ejected < outliers.ejectable(of: monitor.endpoints.count) else {
             state.outcomes.forgetFailures()
-            log?.write(
+            log.write(
                 .warning,
                 "upstream.ejection_withheld",
                 [
@@ -129,13 +129,13 @@ extension Monitor {
         let health = monitor.endpoints[index].health
         let address = "\(monitor.endpoints[index].endpoint.address)"
         if health.availability == .available {
-            log?.write(
+            log.write(
                 .notice,
                 "upstream.endpoint_up",
                 ["endpoint": address, "upstream": upstream]
             )
         } else {
-            log?.write(
+            log.write(
                 .warning,
                 "upstream.endpoint_down",
                 [
@@ -157,9 +157,9 @@ extension Monitor {
             "endpoints": "\(roster.members.count)",
         ]
         if roster.isPanicking {
-            log?.write(.error, "upstream.panic_began", fields)
+            log.write(.error, "upstream.panic_began", fields)
         } else {
-            log?.write(.notice, "upstream.panic_ended", fields)
+            log.write(.notice, "upstream.panic_ended", fields)
         }
     }
 

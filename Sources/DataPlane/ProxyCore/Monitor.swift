@@ -1,12 +1,14 @@
 internal import EventLoop
 internal import FleetModel
+internal import Resolution
 internal import SystemCalls
 internal import Telemetry
 internal import Upstreams
 
 /// Watches the endpoints of a node's upstreams, and tells the workers which of them take requests.
 ///
-///     activator ── prepare ──▶ rosters of a version that is to be ── commit ──▶ watched from now on
+///     activator ── prepare ──▶ (first answers of names) ──▶ rosters of a version that is to be
+///               ── commit ──▶ watched from now on
 ///     names, checks, operators ──▶ another roster ──▶ every worker, by mailbox
 ///
 /// Runs on a loop of its own. Confined to that loop.
@@ -16,7 +18,7 @@ final class Monitor: EventHandler {
     /// The zone of the node; `nil` is none.
     private let zone: String?
     /// Where changes are told.
-    let log: EventLog?
+    let log: EventLog
     let metrics: MetricsShard
     private var registration = Registration.none
     /// By name.
@@ -42,18 +44,53 @@ final class Monitor: EventHandler {
     var onChange: (@Sendable () -> Void)?
     /// When the shares of new endpoints grow.
     private lazy var growth = GrowthTimer(loop: loop) { [unowned self] in grow() }
+    /// What those versions have of upstreams.
+    private var prepared: [UpstreamMonitor] = []
+    /// Versions that wait for their names' first answers, in the order in which they came.
+    private var preparations: [Preparation] = []
+    private var changedNames: Set<FollowedName> = []
+    /// Shows once a second what names are at.
+    private var houseTimer: LoopTimer?
+    private let nameServers: String?
+    /// The file that keeps what names led to; `nil` keeps nothing.
+    private let memoryPath: String?
+    private var hasRead = false
+    private var isUnwritten = false
+    private(set) lazy var resolver = Resolver(on: loop, servers: nameServers)
+    private(set) lazy var names = NameDirectory(on: loop, resolver: resolver) { [unowned self] in
+        report($0, $1)
+        changedNames.insert($0)
+        loop.resumeLater(registration)
+    }
 
-    /// How often names of endpoints are looked up again.
-    private static let resolveNanoseconds: UInt64 = 30_000_000_000
+    /// A version that waits for what its names lead to.
+    private struct Preparation {
+        let monitors: [UpstreamMonitor]
+        let deadline: LoopInstant
+        let completion: ([SharedUpstream]) -> Void
+    }
 
+    /// Makes a monitor of nothing yet.
+    ///
+    /// - Parameters:
+    ///   - loop: Its own.
+    ///   - workers: Whom it tells.
+    ///   - zone: The node's; `nil` is none.
+    ///   - nameServers: Whom it asks for names; `nil` is the system's.
+    ///   - memoryPath: The file that keeps what names led to for the next process; `nil` keeps nothing.
+    ///   - log: Where it tells what has become of endpoints and names.
+    ///   - metrics: Where it counts.
     init(
         loop: EventLoop,
         workers: [Worker],
         zone: String?,
-        log: EventLog?,
+        nameServers: String?,
+        memoryPath: String?,
+        log: EventLog,
         metrics: MetricsShard
     ) {
         (self.loop, self.workers, self.zone) = (loop, workers, zone)
+        (self.nameServers, self.memoryPath) = (nameServers, memoryPath)
         (self.log, self.metrics) = (log, metrics)
         desk = CheckDesk(loop: loop, metrics: metrics)
         desk.report = { [unowned self] name, state, result in checked(name, state, result) }
@@ -64,6 +101,9 @@ final class Monitor: EventHandler {
         registration = loop.register(self)
         timers = HealthTimers(self)
         loop.run()
+        houseTimer?.stop()
+        names.stop()
+        resolver.stop()
         loop.removeAllHandlers()
         timers = nil
     }
@@ -77,29 +117,39 @@ final class Monitor: EventHandler {
 
     /// Makes ready what workers need of a version's upstreams; `commit` or `abandon` is owed.
     ///
+    /// Waits for what names lead to that nobody has asked for yet, for up to 3 s: then the version goes on without, and
+    /// what they lead to is told to the workers when it is known.
+    ///
     /// - Parameters:
     ///   - upstreams: The version's.
     ///   - completion: Called on this loop with what is shared of them, in their order.
-    func prepare(_ upstreams: [Upstream], completion: ([SharedUpstream]) -> Void) {
+    func prepare(_ upstreams: [Upstream], completion: @escaping ([SharedUpstream]) -> Void) {
         preparing += 1
-        completion(
-            upstreams.map { upstream in
-                let prepared = UpstreamMonitor(
-                    upstream,
-                    following: self.upstreams[upstream.name],
-                    workerCount: workers.count,
-                    now: loop.now
-                )
-                prepared.apply(wishes[upstream.name] ?? [:], now: loop.now)
-                prepared.resolveNames()
-                return SharedUpstream(
-                    upstream: upstream,
-                    state: prepared.state,
-                    tries: prepared.tries,
-                    roster: prepared.makeRoster(zone: zone, now: loop.now)
-                )
-            }
+        readMemory()
+        let monitors = upstreams.map { upstream in
+            UpstreamMonitor(
+                upstream,
+                following: self.upstreams[upstream.name],
+                workerCount: workers.count,
+                now: loop.now
+            )
+        }
+        prepared += monitors
+        // What is remembered of a name is known as soon as it is followed, and may name further ones.
+        followNames()
+        for monitor in monitors {
+            _ = monitor.take(names)
+            monitor.apply(wishes[monitor.upstream.name] ?? [:], now: loop.now)
+        }
+        followNames()
+        preparations.append(
+            Preparation(
+                monitors: monitors,
+                deadline: loop.now.advanced(by: Limits.firstAnswersNanoseconds),
+                completion: completion
+            )
         )
+        endWaiting()
     }
 
     /// Goes over to a version's upstreams: the workers have its tables in their mailboxes.
@@ -111,7 +161,13 @@ final class Monitor: EventHandler {
         var next: [String: UpstreamMonitor] = [:]
         for shared in prepared {
             let name = shared.upstream.name
-            let monitor = UpstreamMonitor(shared, following: upstreams[name], now: loop.now)
+            let monitor = UpstreamMonitor(
+                shared,
+                following: upstreams[name],
+                workerCount: workers.count,
+                now: loop.now
+            )
+            _ = monitor.take(names)
             monitor.apply(wishes[name] ?? [:], now: loop.now)
             next[name] = monitor
         }
@@ -121,7 +177,6 @@ final class Monitor: EventHandler {
         for monitor in next.values { check(monitor) }
         timers?.set()
         endPreparing()
-        scheduleResolution()
         growth.schedule(upstreams.values.compactMap(\.growthNanoseconds).min())
     }
 
@@ -146,6 +201,8 @@ final class Monitor: EventHandler {
     private func endPreparing() {
         preparing -= 1
         guard preparing == 0 else { return }
+        prepared = []
+        followNames()
         changed.formUnion(upstreams.keys)
         publishChanges()
         let waiting = waiting
@@ -177,6 +234,7 @@ final class Monitor: EventHandler {
     }
 
     func resume() {
+        takeNames()
         publishChanges()
     }
 
@@ -291,15 +349,95 @@ final class Monitor: EventHandler {
 
     // MARK: Names
 
-    private func scheduleResolution() {
-        let hasNames = upstreams.values.contains(where: \.hasNames)
-        let again = loop.now.advanced(by: Self.resolveNanoseconds)
-        loop.setDeadline(of: registration, at: hasNames ? again : .never)
+    private func followNames() {
+        var wanted: Set<FollowedName> = []
+        for monitor in prepared + upstreams.values { wanted.formUnion(monitor.followedNames) }
+        names.follow(wanted)
+        if houseTimer == nil {
+            houseTimer = LoopTimer(on: loop) { [unowned self] in
+                countNames()
+                writeMemory()
+                houseTimer?.set(after: .seconds(1))
+            }
+        }
+        // Whoever follows none has the numbers shown once more, and rests.
+        countNames()
+        if wanted.isEmpty { houseTimer?.cancel() } else { houseTimer?.set(after: .seconds(1)) }
     }
 
-    /// Names may lead elsewhere by now.
+    /// Names lead elsewhere than before; those whose answers came in one tick are taken together.
+    private func takeNames() {
+        guard !changedNames.isEmpty else { return }
+        let changed = changedNames
+        changedNames = []
+        isUnwritten = true
+        for monitor in upstreams.values where !monitor.followedNames.isDisjoint(with: changed) {
+            guard let change = monitor.take(names) else { continue }
+            report(change, of: monitor)
+            endpointsChanged(monitor)
+        }
+        for monitor in prepared where !monitor.followedNames.isDisjoint(with: changed) {
+            _ = monitor.take(names)
+            monitor.apply(wishes[monitor.upstream.name] ?? [:], now: loop.now)
+        }
+        followNames()
+        endWaiting()
+    }
+
+    /// A version has waited for long enough.
     func deadlinePassed() {
-        for monitor in upstreams.values where monitor.resolveNames() { endpointsChanged(monitor) }
-        scheduleResolution()
+        endWaiting()
+    }
+
+    /// Takes what names led to for an earlier process: with it this one can serve while no server answers.
+    private func readMemory() {
+        guard let memoryPath, !hasRead else { return }
+        hasRead = true
+        do throws(SystemCallError) {
+            let octets = try readFile(memoryPath, octetsMax: Resolution.Limits.memoryOctetsMax)
+            names.remembered = NameMemory.decode(octets)
+        } catch {
+            // There is none before the first name, and it is written again with the next.
+            return
+        }
+    }
+
+    /// Keeps what names lead to, a second after it has changed.
+    ///
+    /// It is not waited for the disk: a file that a crash of the machine has damaged says nothing.
+    private func writeMemory() {
+        guard let memoryPath, isUnwritten, preparing == 0 else { return }
+        isUnwritten = false
+        let octets = NameMemory.encode(names.answers)
+        let temporary = memoryPath + ".new"
+        do throws(SystemCallError) {
+            let file = try openFile(temporary, .replace)
+            try writeAll(file.number, octets.span)
+            try renameFile(temporary, to: memoryPath)
+        } catch {
+            log.write(.warning, "name.unstored", ["file": memoryPath, "reason": "\(error)"])
+        }
+    }
+
+    /// Ends the preparations that need not, or may not, wait any longer.
+    private func endWaiting() {
+        while let first = preparations.first {
+            let isSettled = first.monitors.allSatisfy { monitor in
+                monitor.followedNames.allSatisfy { names.state(of: $0).isSettled }
+            }
+            guard isSettled || first.deadline <= loop.now else { break }
+            preparations.removeFirst()
+            first.completion(
+                first.monitors.map { monitor in
+                    SharedUpstream(
+                        upstream: monitor.upstream,
+                        state: monitor.state,
+                        tries: monitor.tries,
+                        roster: monitor.makeRoster(zone: zone, now: loop.now)
+                    )
+                }
+            )
+        }
+        loop.setDeadline(of: registration, at: preparations.first?.deadline ?? .never)
     }
 }

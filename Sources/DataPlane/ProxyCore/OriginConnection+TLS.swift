@@ -82,7 +82,7 @@ extension OriginConnection {
 extension UpstreamPool {
     /// Whom a connection to an endpoint is to reach.
     func server(at endpoint: EndpointPool) -> TLSServer {
-        upstream.server(at: endpoint.endpoint.address)
+        upstream.server(at: endpoint.endpoint)
     }
 
     /// Whether what is spoken is chosen with each connection.

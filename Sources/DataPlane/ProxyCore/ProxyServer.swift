@@ -40,13 +40,17 @@ package final class ProxyServer: Sendable {
     ///   - workerCount: Threads that serve; at least 1.
     ///   - drainTimeout: How long connections of a listener that was removed may go on.
     ///   - zone: The zone of endpoints that are preferred; `nil` is none.
-    ///   - log: Where changes of endpoints are told.
+    ///   - nameServers: Who is asked for names, such as `127.0.0.1:5353`; `nil` is the system's servers.
+    ///   - memoryPath: The file that keeps what names led to for the next process; `nil` keeps nothing.
+    ///   - log: Where it is told what becomes of endpoints and names.
     /// - Throws: `SystemCallError` when descriptors have run out.
     package init(
         workerCount: Int,
         drainTimeout: Duration,
         zone: String?,
-        log: EventLog?
+        nameServers: String?,
+        memoryPath: String? = nil,
+        log: EventLog
     ) throws(SystemCallError) {
         let metrics = MetricsRegistry(workerCount: max(workerCount, 1))
         let loop = try EventLoop()
@@ -76,6 +80,8 @@ package final class ProxyServer: Sendable {
             loop: try EventLoop(),
             workers: workers,
             zone: zone,
+            nameServers: nameServers,
+            memoryPath: memoryPath,
             log: log,
             metrics: metrics.process
         )

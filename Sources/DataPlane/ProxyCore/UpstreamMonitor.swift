@@ -14,6 +14,9 @@ final class UpstreamMonitor {
     var endpoints: [WatchedEndpoint]
     /// Whether so few endpoints are available that all are used, as workers were told last.
     var isPanicking = false
+    /// Addresses that the version names; other endpoints have been found.
+    private let configured: Set<NetworkAddress>
+    private let workerCount: Int
     /// What operators want, by the endpoint's address.
     var wishes: [String: OperatorWish] = [:]
     /// Which of the endpoints are new.
@@ -26,6 +29,8 @@ final class UpstreamMonitor {
         let endpoint: Endpoint
         let state: EndpointState
         var addresses: [StreamAddress]
+        /// Why its name could not be looked up the last time; `nil` where it could, or it has none.
+        var nameFailure: String?
         var health: EndpointHealth
         /// What has come of requests in the last seconds, where that matters.
         var window = SuccessRateWindow()
@@ -46,8 +51,9 @@ final class UpstreamMonitor {
         workerCount: Int,
         now: LoopInstant
     ) {
-        self.upstream = upstream
+        (self.upstream, self.workerCount) = (upstream, workerCount)
         (slowStarts, roster) = (previous?.slowStarts ?? SlowStarts(), previous?.roster)
+        configured = Set(upstream.endpoints.map(\.address))
         state =
             previous?.state
             ?? UpstreamState(
@@ -59,19 +65,14 @@ final class UpstreamMonitor {
         isPanicking = previous?.isPanicking ?? false
         var known: [NetworkAddress: WatchedEndpoint] = [:]
         for watched in previous?.endpoints ?? [] { known[watched.endpoint.address] = watched }
-        endpoints = upstream.endpoints.map { endpoint in
-            let before = known[endpoint.address]
-            return WatchedEndpoint(
-                endpoint: endpoint,
-                state: before?.state
-                    ?? EndpointState(
-                        connectionsMax: upstream.connections.perEndpoint ?? .max,
-                        workerCount: workerCount
-                    ),
-                addresses: before?.addresses ?? [],
-                health: Self.health(before?.health, upstream, now),
-                seen: before?.seen
-            )
+        endpoints = []
+        endpoints = upstream.endpoints.map { watch($0, known[$0.address], now: now) }
+        // What was found stays until `take` says what is to be found now.
+        if upstream.discovery != nil, let previous {
+            endpoints += previous.endpoints.filter { !configured.contains($0.endpoint.address) }
+        }
+        for index in endpoints.indices {
+            endpoints[index].health = Self.health(endpoints[index].health, upstream, now)
         }
     }
 
@@ -80,10 +81,17 @@ final class UpstreamMonitor {
     /// - Parameters:
     ///   - prepared: What the workers have of it.
     ///   - previous: The same upstream in the version before.
+    ///   - workerCount: Workers of the node.
     ///   - now: The moment.
-    init(_ prepared: SharedUpstream, following previous: UpstreamMonitor?, now: LoopInstant) {
+    init(
+        _ prepared: SharedUpstream,
+        following previous: UpstreamMonitor?,
+        workerCount: Int,
+        now: LoopInstant
+    ) {
         let upstream = prepared.upstream
-        self.upstream = upstream
+        (self.upstream, self.workerCount) = (upstream, workerCount)
+        configured = Set(upstream.endpoints.map(\.address))
         slowStarts = previous?.slowStarts ?? SlowStarts()
         (state, tries) = (prepared.state, prepared.tries)
         isPanicking = previous?.isPanicking ?? false
@@ -182,15 +190,18 @@ final class UpstreamMonitor {
 
     // MARK: What is told
 
-    /// What an endpoint is told to be.
-    private func availability(of watched: WatchedEndpoint) -> Availability {
-        let availability = watched.health.availability
-        return availability == .available && watched.addresses.isEmpty ? .unresolved : availability
+    /// Notes where names lead now, and since when endpoints are what they are.
+    func noteChanges() {
+        for index in endpoints.indices {
+            let isResolved = !endpoints[index].addresses.isEmpty
+            _ = endpoints[index].health.resolved(isResolved, now: .now)
+            noteChange(at: index)
+        }
     }
 
     /// Notes since when an endpoint is what it is.
     func noteChange(at index: Int) {
-        let availability = availability(of: endpoints[index])
+        let availability = endpoints[index].health.availability
         guard endpoints[index].seen?.availability != availability else { return }
         endpoints[index].seen = (availability, realtimeNanoseconds())
     }
@@ -209,13 +220,11 @@ final class UpstreamMonitor {
             isPanicking: roster?.isPanicking ?? false,
             endpoints: endpoints.map { watched in
                 let state = ObjectIdentifier(watched.state)
-                let availability = availability(of: watched)
                 let connections = watched.state.count.current
-                let isUnresolved = availability == .unresolved
                 return EndpointStatus(
                     address: watched.endpoint.address,
-                    availability: availability,
-                    reason: isUnresolved ? "its name does not resolve" : watched.health.reason,
+                    availability: watched.health.availability,
+                    reason: Self.reason(watched),
                     sinceUnixNanoseconds: watched.seen?.since ?? 0,
                     lastCheck: watched.health.lastCheck.map { check in
                         EndpointStatus.LastCheck(
@@ -226,10 +235,20 @@ final class UpstreamMonitor {
                     },
                     weight: weights[state] ?? watched.endpoint.weight,
                     connections: connections,
-                    requests: max(connections - (surpluses[state] ?? 0), 0)
+                    requests: max(connections - (surpluses[state] ?? 0), 0),
+                    isDiscovered: !isConfigured(watched.endpoint)
                 )
             }
         )
+    }
+
+    /// Why an endpoint takes no requests.
+    private static func reason(_ watched: WatchedEndpoint) -> String {
+        let reason = watched.health.reason
+        guard watched.health.availability == .unresolved, let why = watched.nameFailure else {
+            return reason
+        }
+        return "\(reason): \(why)"
     }
 
     /// The endpoints as they are now.
@@ -239,43 +258,34 @@ final class UpstreamMonitor {
                 endpoint: watched.endpoint,
                 addresses: watched.addresses,
                 state: watched.state,
-                // Where no name leads anywhere, requests fail with what says so.
                 availability: watched.health.availability,
                 weight: wish(for: watched).weight ?? watched.endpoint.weight
             )
         }
     }
 
-    /// Whether any endpoint has a name that has to be looked up.
-    var hasNames: Bool {
-        endpoints.contains { watched in
-            if case .name = watched.endpoint.address.host { true } else { false }
-        }
+    /// Begins to watch an endpoint, with what is known of it.
+    func watch(
+        _ endpoint: Endpoint,
+        _ before: WatchedEndpoint?,
+        now: LoopInstant
+    ) -> WatchedEndpoint {
+        WatchedEndpoint(
+            endpoint: endpoint,
+            state: before?.state
+                ?? EndpointState(
+                    connectionsMax: upstream.connections.perEndpoint ?? .max,
+                    workerCount: workerCount
+                ),
+            addresses: before?.addresses ?? [],
+            nameFailure: before?.nameFailure,
+            health: before?.health
+                ?? EndpointHealth(check: upstream.health, outliers: upstream.outliers, now: now),
+            window: before?.window ?? SuccessRateWindow(),
+            seen: before?.seen
+        )
     }
 
-    /// Looks up what endpoints are called; a name that does not resolve keeps the addresses that it had.
-    ///
-    /// - Returns: Whether any address has changed.
-    @discardableResult
-    func resolveNames() -> Bool {
-        var hasChanged = false
-        for index in endpoints.indices {
-            let found = Self.addresses(of: endpoints[index].endpoint.address)
-            guard !found.isEmpty, found != endpoints[index].addresses else { continue }
-            endpoints[index].addresses = found
-            hasChanged = true
-        }
-        for index in endpoints.indices { noteChange(at: index) }
-        return hasChanged
-    }
-
-    private static func addresses(of address: NetworkAddress) -> [StreamAddress] {
-        if let path = address.path { return [.local(path: path)] }
-        let host = address.hostText
-        if let literal = SocketAddress(address: host, port: address.port) {
-            return [.internet(literal)]
-        }
-        let found = try? resolve(host: host, port: address.port)
-        return (found ?? []).map { .internet($0) }
-    }
+    /// Whether an endpoint is one of those that the version names.
+    func isConfigured(_ endpoint: Endpoint) -> Bool { configured.contains(endpoint.address) }
 }
