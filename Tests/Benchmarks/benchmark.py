@@ -74,7 +74,7 @@ def positive(text):
 
 def build():
     """Builds the programs for release and returns their folder."""
-    for product in ("proxy-node", "proxyctl"):
+    for product in ("proxy-node", "proxyctl", "balancer-speed"):
         command = [*BUILD, "--product", product]
         if subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False).returncode != 0:
             raise Failure(f"{product} does not build; --peers nginx,haproxy leaves Weir out")
@@ -120,7 +120,9 @@ class Comparison:
     def run(self, scenario):
         """Measures one scenario and prints its table."""
         rounds = scenario.rounds(self.options.rounds)
-        names = list(self.peers)
+        names = [name for name in self.peers if scenario.only in (None, name)]
+        if not names:
+            return
         samples = {name: [] for name in names}
         broken = {}
         for turn in range(rounds):
@@ -255,7 +257,7 @@ def main():
         if options.save:
             options.save.mkdir(exist_ok=True)
         binaries = options.bin
-        if binaries is None and "weir" in options.peers:
+        if binaries is None and any(name.startswith("weir") for name in options.peers):
             binaries = build()
         with Bench(options.verbose) as bench:
             peers = present(bench, options, binaries)

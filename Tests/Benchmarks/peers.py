@@ -22,6 +22,8 @@ FOREVER = 1_000_000_000
 ORIGIN_CONNECTIONS = 1024
 READY_SECONDS = 60
 
+# Endpoints that each serve one request at a time: their ports, and how many a second. The last one is ten times slower.
+QUEUES = {9101: 500, 9102: 500, 9103: 500, 9104: 500, 9105: 50}
 # Path and length of the bodies. The shortest answers every path that is not of another.
 # Where the origin has what clients know by another path, and names itself in Location.
 ITEMS, PRODUCTS = "/api/v1/items", "/products"
@@ -37,6 +39,7 @@ class Site:
     `http2`: clients speak HTTP/2, in clear text with prior knowledge. `tls`: clients speak TLS, to a
     certificate with a P-256 key, and what they offer says which version of HTTP. `edits`: paths are
     rewritten, ten fields are changed, and Location is mapped back; without, all that passes as it is.
+    `queues`: there are five endpoints, one of them slow, and requests go where the fewest are in flight.
     """
 
     hosts: int = 0
@@ -45,6 +48,7 @@ class Site:
     http2: bool = False
     tls: bool = False
     edits: bool | None = None
+    queues: bool = False
 
     def routes(self):
         """(host, prefix) of every route."""
@@ -130,6 +134,55 @@ class Origin:
         accepted, _, requests = map(int, text.split("requests\n")[1].split("\n")[0].split())
         self.asked += 1
         return accepted - self.asked, requests - self.asked
+
+
+QUEUE_ORIGIN = """\
+user root;
+daemon off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log stderr crit;
+events {{ worker_connections 4096; }}
+http {{
+{folders}
+    access_log off;
+    default_type text/plain;
+    open_file_cache max=16 inactive=1h;
+    keepalive_timeout 1h;
+    keepalive_requests {forever};
+    root {folder}/bodies;
+{zones}
+{servers}
+}}
+"""
+
+
+class QueueOrigin:
+    """Endpoints that serve one request after the other, at the rates of QUEUES: nginx's leaky buckets are such queues."""
+
+    def __init__(self, bench):
+        folder = bench.folder / "queues"
+        (folder / "bodies").mkdir(parents=True, exist_ok=True)
+        (folder / "temp").mkdir(exist_ok=True)
+        (folder / "bodies" / "short").write_bytes(body(BODIES["/"]))
+        zones = "\n".join(f"    limit_req_zone $server_port zone=q{port}:64k rate={rate}r/s;"
+                          for port, rate in QUEUES.items())
+        servers = "\n".join(
+            f"    server {{ listen {HOST}:{port} backlog=4096; "
+            f"location / {{ limit_req zone=q{port} burst=100000; try_files /short =404; }} }}" for port in QUEUES)
+        configuration = folder / "nginx.conf"
+        configuration.write_text(QUEUE_ORIGIN.format(
+            folder=folder, folders=NGINX_FOLDERS.format(folder=folder), forever=FOREVER, zones=zones, servers=servers))
+        self.program = bench.start("queues", [find_program("nginx"), "-e", "stderr", "-c", configuration],
+                                   bench.load_core)
+        for port in QUEUES:
+            wait_for_port(self.program, port)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.program.stop()
 
 
 def body(length):
@@ -226,7 +279,7 @@ http {{
     server_names_hash_bucket_size 128;
     keepalive_requests {forever};
     upstream origin {{
-        server {host}:{origin_port};
+{endpoints}
         keepalive {kept};
         keepalive_requests {forever};
     }}
@@ -280,12 +333,17 @@ class Nginx(Peer):
         configuration.write_text(NGINX.format(
             folder=folder, folders=NGINX_FOLDERS.format(folder=folder), forever=FOREVER, host=HOST,
             kept=ORIGIN_CONNECTIONS, connections=site.capacity + ORIGIN_CONNECTIONS,
-            origin_port=ORIGIN_PORT, extra=self.extra, servers=self.servers(bench, site)))
+            endpoints=self.endpoints(site), extra=self.extra, servers=self.servers(bench, site)))
         return [find_program("nginx"), "-e", "stderr", "-c", configuration]
 
     def under_tool(self, bench, folder, command):
         # Its commands do not reach a process that was forked.
         return [*command, "-g", "master_process off;"]
+
+    def endpoints(self, site):
+        if not site.queues:
+            return f"        server {HOST}:{ORIGIN_PORT};"
+        return "        least_conn;\n" + "\n".join(f"        server {HOST}:{port};" for port in QUEUES)
 
     def servers(self, bench, site):
         options = " http2" if site.http2 or site.tls else ""
@@ -342,7 +400,7 @@ frontend web
     bind {host}:{port} backlog 4096{proto}
 {routes}
 backend origin
-    server origin {host}:{origin_port}
+{endpoints}
 """
 
 
@@ -388,9 +446,14 @@ class HAProxy(Peer):
             routes = HAPROXY_EDITS + routes
         configuration = folder / "haproxy.cfg"
         configuration.write_text(HAPROXY.format(
-            host=HOST, port=self.port, capacity=site.capacity, origin_port=ORIGIN_PORT,
+            host=HOST, port=self.port, capacity=site.capacity, endpoints=self.endpoints(site),
             extra=self.extra, routes=routes, proto=self.protocol(bench, folder, site)))
         return [find_program("haproxy"), "-db", "-f", configuration]
+
+    def endpoints(self, site):
+        if not site.queues:
+            return f"    server origin {HOST}:{ORIGIN_PORT}"
+        return "    balance leastconn\n" + "\n".join(f"    server q{port} {HOST}:{port}" for port in QUEUES)
 
     def protocol(self, bench, folder, site):
         if not site.tls:
@@ -415,6 +478,8 @@ class Weir(Peer):
 
     name = "weir"
     port = 8001
+    # Where there are several endpoints.
+    balance = "powerOfTwo"
 
     def __init__(self, binaries):
         self.binaries = pathlib.Path(binaries).resolve() if binaries else None
@@ -455,8 +520,12 @@ class Weir(Peer):
         if site.tls:
             lines += ["    protocol: https", "    tls: {certificates: [site]}", "certificates:", "  - name: site",
                       "    files: {certificate: ../certificates/site.crt, key: ../certificates/site.key}"]
-        lines += ["upstreams:", "  - name: origin", "    endpoints:", f"      - {{address: {HOST}:{ORIGIN_PORT}}}",
-                 "logging: {access: off}", "routes:"]
+        lines += ["upstreams:", "  - name: origin"]
+        if site.queues:
+            lines += [f"    balance: {self.balance}"]
+        lines += ["    endpoints:"]
+        lines += [f"      - {{address: {HOST}:{port}}}" for port in (QUEUES if site.queues else [ORIGIN_PORT])]
+        lines += ["logging: {access: off}", "routes:"]
         if site.edits:
             lines += [f"  - {{name: catalogue, match: {{path: {{prefix: {PRODUCTS}}}}}, rewrite: {{prefix: {ITEMS}}},",
                       "     upstream: origin, policies: [edits]}", "policies:", "  - name: edits", "    headers:",
@@ -479,7 +548,15 @@ class Weir(Peer):
         wait_for_port(program, self.port)
 
 
+class WeirByLatency(Weir):
+    """The same, which sends requests where they are expected to be answered first."""
+
+    name = "weir-latency"
+    port = 8006
+    balance = "latency"
+
+
 def all_peers(binaries):
     """Every peer by name, in the order of the tables."""
-    peers = [Weir(binaries), Nginx(), HAProxy(), NginxLargeBuffers(), HAProxySplicing()]
+    peers = [Weir(binaries), WeirByLatency(binaries), Nginx(), HAProxy(), NginxLargeBuffers(), HAProxySplicing()]
     return {peer.name: peer for peer in peers}

@@ -3,7 +3,8 @@
 import statistics
 
 # The figure of each kind of scenario, which the ratio is of.
-FIGURES = {"cpu": "cpuMicroseconds", "idle": "connectionKiB", "rest": "residentKiB"}
+FIGURES = {"cpu": "cpuMicroseconds", "idle": "connectionKiB", "rest": "residentKiB",
+           "choices": "slowest"}
 
 LEGEND = """\
 CPU: user and system time of all of the proxy's processes per answered request, median of the rounds.
@@ -70,13 +71,21 @@ def rest_cells(summary, ratio):
             mib(middle["proportionalKiB"]), f"{middle['processes']:.0f}"]
 
 
+def choices_cells(summary, _):
+    middle = summary["median"]
+    return [f"{middle[name]:.0f}" for name in WAYS] + [f"{middle['hashTable'] / 1e6:.0f}"]
+
+
+# Nanoseconds of a choice by each way of balancing, as balancer-speed writes them.
+WAYS = ["roundRobin", "leastRequests", "powerOfTwo", "latency", "hash", "random"]
 HEADS = {
+    "choices": ["ns per choice", *WAYS, "hash table ms"],
     "cpu": ["peer", "CPU us/request", "min-max", "ratio", "requests/s", "p50 ms", "p99 ms",
             "RSS MiB", "user", "core"],
     "idle": ["peer", "KiB/connection", "min-max", "ratio", "RSS MiB before", "RSS MiB after"],
     "rest": ["peer", "RSS MiB", "min-max", "ratio", "PSS MiB", "processes"],
 }
-CELLS = {"cpu": cpu_cells, "idle": idle_cells, "rest": rest_cells}
+CELLS = {"choices": choices_cells, "cpu": cpu_cells, "idle": idle_cells, "rest": rest_cells}
 
 
 def growth(results):

@@ -6,12 +6,13 @@ up, measures and stops it. Only one proxy runs at a time.
 
 import contextlib
 import dataclasses
+import json
 import time
 
 from bench import (Failure, core_seconds, cpu_seconds, memory_kib, processes, user_and_system_ticks)
 from load import (CONCURRENCY, HTTP2_CONNECTIONS, HTTP2_STREAMS, H2Load, Resuming, Wrk, connections, insecure, probe,
                   request)
-from peers import BODIES, ITEMS, PRODUCTS, Site
+from peers import BODIES, ITEMS, PRODUCTS, QueueOrigin, Site
 
 WARM_UP_SECONDS = 1
 # How long a proxy at rest, or with idle connections, is left alone before its memory is read.
@@ -30,8 +31,10 @@ class Scenario:
 
     name: str
     title: str
-    # `cpu`, `idle` or `rest`: which columns the table has.
+    # `cpu`, `idle`, `rest` or `choices`: which columns the table has.
     kind: str = "cpu"
+    # Who takes part; None is everybody.
+    only: str | None = None
 
     def rounds(self, wanted):
         return wanted if self.kind == "cpu" else min(wanted, MEMORY_ROUNDS_MAX)
@@ -134,6 +137,20 @@ class ResumingScenario(LoadScenario):
 
 
 @dataclasses.dataclass(frozen=True)
+class QueueScenario(LoadScenario):
+    """Endpoints that serve one request after the other, one of them slowly: it is the p99 that counts."""
+
+    site: Site = Site(queues=True)
+
+    def measure(self, bench, origin, peer, seconds):
+        # Each peer finds empty queues.
+        with QueueOrigin(bench):
+            sample = super().measure(bench, origin, peer, seconds)
+        # They are not the origin that counts.
+        return {name: value for name, value in sample.items() if not name.startswith("origin")}
+
+
+@dataclasses.dataclass(frozen=True)
 class IdleScenario(Scenario):
     """Memory of idle keep-alive connections, each of which has carried a request."""
 
@@ -159,6 +176,22 @@ class IdleScenario(Scenario):
             return {"connectionKiB": (after - before) / IDLE_CONNECTIONS,
                     "residentKiBBefore": before, "residentKiB": after,
                     "connections": IDLE_CONNECTIONS}
+
+
+@dataclasses.dataclass(frozen=True)
+class ChoicesScenario(Scenario):
+    """How long a choice among endpoints takes, without a proxy around it."""
+
+    only: str = "weir"
+    endpoints: int = 1000
+
+    def measure(self, bench, origin, peer, seconds):
+        program = bench.start("balancer-speed", [peer.program("balancer-speed"), "--endpoints", self.endpoints],
+                              bench.proxy_core)
+        program.wait(120)
+        sample = json.loads(program.output())
+        sample["slowest"] = max(value for name, value in sample.items() if name != "hashTable")
+        return sample
 
 
 class RestScenario(Scenario):
@@ -261,5 +294,11 @@ SCENARIOS = {scenario.name: scenario for scenario in [
     ResumingScenario("tls-resumed", "a resumed handshake (TLS 1.3) per request, 4 at a time"),
     IdleScenario("tls-idle", f"memory of {IDLE_CONNECTIONS:,} idle connections with TLS, one request each",
                  kind="idle", site=Site(capacity=IDLE_CONNECTIONS + 1000, tls=True)),
+    QueueScenario("slow-endpoint", "five endpoints, one ten times slower: powerOfTwo and latency (weir-latency) beside "
+                  "least_conn and leastconn; 16 connections", connections=16),
+    QueueScenario("slow-endpoint-4", "the same with 4 connections", connections=4),
+    ChoicesScenario("choices-1000", "choosing among 1,000 endpoints of many weights, 500 requests in flight",
+                    kind="choices"),
+    ChoicesScenario("choices-5", "the same among five", kind="choices", endpoints=5),
     RestScenario("rest", "memory at rest, after the start", kind="rest"),
 ]}

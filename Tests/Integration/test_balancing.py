@@ -139,6 +139,21 @@ def test_latency_avoids_the_slower_one(workspace):
     assert counts["ok"] <= 3, counts
 
 
+def test_power_of_two_leaves_a_slow_one_alone_while_others_are_as_free(workspace):
+    def slow(peer, origin):
+        while (head := peer.read_head()) is not None:
+            origin.requests.append(head)
+            threading.Event().wait(0.5)
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    origins = origins_of(workspace, 3) + [workspace.origin(slow)]
+    web = site(workspace, origins, ", balance: powerOfTwo")
+    with Peer.connect(web) as peer:
+        while peer.exchange(request()).body != b"ok":
+            pass
+    assert ask(web, 100)["ok"] <= 1
+
+
 def test_a_failing_endpoint_does_not_draw_requests_by_being_quick(workspace):
     def broken(peer, origin):
         while (head := peer.read_head()) is not None:
@@ -169,7 +184,7 @@ def test_a_key_belongs_to_one_endpoint_whatever_it_is_taken_from(workspace):
     for source, make in KEYS.items():
         web = site(workspace, origins, f", balance: hash, hash: {{on: {source}}}")
         owners = {}
-        for key in range(40):
+        for key in range(100):
             path, fields = make(key)
             for _ in range(2):
                 with Peer.connect(web) as peer:

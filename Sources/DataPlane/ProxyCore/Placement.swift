@@ -14,34 +14,41 @@ struct Placement {
     private(set) var load: EndpointLoad?
     private var total: UpstreamLoad?
     private var chosenAt: UInt64 = 0
-    /// Whether it is noted how long the endpoint takes; until it is.
-    private var isTimed = false
+    /// How it is noted what the endpoint takes, until it is.
+    private var timing: EndpointLoad.Timing?
 
     /// Counts a try; `leave` is owed.
-    mutating func begin(_ load: EndpointLoad, _ total: UpstreamLoad?, isTimed: Bool, now: UInt64) {
+    mutating func begin(
+        _ load: EndpointLoad,
+        _ total: UpstreamLoad?,
+        _ timing: EndpointLoad.Timing?,
+        now: UInt64
+    ) {
+        // Whoever goes from one try to the next has left the first.
+        leave(now: now)
         load.began()
         total?.began()
-        (self.load, self.total, self.isTimed, chosenAt) = (load, total, isTimed, now)
+        (self.load, self.total, self.timing, chosenAt) = (load, total, timing, now)
     }
 
     /// Notes that the endpoint has answered, or failed to.
     mutating func answered(isFailure: Bool, now: UInt64) {
-        guard isTimed, let load else { return }
-        isTimed = false
+        guard let timing, let load else { return }
+        self.timing = nil
         let nanoseconds = now > chosenAt ? now - chosenAt : 0
         if isFailure {
-            load.failed(after: nanoseconds, now: now)
+            load.failed(after: nanoseconds, now: now, timing)
         } else {
-            load.answered(after: nanoseconds, now: now)
+            load.answered(after: nanoseconds, now: now, timing)
         }
     }
 
     /// Counts the end of the try.
     mutating func leave(now: UInt64) {
         guard let load else { return }
-        if isTimed, now > chosenAt { load.waited(now - chosenAt, now: now) }
+        if let timing, now > chosenAt { load.waited(now - chosenAt, now: now, timing) }
         load.ended()
         total?.ended()
-        (self.load, total, isTimed) = (nil, nil, false)
+        (self.load, total, timing) = (nil, nil, nil)
     }
 }

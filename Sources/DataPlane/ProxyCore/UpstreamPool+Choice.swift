@@ -66,12 +66,13 @@ extension UpstreamPool {
     /// Counts another try at the endpoint that was chosen.
     func stay(_ placement: inout Placement, at endpoint: EndpointPool, now: UInt64) {
         guard let balancer else { return }
-        placement.begin(
-            endpoint.state.load,
-            balancer.total,
-            isTimed: upstream.balance == .latency,
-            now: now
-        )
+        let timing: EndpointLoad.Timing? =
+            switch upstream.balance {
+            case .latency: .peak
+            case .powerOfTwo: .mean
+            default: nil
+            }
+        placement.begin(endpoint.state.load, balancer.total, timing, now: now)
         if let position = endpoint.position { balancer.changed(position) }
     }
 

@@ -112,7 +112,14 @@ package final class RandomBalancer: Balancer {
 }
 
 /// Chooses the one with less in flight of two that are drawn at random, by weight.
+///
+/// Where both have as much, one that answers far more slowly waits until it has less.
 package final class PowerOfTwoBalancer: Balancer {
+    /// How much more slowly one has to answer than another to be called slow beside it: so many times, and by so many
+    /// nanoseconds. Endpoints of one kind never differ so much for long.
+    static let slownessFactor = 4.0
+    static let slownessNanoseconds = 5e6
+
     private let table: AliasTable
 
     /// Makes a balancer; see `Balancer`.
@@ -135,9 +142,19 @@ package final class PowerOfTwoBalancer: Balancer {
     package override func choose(key: HashedKey, now: UInt64) -> Int? {
         guard let first = table.draw(using: &random) else { return nil }
         let second = drawSecond(other: first)
-        // Weights and counts are far below 2^31, so that a product as Double is exact enough.
-        let cost = Double(loads[second].inFlight &+ 1) * Double(weights[first])
-        return cost <= Double(loads[first].inFlight) * Double(weights[second]) ? second : first
+        // Weights and counts are far below 2^31, so that their products as Double are exact enough.
+        let (ofFirst, ofSecond) = (Double(weights[first]), Double(weights[second]))
+        let load = Double(loads[first].inFlight) * ofSecond
+        let other = Double(loads[second].inFlight) * ofFirst
+        if other + ofFirst <= load { return second }
+        return other == load && isSlow(first, beside: second, now) ? second : first
+    }
+
+    private func isSlow(_ index: Int, beside other: Int, _ now: UInt64) -> Bool {
+        let latency = loads[other].latency(at: now)
+        guard latency > 0 else { return false }
+        let least = max(latency * Self.slownessFactor, latency + Self.slownessNanoseconds)
+        return loads[index].latency(at: now) > least
     }
 
     private func drawSecond(other first: Int) -> Int {

@@ -52,19 +52,27 @@ package final class EndpointLoad: Sendable {
         requests.wrappingSubtract(1, ordering: .relaxed)
     }
 
-    /// Takes how long the endpoint took to answer: peak EWMA, as Finagle has it.
-    ///
-    /// What is slower than the estimate becomes the estimate at once; what is faster draws it down by the time since the
-    /// last sample.
+    /// How samples become an estimate.
+    package enum Timing: Sendable {
+        /// Peak EWMA, as Finagle has it: what is slower than the estimate becomes the estimate at once; what is faster
+        /// draws it down by the time since the last sample.
+        case peak
+        /// Each sample draws the estimate its way by the time since the last one.
+        case mean
+    }
+
+    /// Takes how long the endpoint took to answer.
     ///
     /// - Parameters:
     ///   - nanoseconds: From the choice of the endpoint to its answer.
     ///   - now: Monotonic nanoseconds.
-    package func answered(after nanoseconds: UInt64, now: UInt64) {
+    ///   - timing: What becomes of it.
+    package func answered(after nanoseconds: UInt64, now: UInt64, _ timing: Timing = .peak) {
         let sample = max(Double(nanoseconds), 1)
-        let old = Double(bitPattern: estimate.load(ordering: .relaxed))
+        let bits = estimate.load(ordering: .relaxed)
+        let old = Double(bitPattern: bits)
         var new = sample
-        if old > sample {
+        if bits != 0, timing == .mean || old > sample {
             let share = Self.decay(since: stamp.load(ordering: .relaxed), now)
             new = old * share + sample * (1 - share)
         }
@@ -77,9 +85,10 @@ package final class EndpointLoad: Sendable {
     /// - Parameters:
     ///   - nanoseconds: From the choice of the endpoint.
     ///   - now: Monotonic nanoseconds.
-    package func waited(_ nanoseconds: UInt64, now: UInt64) {
+    ///   - timing: What becomes of it.
+    package func waited(_ nanoseconds: UInt64, now: UInt64, _ timing: Timing = .peak) {
         guard Double(nanoseconds) > latency(at: now) else { return }
-        answered(after: nanoseconds, now: now)
+        answered(after: nanoseconds, now: now, timing)
     }
 
     /// Takes that a request failed: as an answer that was slower, each time more so.
@@ -87,12 +96,11 @@ package final class EndpointLoad: Sendable {
     /// - Parameters:
     ///   - nanoseconds: From the choice of the endpoint to the failure.
     ///   - now: Monotonic nanoseconds.
-    package func failed(after nanoseconds: UInt64, now: UInt64) {
-        let taken = min(
-            max(4 * latency(at: now), Self.failureNanosecondsMin),
-            Self.failureNanosecondsMax
-        )
-        answered(after: max(nanoseconds, UInt64(taken)), now: now)
+    ///   - timing: What becomes of it.
+    package func failed(after nanoseconds: UInt64, now: UInt64, _ timing: Timing = .peak) {
+        let wanted = max(4 * latency(at: now), Self.failureNanosecondsMin)
+        let taken = UInt64(min(wanted, Self.failureNanosecondsMax))
+        answered(after: max(nanoseconds, taken), now: now, timing)
     }
 
     /// How long the endpoint is expected to take.

@@ -88,6 +88,36 @@ struct BalancerTests {
         #expect(counts[2] == 0)
     }
 
+    @Test("Of two with as much in flight, power of two leaves one alone that is far slower")
+    func powerOfTwoTies() {
+        let given = loads(3)
+        for index in 0..<3 {
+            given[index].answered(after: index == 1 ? 20_000_000 : 2_000_000, now: 0, .mean)
+        }
+        let balancer = powerOfTwo([1, 1, 1], given)
+        #expect(counts(balancer, of: 3, choices: 300)[1] == 0)
+        given[0].began()
+        given[2].began()
+        #expect(counts(balancer, of: 3, choices: 300)[1] > 150)
+        // What differs by little is not looked at.
+        let alike = loads(2)
+        alike[0].answered(after: 4_000_000, now: 0, .mean)
+        alike[1].answered(after: 500_000, now: 0, .mean)
+        #expect(counts(powerOfTwo([1, 1], alike), of: 2, choices: 300).allSatisfy { $0 > 100 })
+    }
+
+    @Test("A mean is hardly moved by one slow answer, a peak is")
+    func means() {
+        let load = EndpointLoad()
+        for step in 0..<1000 {
+            load.answered(after: 1_000_000, now: UInt64(step) * 10_000_000, .mean)
+        }
+        load.answered(after: 100_000_000, now: 10_000_000_000, .mean)
+        #expect(load.latency(at: 10_000_000_000) < 1_300_000)
+        load.answered(after: 100_000_000, now: 10_000_000_000, .peak)
+        #expect(load.latency(at: 10_000_000_000) == 100_000_000)
+    }
+
     @Test(
         "Requests in flight spread by weight with power of two, and few endpoints have many more than others"
     )
