@@ -86,6 +86,12 @@ package final class ProxyServer: Sendable {
             numbers: metrics.process
         )
         self.monitor = Handover(monitor)
+        let (watching, monitorMailbox) = (Handover(monitor), monitor.loop.mailbox)
+        for worker in workers {
+            worker.onCircuitChange = { upstream, change in
+                monitorMailbox.post { watching.value.circuitChanged(upstream, change) }
+            }
+        }
         activator = Handover(
             Activator(
                 loop: loop,

@@ -170,8 +170,18 @@ final class UpstreamMonitor {
                     connections: connections,
                     requests: max(connections - (surpluses[state] ?? 0), 0)
                 )
-            }
+            },
+            note: circuitNote
         )
+    }
+
+    private var circuitNote: String {
+        guard upstream.circuit != nil, let breaker = tries?.breaker else { return "" }
+        return switch breaker.state(at: LoopInstant.now.nanoseconds) {
+        case .closed: ""
+        case .open: "the circuit is open: too many requests have failed"
+        case .halfOpen: "the circuit is half-open: one request at a time is tried"
+        }
     }
 
     private static func reason(

@@ -49,6 +49,8 @@ final class Worker: EventHandler {
     var isShedding = false
     /// All workers of the node, in their order; set before they run.
     var colleagues: [Handover<Worker>] = []
+    /// Told of upstreams whose circuit has opened or closed.
+    var onCircuitChange: ((String, CircuitBreaker.Change) -> Void)?
     /// Makes identifiers of requests.
     var requestIDs = RequestIDSource()
     /// Under which sticky cookies stand for endpoints.
@@ -117,6 +119,7 @@ final class Worker: EventHandler {
         spares = []
         pipes = []
         colleagues = []
+        onCircuitChange = nil
         tables = nil
         onDrained = nil
     }
