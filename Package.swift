@@ -163,11 +163,13 @@ let platform = [
     Part("Sources/Platform", "COpenSSL", kind: .c, linked: ["ssl", "crypto"]),
     Part("Sources/Platform", "CRE2", kind: .c, linked: ["re2"]),
     Part("Sources/Platform", "CIDN2", kind: .c, linked: ["idn2"]),
+    Part("Sources/Platform", "CAres", kind: .c, linked: ["cares"]),
     Part("Sources/Platform", "SystemCalls", ["CLinux"]),
     Part("Sources/Platform", "Cryptography", ["COpenSSL"]),
     Part("Sources/Platform", "TLSLibrary", ["COpenSSL"]),
     Part("Sources/Platform", "RegularExpressions", ["CRE2"]),
     Part("Sources/Platform", "InternationalNames", ["CIDN2"]),
+    Part("Sources/Platform", "NameResolution", ["CAres"]),
 ]
 let base = [
     Part("Sources/Base", "Bytes"),
@@ -180,6 +182,7 @@ let protocols = [
     Part("Sources/Protocol", "HTTP2", ["Bytes", "HTTPSemantics"]),
     Part("Sources/Protocol", "ProxyProtocol", ["Bytes"]),
     Part("Sources/Protocol", "TLSHello"),
+    Part("Sources/Protocol", "DNS", ["Bytes"]),
 ]
 let model = [
     Part(
@@ -213,6 +216,11 @@ let dataPlane = [
     ),
     Part(
         "Sources/DataPlane",
+        "Resolution",
+        ["SystemCalls", "NameResolution", "DNS", "FleetModel", "EventLoop"]
+    ),
+    Part(
+        "Sources/DataPlane",
         "Upstreams",
         ["SystemCalls", "Structures", "FleetModel", "EventLoop"]
     ),
@@ -223,7 +231,7 @@ let dataPlane = [
             "SystemCalls", "Cryptography", "TLSLibrary", "RegularExpressions", "Bytes",
             "Structures", "Telemetry", "HTTPSemantics", "HTTP1", "HTTP2", "ProxyProtocol",
             "TLSHello", "FleetModel", "Routing", "Disclosure", "SnapshotCompiler", "EventLoop",
-            "Transport", "Upstreams",
+            "Transport", "Resolution", "Upstreams",
         ]
     ),
     Part(
@@ -403,6 +411,7 @@ let tests = [
     test("HTTP2Tests", ["HTTP2", "HTTPSemantics", "Bytes"]),
     test("ProxyProtocolTests", ["ProxyProtocol"]),
     test("TLSHelloTests", ["TLSHello"]),
+    test("DNSTests", ["DNS"]),
     test("FleetModelTests", ["FleetModel", "Cryptography"]),
     test("RoutingTests", ["Routing", "FleetModel", "HTTPSemantics", "HTTP1", "Bytes"]),
     test("DisclosureTests", ["Disclosure", "FleetModel", "Bytes"]),
@@ -414,6 +423,10 @@ let tests = [
     ),
     test("EventLoopTests", ["EventLoop", "SystemCalls"]),
     test("UpstreamsTests", ["Upstreams", "FleetModel", "SystemCalls", "EventLoop"]),
+    test(
+        "ResolutionTests",
+        ["Resolution", "NameResolution", "DNS", "FleetModel", "EventLoop", "SystemCalls"]
+    ),
     test(
         "ProxyCoreTests",
         [
@@ -493,7 +506,7 @@ let fuzzers = [
         "fuzz-decoders",
         [
             "CFuzz", "SystemCalls", "Bytes", "HTTPSemantics", "HTTP1", "HTTP2", "ProxyProtocol",
-            "TLSHello", "FleetModel", "SnapshotCompiler", "FleetProtocol", "Certificates",
+            "TLSHello", "DNS", "FleetModel", "SnapshotCompiler", "FleetProtocol", "Certificates",
             "RegularExpressions",
         ],
         kind: .fuzzer

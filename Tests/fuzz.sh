@@ -11,7 +11,7 @@ seconds=${1:-10}
 shift || true
 decoders=("$@")
 [ ${#decoders[@]} -gt 0 ] || decoders=(
-    request response chunked path frames material snapshot configuration hpack http2 proxy hello pattern)
+    request response chunked path frames material snapshot configuration hpack http2 proxy hello pattern names)
 
 scratch=.build-fuzz
 WEIR_SCOPE=fuzz-decoders swift build --scratch-path "$scratch" --product fuzz-decoders --sanitize address || exit 1

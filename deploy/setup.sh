@@ -3,8 +3,10 @@
 set -euo pipefail
 
 # Libraries that the programs link: OpenSSL (TLS, cryptography), SQLite (the control plane's store), zlib, brotli,
-# RE2 (regular expressions), and libidn2 (hosts in any script, proxyctl alone).
-packages=(libssl-dev libsqlite3-dev zlib1g-dev libbrotli-dev libre2-dev libidn2-dev "$@")
+# RE2 (regular expressions), c-ares (names, proxy-node alone), and libidn2 (hosts in any script, proxyctl alone).
+packages=(
+    libssl-dev libsqlite3-dev zlib1g-dev libbrotli-dev libre2-dev libc-ares-dev libidn2-dev "$@"
+)
 missing=()
 for package in "${packages[@]}"; do
     status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)

@@ -24,6 +24,7 @@ ONLY = {
     "COpenSSL": {"Cryptography", "TLSLibrary"},
     "CRE2": {"RegularExpressions"},
     "CIDN2": {"InternationalNames"},
+    "CAres": {"NameResolution"},
     "GRDB": {"ControlStore"},
     "Yams": {"ConfigurationFile"},
     "SwiftProtobuf": {"FleetMessages", "FleetProtocol", "FleetServer"},

@@ -43,6 +43,10 @@ public enum Metric: Int, CaseIterable, Sendable {
     case tunnelsOpen
     case upstreamReceivedBytes
     case upstreamSentBytes
+    case nameLookupsAnswered
+    case nameLookupsFailed
+    case namesFailing
+    case nameAnswerAge
     case accessLogDropped
     case accessLogFailed
     case loopLag
@@ -313,6 +317,28 @@ extension MetricFamily {
                 unit: .bytes,
                 "Octets sent to endpoints.",
                 [("", .upstreamSentBytes)]
+            ),
+            MetricFamily(
+                "weir_name_lookups_total",
+                .counter,
+                "Lookups of endpoints' names and of services, by what came of them.",
+                label: "result",
+                [("answered", .nameLookupsAnswered), ("failed", .nameLookupsFailed)]
+            ),
+            MetricFamily(
+                "weir_names_failing",
+                .gauge,
+                "Names whose last lookup has failed; what they led to before is still used.",
+                [("", .namesFailing)]
+            ),
+            MetricFamily(
+                "weir_name_answer_age_seconds",
+                .gauge,
+                unit: .seconds,
+                merging: .largest,
+                "Time since the oldest answer that is used came; at most 5 minutes while all names can be looked up, or "
+                    + "their `refresh`.",
+                [("", .nameAnswerAge)]
             ),
         ] + process
 

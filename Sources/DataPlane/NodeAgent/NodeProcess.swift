@@ -64,22 +64,41 @@ package final class NodeProcess {
     /// - Throws: `NodeError` when descriptors have run out.
     package init(_ settings: NodeSettings) throws(NodeError) {
         self.settings = settings
+        let nameServers = try Self.nameServers()
         do throws(SystemCallError) {
             ignoreBrokenPipes()
             let reloading: [Signal] = settings.certificates == nil ? [] : [.hangUp]
             signals = SignalListener(
                 try SignalQueue([.terminate, .interrupt, .user1] + reloading)
             )
+            // It has a thread, which inherits what the queue has blocked.
+            log = EventLog(showsDebug: settings.showsDebug)
             loop = try EventLoop()
             server = try ProxyServer(
                 workerCount: settings.workerCount,
                 drainTimeout: settings.drainTimeout,
-                zone: settings.labels["zone"]
+                zone: settings.labels["zone"],
+                nameServers: nameServers,
+                memoryPath: settings.memoryPath,
+                log: log
             )
         } catch {
             throw NodeError("cannot start: \(error)")
         }
-        log = EventLog(showsDebug: settings.showsDebug)
+    }
+
+    /// Whom the node asks for names, where that is not the system's servers: for tests, and for machines whose own
+    /// servers do not know the names of endpoints.
+    private static func nameServers() throws(NodeError) -> String? {
+        let variable = "WEIR_RESOLVER"
+        guard let text = environmentVariable(variable), !text.isEmpty else { return nil }
+        for server in text.split(separator: ",", omittingEmptySubsequences: false)
+        where SocketAddress(server) == nil {
+            throw NodeError(
+                "\(variable): '\(server)' is no address of a name server, such as 127.0.0.1:53"
+            )
+        }
+        return text
     }
 
     /// Runs until a signal, or until there is no way to go on.

@@ -52,6 +52,14 @@ package struct NodeSettings: Sendable {
     }
 }
 
+extension NodeSettings {
+    /// The file that keeps what names led to for the next process, beside what was served last.
+    var memoryPath: String? {
+        guard case .fleet(let fleet) = source else { return nil }
+        return "\(fleet.directory)/names"
+    }
+}
+
 /// How a node finds its control plane, and who it is.
 package struct FleetSettings: Sendable {
     /// Where it keeps what it needs for its next start.

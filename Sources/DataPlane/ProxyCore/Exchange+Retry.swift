@@ -220,7 +220,7 @@ extension Exchange {
     func pauseEnded() {
         guard let client, let upstream, let effort else { return }
         guard let other = chooseEndpoint(upstream, avoiding: effort.tried) else {
-            return fail(ExchangeError(.destinationUnavailable, .upstream))
+            return fail(upstream.refusal)
         }
         if let plan = upstream.tryPlan { limitTry(plan) }
         reach(other, client, upstream)
@@ -271,7 +271,7 @@ extension Exchange {
         guard let client, let upstream, phase == .connecting, origin == nil else { return }
         if let plan = upstream.tryPlan { limitTry(plan) }
         guard let endpoint = chooseEndpoint(upstream, avoiding: effort?.tried ?? []) else {
-            return fail(ExchangeError(.destinationUnavailable, .upstream))
+            return fail(upstream.refusal)
         }
         reach(endpoint, client, upstream)
     }

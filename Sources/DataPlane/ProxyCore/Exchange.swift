@@ -238,7 +238,7 @@ final class Exchange {
         if let plan = upstream.tryPlan, !begins(with: plan) { return }
         if upstream.isQueueing { return waitInLine(upstream) }
         guard let endpoint = chooseEndpoint(upstream) else {
-            return fail(ExchangeError(.destinationUnavailable, .upstream))
+            return fail(upstream.refusal)
         }
         reach(endpoint, client, upstream)
     }

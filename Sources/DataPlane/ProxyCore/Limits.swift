@@ -45,6 +45,10 @@ enum Limits {
     /// Records that are encrypted before they are written, and what a slow client's connection may hold of them: a
     /// response's block and its framing.
     static let recordsGathered = 5
+    /// How long a version waits for what names lead to that nobody has looked up yet.
+    ///
+    /// A server that has lost a question is asked again within it. Then the version is served without.
+    static let firstAnswersNanoseconds: UInt64 = 3_000_000_000
     /// How long the process's own keys of session tickets are used for new ones, and then as long for old ones.
     static let ticketKeyNanoseconds: UInt64 = 3_600_000_000_000
     /// Reads in one direction of one exchange in one tick; then others get their turn.

@@ -1,22 +1,27 @@
 internal import EventLoop
 internal import FleetModel
+internal import Resolution
 internal import SystemCalls
+internal import Telemetry
 internal import Upstreams
 
 /// Watches the endpoints of a node's upstreams, and tells the workers which of them take requests.
 ///
-///     activator ── prepare ──▶ rosters of a version that is to be ── commit ──▶ watched from now on
+///     activator ── prepare ──▶ (first answers of names) ──▶ rosters of a version that is to be
+///               ── commit ──▶ watched from now on
 ///     names, checks, operators ──▶ another roster ──▶ every worker, by mailbox
 ///
 /// Runs on a loop of its own. Confined to that loop.
 final class Monitor: EventHandler {
     let loop: EventLoop
+    let log: EventLog
+    let numbers: MetricsShard
     private let workers: [Worker]
     /// The zone of the node; `nil` is none.
     private let zone: String?
     private var registration = Registration.none
     /// By name.
-    private var upstreams: [String: UpstreamMonitor] = [:]
+    private(set) var upstreams: [String: UpstreamMonitor] = [:]
     /// Versions that are being made ready: workers are told of changes only when that has come to an end.
     private var preparing = 0
     /// What operators want, of versions that are to come too.
@@ -27,18 +32,63 @@ final class Monitor: EventHandler {
     var onChange: (@Sendable () -> Void)?
     /// When the shares of new endpoints grow.
     private lazy var growth = GrowthTimer(loop: loop) { [unowned self] in grow() }
+    /// What those versions have of upstreams.
+    private var prepared: [UpstreamMonitor] = []
+    /// Versions that wait for their names' first answers, in the order in which they came.
+    private var preparations: [Preparation] = []
+    private var changedNames: Set<FollowedName> = []
+    /// Shows once a second what names are at.
+    private var houseTimer: LoopTimer?
+    private let nameServers: String?
+    /// The file that keeps what names led to; `nil` keeps nothing.
+    private let memoryPath: String?
+    private var hasRead = false
+    private var isUnwritten = false
+    private(set) lazy var resolver = Resolver(on: loop, servers: nameServers)
+    private(set) lazy var names = NameDirectory(on: loop, resolver: resolver) { [unowned self] in
+        report($0, $1)
+        changedNames.insert($0)
+        loop.resumeLater(registration)
+    }
 
-    /// How often names of endpoints are looked up again.
-    private static let resolveNanoseconds: UInt64 = 30_000_000_000
+    /// A version that waits for what its names lead to.
+    private struct Preparation {
+        let monitors: [UpstreamMonitor]
+        let deadline: LoopInstant
+        let completion: ([SharedUpstream]) -> Void
+    }
 
-    init(loop: EventLoop, workers: [Worker], zone: String?) {
+    /// Makes a monitor of nothing yet.
+    ///
+    /// - Parameters:
+    ///   - loop: Its own.
+    ///   - workers: Whom it tells.
+    ///   - zone: The node's; `nil` is none.
+    ///   - nameServers: Whom it asks for names; `nil` is the system's.
+    ///   - memoryPath: The file that keeps what names led to for the next process; `nil` keeps nothing.
+    ///   - log: Where it tells what has become of endpoints and names.
+    ///   - numbers: Where it counts.
+    init(
+        loop: EventLoop,
+        workers: [Worker],
+        zone: String?,
+        nameServers: String?,
+        memoryPath: String?,
+        log: EventLog,
+        numbers: MetricsShard
+    ) {
         (self.loop, self.workers, self.zone) = (loop, workers, zone)
+        (self.nameServers, self.memoryPath) = (nameServers, memoryPath)
+        (self.log, self.numbers) = (log, numbers)
     }
 
     /// Runs until `stop`.
     func run() {
         registration = loop.register(self)
         loop.run()
+        houseTimer?.stop()
+        names.stop()
+        resolver.stop()
         loop.removeAllHandlers()
     }
 
@@ -51,28 +101,37 @@ final class Monitor: EventHandler {
 
     /// Makes ready what workers need of a version's upstreams; `commit` or `abandon` is owed.
     ///
+    /// Waits for what names lead to that nobody has asked for yet, for up to 3 s: then the version goes on without, and
+    /// what they lead to is told to the workers when it is known.
+    ///
     /// - Parameters:
     ///   - upstreams: The version's.
     ///   - completion: Called on this loop with what is shared of them, in their order.
-    func prepare(_ upstreams: [Upstream], completion: ([SharedUpstream]) -> Void) {
+    func prepare(_ upstreams: [Upstream], completion: @escaping ([SharedUpstream]) -> Void) {
         preparing += 1
-        completion(
-            upstreams.map { upstream in
-                let prepared = UpstreamMonitor(
-                    upstream,
-                    following: self.upstreams[upstream.name],
-                    workerCount: workers.count
-                )
-                prepared.wishes = wishes[upstream.name] ?? [:]
-                prepared.resolveNames()
-                return SharedUpstream(
-                    upstream: upstream,
-                    state: prepared.state,
-                    tries: prepared.tries,
-                    roster: prepared.makeRoster(zone: zone, now: loop.now)
-                )
-            }
+        readMemory()
+        let monitors = upstreams.map { upstream in
+            let monitor = UpstreamMonitor(
+                upstream,
+                following: self.upstreams[upstream.name],
+                workerCount: workers.count
+            )
+            monitor.wishes = wishes[upstream.name] ?? [:]
+            return monitor
+        }
+        prepared += monitors
+        // What is remembered of a name is known as soon as it is followed, and may name further ones.
+        followNames()
+        for monitor in monitors { _ = monitor.take(names) }
+        followNames()
+        preparations.append(
+            Preparation(
+                monitors: monitors,
+                deadline: loop.now.advanced(by: Limits.firstAnswersNanoseconds),
+                completion: completion
+            )
         )
+        endWaiting()
     }
 
     /// Goes over to a version's upstreams: the workers have its tables in their mailboxes.
@@ -84,11 +143,11 @@ final class Monitor: EventHandler {
             let name = shared.upstream.name
             let monitor = UpstreamMonitor(shared, following: upstreams[name])
             monitor.wishes = wishes[name] ?? [:]
+            _ = monitor.take(names)
             next[name] = monitor
         }
         upstreams = next
         endPreparing()
-        scheduleResolution()
         growth.schedule(upstreams.values.compactMap(\.growthNanoseconds).min())
     }
 
@@ -101,6 +160,8 @@ final class Monitor: EventHandler {
     private func endPreparing() {
         preparing -= 1
         guard preparing == 0 else { return }
+        prepared = []
+        followNames()
         for monitor in upstreams.values { publish(monitor) }
         onChange?()
         let waiting = waiting
@@ -207,18 +268,94 @@ final class Monitor: EventHandler {
 
     // MARK: Names
 
-    private func scheduleResolution() {
-        let hasNames = upstreams.values.contains(where: \.hasNames)
-        let again = loop.now.advanced(by: Self.resolveNanoseconds)
-        loop.setDeadline(of: registration, at: hasNames ? again : .never)
+    private func followNames() {
+        var wanted: Set<FollowedName> = []
+        for monitor in prepared + upstreams.values { wanted.formUnion(monitor.followedNames) }
+        names.follow(wanted)
+        if houseTimer == nil {
+            houseTimer = LoopTimer(on: loop) { [unowned self] in
+                countNames()
+                writeMemory()
+                houseTimer?.set(after: .seconds(1))
+            }
+        }
+        // Whoever follows none has the numbers shown once more, and rests.
+        countNames()
+        if wanted.isEmpty { houseTimer?.cancel() } else { houseTimer?.set(after: .seconds(1)) }
     }
 
-    /// Names may lead elsewhere by now.
-    func deadlinePassed() {
-        for monitor in upstreams.values where monitor.resolveNames() {
+    /// Names lead elsewhere than before; those whose answers came in one tick are taken together.
+    func resume() {
+        let changed = changedNames
+        changedNames = []
+        isUnwritten = true
+        for monitor in upstreams.values where !monitor.followedNames.isDisjoint(with: changed) {
+            guard let change = monitor.take(names) else { continue }
+            report(change, of: monitor)
             publish(monitor)
             onChange?()
         }
-        scheduleResolution()
+        for monitor in prepared where !monitor.followedNames.isDisjoint(with: changed) {
+            _ = monitor.take(names)
+        }
+        followNames()
+        endWaiting()
+    }
+
+    /// A version has waited for long enough.
+    func deadlinePassed() {
+        endWaiting()
+    }
+
+    /// Takes what names led to for an earlier process: with it this one can serve while no server answers.
+    private func readMemory() {
+        guard let memoryPath, !hasRead else { return }
+        hasRead = true
+        do throws(SystemCallError) {
+            let octets = try readFile(memoryPath, octetsMax: Resolution.Limits.memoryOctetsMax)
+            names.remembered = NameMemory.decode(octets)
+        } catch {
+            // There is none before the first name, and it is written again with the next.
+            return
+        }
+    }
+
+    /// Keeps what names lead to, a second after it has changed.
+    ///
+    /// It is not waited for the disk: a file that a crash of the machine has damaged says nothing.
+    private func writeMemory() {
+        guard let memoryPath, isUnwritten, preparing == 0 else { return }
+        isUnwritten = false
+        let octets = NameMemory.encode(names.answers)
+        let temporary = memoryPath + ".new"
+        do throws(SystemCallError) {
+            let file = try openFile(temporary, .replace)
+            try writeAll(file.number, octets.span)
+            try renameFile(temporary, to: memoryPath)
+        } catch {
+            log.write(.warning, "name.unstored", ["file": memoryPath, "reason": "\(error)"])
+        }
+    }
+
+    /// Ends the preparations that need not, or may not, wait any longer.
+    private func endWaiting() {
+        while let first = preparations.first {
+            let isSettled = first.monitors.allSatisfy { monitor in
+                monitor.followedNames.allSatisfy { names.state(of: $0).isSettled }
+            }
+            guard isSettled || first.deadline <= loop.now else { break }
+            preparations.removeFirst()
+            first.completion(
+                first.monitors.map { monitor in
+                    SharedUpstream(
+                        upstream: monitor.upstream,
+                        state: monitor.state,
+                        tries: monitor.tries,
+                        roster: monitor.makeRoster(zone: zone, now: loop.now)
+                    )
+                }
+            )
+        }
+        loop.setDeadline(of: registration, at: preparations.first?.deadline ?? .never)
     }
 }

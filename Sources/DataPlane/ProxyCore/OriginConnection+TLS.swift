@@ -82,7 +82,7 @@ extension OriginConnection {
 extension UpstreamPool {
     /// Whom a connection to an endpoint is to reach.
     func server(at endpoint: EndpointPool) -> TLSServer {
-        let host = upstream.tls?.serverName ?? endpoint.endpoint.address.hostText
+        let host = upstream.tls?.serverName ?? upstream.name(of: endpoint.endpoint)
         if upstream.tls?.serverName == nil, endpoint.endpoint.address.path != nil {
             return .anybody
         }

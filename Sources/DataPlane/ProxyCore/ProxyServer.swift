@@ -40,11 +40,17 @@ package final class ProxyServer: Sendable {
     ///   - workerCount: Threads that serve; at least 1.
     ///   - drainTimeout: How long connections of a listener that was removed may go on.
     ///   - zone: The zone of endpoints that are preferred; `nil` is none.
+    ///   - nameServers: Who is asked for names, such as `127.0.0.1:5353`; `nil` is the system's servers.
+    ///   - memoryPath: The file that keeps what names led to for the next process; `nil` keeps nothing.
+    ///   - log: Where it is told what becomes of endpoints and names.
     /// - Throws: `SystemCallError` when descriptors have run out.
     package init(
         workerCount: Int,
         drainTimeout: Duration,
-        zone: String?
+        zone: String?,
+        nameServers: String?,
+        memoryPath: String? = nil,
+        log: EventLog
     ) throws(SystemCallError) {
         let metrics = MetricsRegistry(workerCount: max(workerCount, 1))
         let loop = try EventLoop()
@@ -70,7 +76,15 @@ package final class ProxyServer: Sendable {
         self.metrics = metrics
         control = mailbox
         controlLoop = Handover(loop)
-        let monitor = Monitor(loop: try EventLoop(), workers: workers, zone: zone)
+        let monitor = Monitor(
+            loop: try EventLoop(),
+            workers: workers,
+            zone: zone,
+            nameServers: nameServers,
+            memoryPath: memoryPath,
+            log: log,
+            numbers: metrics.process
+        )
         self.monitor = Handover(monitor)
         activator = Handover(
             Activator(

@@ -81,7 +81,7 @@ final class TCPRelay: PortConnection {
                 failure = error
             }
         }
-        end(failure ?? ExchangeError(.destinationUnavailable, .upstream))
+        end(failure ?? upstream.refusal)
     }
 
     /// Whose turn it is among those that have not failed yet; `nil` when there is none, or enough have.

@@ -11,7 +11,9 @@ final class UpstreamMonitor {
     let state: UpstreamState
     /// What the workers count of tries; `nil` where no setting asks for that.
     let tries: UpstreamTries?
-    private var endpoints: [WatchedEndpoint]
+    var endpoints: [WatchedEndpoint]
+    /// Addresses that the version names; other endpoints have been found.
+    private let configured: Set<NetworkAddress>
     /// What operators want, by the endpoint's address.
     var wishes: [String: OperatorWish] = [:] {
         didSet { noteChanges() }
@@ -22,10 +24,12 @@ final class UpstreamMonitor {
     private(set) var roster: Roster?
 
     /// An endpoint and what is known of it.
-    private struct WatchedEndpoint {
+    struct WatchedEndpoint {
         let endpoint: Endpoint
         let state: EndpointState
         var addresses: [StreamAddress]
+        /// Why its name could not be looked up the last time; `nil` where it could, or it has none.
+        var nameFailure: String?
         /// What it was seen as, and since when in nanoseconds since 1970-01-01 UTC.
         var seen: (availability: Availability, since: UInt64)?
     }
@@ -39,6 +43,7 @@ final class UpstreamMonitor {
     init(_ upstream: Upstream, following previous: UpstreamMonitor?, workerCount: Int) {
         self.upstream = upstream
         (slowStarts, roster) = (previous?.slowStarts ?? SlowStarts(), previous?.roster)
+        configured = Set(upstream.endpoints.map(\.address))
         state =
             previous?.state
             ?? UpstreamState(
@@ -49,16 +54,11 @@ final class UpstreamMonitor {
         tries = countsTries ? previous?.tries ?? UpstreamTries(workerCount: workerCount) : nil
         var known: [NetworkAddress: WatchedEndpoint] = [:]
         for watched in previous?.endpoints ?? [] { known[watched.endpoint.address] = watched }
-        endpoints = upstream.endpoints.map { endpoint in
-            let before = known[endpoint.address]
-            return WatchedEndpoint(
-                endpoint: endpoint,
-                state: before?.state
-                    ?? EndpointState(connectionsMax: upstream.connections.perEndpoint ?? .max),
-                addresses: before?.addresses ?? [],
-                seen: before?.seen
-            )
-        }
+        endpoints = []
+        endpoints = upstream.endpoints.map { watch($0, known[$0.address]) }
+        // What was found stays until `take` says what is to be found now.
+        guard upstream.discovery != nil, let previous else { return }
+        endpoints += previous.endpoints.filter { !configured.contains($0.endpoint.address) }
     }
 
     /// Goes over to what was prepared for a version.
@@ -68,6 +68,7 @@ final class UpstreamMonitor {
     ///   - previous: The same upstream in the version before.
     init(_ prepared: SharedUpstream, following previous: UpstreamMonitor?) {
         upstream = prepared.upstream
+        configured = Set(upstream.endpoints.map(\.address))
         slowStarts = previous?.slowStarts ?? SlowStarts()
         (state, tries) = (prepared.state, prepared.tries)
         let perEndpoint = upstream.connections.perEndpoint ?? .max
@@ -131,7 +132,7 @@ final class UpstreamMonitor {
     }
 
     /// Notes since when endpoints are what they are.
-    private func noteChanges() {
+    func noteChanges() {
         for index in endpoints.indices {
             let availability = availability(of: endpoints[index])
             guard endpoints[index].seen?.availability != availability else { continue }
@@ -162,7 +163,7 @@ final class UpstreamMonitor {
                 return EndpointStatus(
                     address: watched.endpoint.address,
                     availability: availability,
-                    reason: Self.reason(for: availability),
+                    reason: Self.reason(for: availability, watched),
                     sinceUnixNanoseconds: watched.seen?.since ?? 0,
                     lastCheck: nil,
                     weight: weights[state] ?? watched.endpoint.weight,
@@ -173,11 +174,15 @@ final class UpstreamMonitor {
         )
     }
 
-    private static func reason(for availability: Availability) -> String {
+    private static func reason(
+        for availability: Availability,
+        _ watched: WatchedEndpoint
+    ) -> String {
         switch availability {
         case .drained: "drained by an operator"
         case .disabled: "disabled by an operator"
-        case .unresolved: "its name does not resolve"
+        case .unresolved:
+            "its name does not resolve" + (watched.nameFailure.map { ": \($0)" } ?? "")
         case .available, .unhealthy, .ejected: ""
         }
     }
@@ -189,45 +194,26 @@ final class UpstreamMonitor {
                 endpoint: watched.endpoint,
                 addresses: watched.addresses,
                 state: watched.state,
-                // Where no name leads anywhere, requests fail with what says so.
-                availability: wish(for: watched).word.availability ?? .available,
+                availability: availability(of: watched),
                 weight: wish(for: watched).weight ?? watched.endpoint.weight
             )
         }
     }
 
-    /// Whether any endpoint has a name that has to be looked up.
-    var hasNames: Bool {
-        endpoints.contains { watched in
-            if case .name = watched.endpoint.address.host { true } else { false }
-        }
+    /// Begins to watch an endpoint, with what is known of it.
+    func watch(_ endpoint: Endpoint, _ before: WatchedEndpoint?) -> WatchedEndpoint {
+        WatchedEndpoint(
+            endpoint: endpoint,
+            state: before?.state
+                ?? EndpointState(connectionsMax: upstream.connections.perEndpoint ?? .max),
+            addresses: before?.addresses ?? [],
+            nameFailure: before?.nameFailure,
+            seen: before?.seen
+        )
     }
 
-    /// Looks up what endpoints are called; a name that does not resolve keeps the addresses that it had.
-    ///
-    /// - Returns: Whether any address has changed.
-    @discardableResult
-    func resolveNames() -> Bool {
-        var hasChanged = false
-        for index in endpoints.indices {
-            let found = Self.addresses(of: endpoints[index].endpoint.address)
-            guard !found.isEmpty, found != endpoints[index].addresses else { continue }
-            endpoints[index].addresses = found
-            hasChanged = true
-        }
-        noteChanges()
-        return hasChanged
-    }
-
-    private static func addresses(of address: NetworkAddress) -> [StreamAddress] {
-        if let path = address.path { return [.local(path: path)] }
-        let host = address.hostText
-        if let literal = SocketAddress(address: host, port: address.port) {
-            return [.internet(literal)]
-        }
-        let found = try? resolve(host: host, port: address.port)
-        return (found ?? []).map { .internet($0) }
-    }
+    /// Whether an endpoint is one of those that the version names.
+    func isConfigured(_ endpoint: Endpoint) -> Bool { configured.contains(endpoint.address) }
 }
 
 extension OperatorWord {

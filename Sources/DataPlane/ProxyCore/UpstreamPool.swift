@@ -245,6 +245,12 @@ final class UpstreamPool {
         return candidates[index]
     }
 
+    /// Why a request is refused while nobody is to be chosen.
+    var refusal: ExchangeError {
+        let isNamed = roster?.members.contains { $0.availability != .unresolved } ?? false
+        return ExchangeError(isNamed ? .destinationUnavailable : .dnsError, .upstream)
+    }
+
     /// Whether requests wait for a connection: who comes now stands behind them.
     var isQueueing: Bool { !line.isEmpty }
 

@@ -1,4 +1,5 @@
 internal import Bytes
+internal import Disclosure
 internal import EventLoop
 internal import FleetModel
 internal import HTTP1
@@ -223,6 +224,9 @@ final class Worker: EventHandler {
     func take(_ roster: Roster, of upstream: String) {
         guard let pool = pools[upstream] else { return }
         pool.take(roster)
+        if pool.upstream.discovery != nil {
+            tables?.publicNames?.take(roster.places, of: upstream)
+        }
         if pool.isQueueing { pool.wake(self) }
     }
 

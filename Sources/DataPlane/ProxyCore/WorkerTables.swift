@@ -137,12 +137,24 @@ final class WorkerTables {
         case .replace(let text): (keepsServer, serverField) = (false, Array(text.utf8))
         }
         hiddenFields = FieldNameSet(hiding.responseHeaders + hiding.productHeaders)
-        publicNames = PublicNames(configuration)
+        publicNames = Self.publicNames(configuration, upstreams)
         unconcernedFields = publicNames?.unconcerned ?? KnownFieldSet(FieldName.allCases)
         let inverse = configuration.routes.map { InversePath($0) }
         inversePaths = inverse.contains { $0 != nil } ? inverse : []
         namesUpstreams = hiding.names
         overload = configuration.overload
+    }
+
+    /// What recognises endpoints, those that were found among them.
+    private static func publicNames(
+        _ configuration: Configuration,
+        _ upstreams: [SharedUpstream]
+    ) -> PublicNames? {
+        let names = PublicNames(configuration)
+        for shared in upstreams where shared.upstream.discovery != nil {
+            names?.take(shared.roster.places, of: shared.upstream.name)
+        }
+        return names
     }
 
     /// Those of listeners that other nodes have, too: upstreams believe them wherever they come from.

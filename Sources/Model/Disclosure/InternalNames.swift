@@ -6,7 +6,7 @@ internal import HTTPSemantics
 /// octets.
 ///
 /// Internal are the hosts and addresses of endpoints, with any port; the names that upstreams are asked for
-/// (`rewrite.host`, `tls.serverName`), and as the host of a URL the upstreams' own names. Where an endpoint is this
+/// (`rewrite.host`, `tls.serverName`, `discovery.dns`), and as the host of a URL the upstreams' own names. Where an endpoint is this
 /// machine, so is `localhost`. What routes serve by name, and what the client asked for, is public; of such a host
 /// the endpoints' ports alone are internal, unless a listener has them too.
 ///
@@ -56,20 +56,31 @@ package struct InternalNames: Sendable {
     private mutating func add(_ upstream: Upstream) {
         if let name = HostIdentity(Array(upstream.name.utf8)[...]) { urlHosts.insert(name) }
         if let name = upstream.tls?.serverName { add(host: name) }
-        for endpoint in upstream.endpoints {
-            guard let host = HostIdentity(endpoint.address.host) else {
-                // Behind a unix socket.
-                add(host: "localhost")
-                continue
-            }
-            hosts.insert(host)
-            endpoints.insert(Place(host: host, port: Int(endpoint.address.port)))
-            guard Self.isThisMachine(host) else { continue }
-            for name in ["localhost", "127.0.0.1", "[::1]"] {
-                guard let other = HostIdentity(Array(name.utf8)[...]) else { continue }
-                hosts.insert(other)
-                endpoints.insert(Place(host: other, port: Int(endpoint.address.port)))
-            }
+        if let name = upstream.discovery?.name { add(host: name) }
+        for endpoint in upstream.endpoints { add(endpoint.address) }
+    }
+
+    /// These names, and those of endpoints that have been found.
+    ///
+    /// - Parameter found: Their addresses, and where their names lead.
+    /// - Returns: All of them.
+    package func adding(_ found: some Sequence<NetworkAddress>) -> InternalNames {
+        var names = self
+        for address in found { names.add(address) }
+        names.settle()
+        return names
+    }
+
+    private mutating func add(_ address: NetworkAddress) {
+        // Behind a unix socket there is this machine.
+        guard let host = HostIdentity(address.host) else { return add(host: "localhost") }
+        hosts.insert(host)
+        endpoints.insert(Place(host: host, port: Int(address.port)))
+        guard Self.isThisMachine(host) else { return }
+        for name in ["localhost", "127.0.0.1", "[::1]"] {
+            guard let other = HostIdentity(Array(name.utf8)[...]) else { continue }
+            hosts.insert(other)
+            endpoints.insert(Place(host: other, port: Int(address.port)))
         }
     }
 

@@ -10,7 +10,11 @@ package import HTTPSemantics
 /// such a name otherwise goes. Everything else stays as it is, octet for octet.
 package final class PublicNames {
     /// What is internal.
-    package let names: InternalNames
+    package private(set) var names: InternalNames
+    /// What the configuration says of it.
+    private let configured: InternalNames
+    /// Where endpoints have been found, by upstream.
+    private var found: [String: [NetworkAddress]] = [:]
     /// Whether fields that name places are rewritten.
     package let rewritesLocations: Bool
     /// Whether cookies are.
@@ -36,12 +40,22 @@ package final class PublicNames {
         guard hiding.rewriteLocation || hiding.rewriteCookies || hiding.rewriteFields else {
             return nil
         }
-        names = InternalNames(configuration)
-        if names.isEmpty { return nil }
+        configured = InternalNames(configuration)
+        if configured.isEmpty { return nil }
+        names = configured
         rewritesLocations = hiding.rewriteLocation
         rewritesCookies = hiding.rewriteCookies
         rewritesOthers = hiding.rewriteFields
         via = Array((hiding.via ?? "").utf8)
+    }
+
+    /// Takes note of where an upstream's endpoints are, where they are found: the configuration does not say it.
+    ///
+    /// - Complexity: O(internal names) when any of it is new.
+    package func take(_ addresses: [NetworkAddress], of upstream: String) {
+        guard found[upstream] != addresses else { return }
+        found[upstream] = addresses
+        names = configured.adding(found.values.joined())
     }
 
     /// Settles what a client sees of a value.

@@ -51,6 +51,11 @@ struct FieldReader {
         return duration == .zero ? nil : duration
     }
 
+    /// A duration that a word may stand in the place of: `nil` then.
+    func durationUnlessWord(_ name: String) -> Duration? {
+        if case .text? = found(name) { nil } else { duration(name) }
+    }
+
     func flag(_ name: String) -> Bool {
         guard case .boolean(let flag) = found(name) else { mismatch(name) }
         return flag

@@ -11,6 +11,7 @@ extension RecordChecker {
         case .upstream:
             checkEndpoints(value, node)
             checkBalance(value, node)
+            checkDiscovery(value, node)
             checkProxyProtocol(value, node)
             checkUpstreamTLS(value, node)
             checkResilience(value, node)
@@ -349,6 +350,39 @@ extension RecordChecker {
         }
     }
 
+    /// Endpoints come from somewhere, and what finds them says where they listen.
+    private mutating func checkDiscovery(_ value: SettingValue, _ node: ConfigurationNode) {
+        guard let discovery = value["discovery"] else {
+            guard node["endpoints"] == nil else { return }
+            return complain(
+                "endpoints is missing: an upstream has endpoints, or a discovery that finds them",
+                at: node.place
+            )
+        }
+        let place = node["discovery"]?.place ?? node.place
+        guard let text = discovery["dns"]?.scalarText, let target = DiscoveryName(text) else {
+            return
+        }
+        let isService = discovery["type"]?.scalarText == "srv"
+        if !isService, target.port == nil {
+            complain(
+                "\(quoted(text)) has no port: addresses say none, so write \(target.name):80, or whichever it is",
+                field: "discovery.dns",
+                at: node["discovery"]?["dns"]?.place ?? place
+            )
+        }
+        guard isService, let tls = value["tls"], tls["verify"]?.scalarText != "false",
+            tls["serverName"]?.scalarText ?? "" == ""
+        else { return }
+        // RFC 6125 §1.8: whoever forges records would name the server to be believed.
+        complain(
+            "tls.serverName is missing: the hosts that SRV records name are no names to verify, for whoever forges "
+                + "the records chooses them",
+            field: "tls",
+            at: node["tls"]?.place ?? node.place
+        )
+    }
+
     private mutating func checkEndpoints(_ value: SettingValue, _ node: ConfigurationNode) {
         guard case .list(let endpoints)? = value["endpoints"], let list = node["endpoints"] else {
             return
@@ -374,7 +408,7 @@ extension RecordChecker {
                 seen[address] = index
             }
         }
-        if weightSum == 0 && !endpoints.isEmpty {
+        if weightSum == 0 && !endpoints.isEmpty && value["discovery"] == nil {
             complain("every weight is 0", field: "endpoints", at: list.place)
         }
     }

@@ -35,10 +35,15 @@ extension Settings {
             Setting(
                 "endpoints",
                 .list(.record(endpoint), countMin: 1),
-                .required,
-                "Where requests go"
+                .optional,
+                "Where requests go; may be left out where `discovery` finds them"
             ),
-            Setting("discovery", discovery, .optional, "Endpoints from DNS", .unbuilt),
+            Setting(
+                "discovery",
+                discovery,
+                .optional,
+                "Endpoints from DNS, beside those of `endpoints` or in their place"
+            ),
             Setting("sticky", sticky, .optional, "Keep a client at its endpoint by a cookie"),
             Setting("connections", connections, .optional, "Limits of the pool, per node"),
             Setting("queue", queue, .optional, "Where requests wait for a connection"),
@@ -148,8 +153,19 @@ extension Settings {
             .required,
             "Name to resolve, and the port of what is found; SRV records say their own"
         ),
-        Setting("type", .word("a", "srv"), .defaultsTo("a"), "Records to ask for"),
-        Setting("refresh", .either(["ttl"], .timeout), .defaultsTo("ttl"), "When to ask again"),
+        Setting(
+            "type",
+            .word("a", "srv"),
+            .defaultsTo("a"),
+            "Records to ask for: `a`, addresses of both families; `srv`, hosts with ports, where the weight of a record "
+                + "is the endpoint's, and its priority the tier"
+        ),
+        Setting(
+            "refresh",
+            .either(["ttl"], .duration(1000...86_400_000, allowsZero: false)),
+            .defaultsTo("ttl"),
+            "When to ask again: when the answer holds no longer, after 1 s to 5 min, or after this time"
+        ),
     ])
 
     private static let sticky = SettingType.fields([

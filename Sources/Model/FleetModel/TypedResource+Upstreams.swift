@@ -79,12 +79,11 @@ extension UpstreamQueue {
 extension Discovery {
     fileprivate init?(_ fields: FieldReader) {
         guard let target = DiscoveryName(fields.text("dns")) else { return nil }
-        let refresh = fields.text("refresh")
         self.init(
             name: target.name,
             port: target.port,
             type: fields.word("type", as: RecordType.self),
-            refresh: refresh == "ttl" ? nil : fields.duration("refresh")
+            refresh: fields.durationUnlessWord("refresh")
         )
     }
 }

@@ -36,6 +36,18 @@ package struct Upstream: Hashable, Sendable {
     package let tls: UpstreamTLS?
 }
 
+extension Upstream {
+    /// The host that an endpoint is known by: its own, or the name whose addresses it was found among.
+    package func name(of endpoint: Endpoint) -> String {
+        if let discovery, discovery.type == .a, case .ip = endpoint.address.host,
+            !endpoints.contains(where: { $0.address == endpoint.address })
+        {
+            return discovery.name
+        }
+        return endpoint.address.hostText
+    }
+}
+
 /// TLS to an upstream's endpoints.
 package struct UpstreamTLS: Hashable, Sendable {
     /// The name to ask for and to verify; `nil` is the endpoint's own host.

@@ -274,6 +274,12 @@ package struct Explanation: Sendable, Equatable {
         let isTold = taken.balance == .roundRobin || usable.count <= 1
         endpoint = isTold ? first?.address.description : nil
         why += taken.choice(among: usable)
+        guard let discovery = taken.discovery else { return }
+        // What nodes find is theirs to know: it takes part in every choice.
+        if !usable.isEmpty { endpoint = nil }
+        let records = discovery.type == .srv ? "services" : "addresses"
+        why += usable.isEmpty ? "; endpoints are" : "; further endpoints are"
+        why += " the \(records) of \(discovery.name), which each node looks up"
     }
 }
 

@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -135,6 +136,25 @@ int weir_connect(int descriptor, const struct weir_address *address) {
     struct sockaddr_storage storage;
     socklen_t length = to_system(address, &storage);
     return connect(descriptor, (struct sockaddr *)&storage, length);
+}
+
+int weir_has_route(const struct weir_address *address) {
+    struct sockaddr_storage storage;
+    socklen_t length = to_system(address, &storage);
+    int descriptor = socket(storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return 0;
+    int status = connect(descriptor, (struct sockaddr *)&storage, length);
+    close(descriptor);
+    return status == 0;
+}
+
+int weir_file_stamp(const char *path, struct weir_file_stamp *stamp) {
+    struct stat status;
+    if (stat(path, &status) < 0) return -1;
+    stamp->modified = (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
+    stamp->size = status.st_size;
+    stamp->inode = status.st_ino;
+    return 0;
 }
 
 int weir_local_socket(void) { return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }

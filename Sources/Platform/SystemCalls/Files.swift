@@ -172,6 +172,21 @@ package func filePermissions(_ path: String) throws(SystemCallError) -> UInt32 {
     return status.st_mode & 0o7777
 }
 
+/// What tells whether a file has changed since it was read.
+package struct FileStamp: Hashable, Sendable {
+    private let modified: Int64
+    private let size: Int64
+    private let inode: UInt64
+
+    /// stat(2); `nil` for a file that is not there.
+    package init?(_ path: String) {
+        var stamp = weir_file_stamp()
+        // SAFETY: the call gets a NUL-terminated copy and a structure that live as long as it does.
+        guard unsafe weir_file_stamp(path, &stamp) == 0 else { return nil }
+        (modified, size, inode) = (stamp.modified, stamp.size, stamp.inode)
+    }
+}
+
 /// Gives a lock of flock(2) back, even if a process that was forked in this moment still holds the descriptor.
 package func unlockFile(_ descriptor: Int32) {
     flock(descriptor, LOCK_UN)

@@ -139,3 +139,13 @@ package func shutdownRead(_ descriptor: Int32) {
 package func refuseNewConnections(_ descriptor: Int32) throws(SystemCallError) {
     try check("setsockopt") { weir_refuse_new_connections(descriptor) }
 }
+
+/// Whether there is a route to an address, for a host's own use: nothing is sent.
+///
+/// - Parameter address: Its port is of no importance but must not be 0.
+/// - Returns: Whether one of our addresses could send to it.
+package func hasRoute(to address: SocketAddress) -> Bool {
+    var system = address.system
+    // SAFETY: the structure lives for the call.
+    return unsafe weir_has_route(&system) == 1
+}

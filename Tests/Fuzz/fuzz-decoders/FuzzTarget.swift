@@ -1,5 +1,6 @@
 import Bytes
 import Certificates
+import DNS
 import FleetModel
 import FleetProtocol
 import HTTP1
@@ -42,6 +43,8 @@ enum FuzzTarget: String, CaseIterable {
     case hello
     /// A pattern, a template and a text, a line each: no trap, groups lie within the text, and the ways to match agree.
     case pattern
+    /// Answers of name servers to each kind of question: no trap, no more records than allowed, and names that fit.
+    case names
 
     /// Feeds the octets.
     func run(_ octets: [UInt8]) {
@@ -59,6 +62,7 @@ enum FuzzTarget: String, CaseIterable {
         case .proxy: Self.proxy(octets)
         case .hello: Self.hello(octets)
         case .pattern: PatternTexts.run(octets)
+        case .names: Self.names(octets)
         }
     }
 
@@ -203,6 +207,19 @@ enum FuzzTarget: String, CaseIterable {
         precondition(whole == read(Array(0...octets.count)), "octet by octet it is read otherwise")
         guard case .success(let hello)? = whole, let name = hello.serverName else { return }
         precondition((1...255).contains(name.utf8.count) && name == name.lowercased())
+    }
+
+    private static func names(_ octets: [UInt8]) {
+        for kind in [DNSRecordKind.a, .aaaa, .srv] {
+            guard let response = try? DNSResponse(octets.span, answering: kind) else { continue }
+            precondition(response.addresses.count <= DNS.Limits.recordsMax)
+            precondition(response.services.count <= DNS.Limits.recordsMax)
+            precondition(kind == .srv ? response.addresses.isEmpty : response.services.isEmpty)
+            for service in response.services {
+                precondition(service.target.labels.reduce(1) { $0 + 1 + $1.count } <= 255)
+                precondition((service.target.hostName?.utf8.count ?? 1) <= 253)
+            }
+        }
     }
 
     private static func proxy(_ octets: [UInt8]) {

@@ -35,6 +35,31 @@ struct InternalNamesTests {
         }
     }
 
+    @Test("the name to find endpoints by is internal, and so is what has been found")
+    func discovered() throws {
+        let json = """
+            {"upstreams": [{"name": "main", "discovery": {"dns": "pool.internal:80"}}],
+             "routes": [{"name": "r", "hosts": ["shop.test"], "upstream": "main"}]}
+            """
+        let configured = InternalNames(try Configuration(json: json))
+        let found = [
+            NetworkAddress(host: .ip(.v4(0x0A00_0009)), port: 80),
+            NetworkAddress(host: .name("one.internal"), port: 81),
+            NetworkAddress(host: .name("shop.test"), port: 82),
+        ]
+        let names = configured.adding(found)
+        func count(_ names: InternalNames, _ text: String) -> Int {
+            names.sightings(in: Array(text.utf8).span, from: view()).count
+        }
+        for text in ["http://pool.internal/", "at pool.internal:99"] {
+            #expect(count(configured, text) == 1 && count(names, text) == 1)
+        }
+        for text in ["10.0.0.9", "http://one.internal/", "one.internal:81", "shop.test:82"] {
+            #expect(count(configured, text) == 0 && count(names, text) == 1, "\(text)")
+        }
+        #expect(count(names, "http://shop.test/") == 0)
+    }
+
     @Test(
         "an endpoint is found wherever and however it is named",
         arguments: [

@@ -74,6 +74,17 @@ int weir_bind(int descriptor, const struct weir_address *address);
 /// connect(2).
 int weir_connect(int descriptor, const struct weir_address *address);
 
+/// Whether the system has a route and a source address for datagrams to an address: 1, else 0. Nothing is sent.
+int weir_has_route(const struct weir_address *address);
+
+/// What tells that a file has changed: stat(2)'s time of modification in nanoseconds, size and inode. -1 on failure.
+struct weir_file_stamp {
+    int64_t modified;
+    int64_t size;
+    uint64_t inode;
+};
+int weir_file_stamp(const char *path, struct weir_file_stamp *stamp);
+
 /// socket(2): a non-blocking, close-on-exec unix stream socket.
 int weir_local_socket(void);
 
