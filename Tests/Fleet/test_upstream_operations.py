@@ -6,7 +6,8 @@ import signal
 import pytest
 
 from handover import upgrade
-from weir import Fleet, Load, Origin, Peer, ReservedPort, answer_with_request, get, request, until
+from nameserver import NameServer
+from weir import Fleet, Load, Origin, Peer, ReservedPort, answer_with_request, answering, get, request, until
 
 
 @pytest.fixture
@@ -250,6 +251,44 @@ def get_metrics(fleet):
     context = ssl.create_default_context(cafile=fleet.folder / "ca.pem")
     with Peer.connect(fleet.admin_address, tls=context, name="localhost") as peer:
         return peer.exchange(request("GET", "/metrics", "localhost", ["Connection: close"])).body.decode()
+
+
+def test_endpoints_that_are_discovered_are_shown_and_drained(workspace):
+    names = workspace.keep(NameServer())
+    fleet = Fleet(workspace)
+    fleet.add("n1", prefix=["env", f"WEIR_RESOLVER={names.address}"])
+    a = workspace.origin()
+    b = workspace.keep(Origin(answer_with_request, host="127.0.0.2", port=a.address[1]))
+    names.set("main.test", "A", ["127.0.0.1", "127.0.0.2"], ttl=1)
+    port = workspace.keep(ReservedPort())
+    text = configuration(port, more=f", discovery: {{dns: 'main.test:{a.address[1]}', type: a}}")
+    fleet.apply(text.replace("endpoints: [], ", ""), "--wait")
+    until(lambda: len(upstream(fleet)["endpoints"]) == 2, "both endpoints are reported")
+    assert all(found["discovered"] and found["state"] == "healthy" for found in upstream(fleet)["endpoints"])
+    fleet.ctl("upstream", "drain", "main", str(b), "--idle")
+    count = len(b.requests)
+    for _ in range(10):
+        assert get(port.address).status == 200
+    assert len(b.requests) == count and "(dns)" in fleet.ctl("upstreams").out
+    # It goes, and it is drained still when it comes back.
+    names.set("main.test", "A", ["127.0.0.1"], ttl=1)
+    until(lambda: len(upstream(fleet)["endpoints"]) == 1, "the endpoint has gone")
+    names.set("main.test", "A", ["127.0.0.1", "127.0.0.2"], ttl=1)
+    until(lambda: len(upstream(fleet)["endpoints"]) == 2, "the endpoint is back")
+    wait_state(fleet, b, "drained")
+    # An endpoint that nobody has found is none.
+    fleet.ctl("upstream", "drain", "main", f"127.0.0.3:{a.address[1]}", code=1)
+
+
+def test_what_holds_for_a_whole_upstream_is_told(workspace, fleet):
+    port, a = workspace.keep(ReservedPort()), workspace.origin(answering(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"))
+    circuit = ", circuit: {errors: 50%, minimumRequests: 2, window: 10s, openFor: 300s, respond: {status: 503}}"
+    fleet.apply(configuration(port, a, more=circuit), "--wait")
+    with Peer.connect(port.address) as client:
+        until(lambda: client.exchange(request()).status == 503, "the circuit is open")
+    note = until(lambda: upstream(fleet)["notes"], "the circuit is told")[0]
+    assert note["node"] in ("n1", "n2") and "circuit is open" in note["note"]
+    assert "circuit is open" in fleet.ctl("upstreams").out
 
 
 def test_clients_that_stick_to_a_drained_endpoint_move(workspace, fleet):

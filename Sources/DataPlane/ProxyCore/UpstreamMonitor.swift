@@ -18,6 +18,8 @@ final class UpstreamMonitor {
     var wishes: [String: OperatorWish] = [:] {
         didSet { noteChanges() }
     }
+    /// Why the name that leads to further endpoints could not be looked up the last time; `nil` where it could.
+    var discoveryFailure: String?
     /// Which of the endpoints are new.
     private var slowStarts: SlowStarts
     /// What the workers have, or are to have.
@@ -168,9 +170,11 @@ final class UpstreamMonitor {
                     lastCheck: nil,
                     weight: weights[state] ?? watched.endpoint.weight,
                     connections: connections,
-                    requests: max(connections - (surpluses[state] ?? 0), 0)
+                    requests: max(connections - (surpluses[state] ?? 0), 0),
+                    isDiscovered: !isConfigured(watched.endpoint)
                 )
-            }
+            },
+            note: note
         )
     }
 
