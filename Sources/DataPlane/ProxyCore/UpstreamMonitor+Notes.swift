@@ -18,7 +18,7 @@ extension UpstreamMonitor {
         guard upstream.circuit != nil, let breaker = tries?.breaker else { return "" }
         switch breaker.state(at: LoopInstant.now.nanoseconds) {
         case .closed: return ""
-        case .open: return "the circuit is open: requests are refused"
+        case .open: return "the circuit is open: too many requests have failed"
         case .halfOpen: return "the circuit is half-open: one request at a time is tried"
         }
     }
