@@ -240,6 +240,12 @@ struct MonitorLink: Sendable {
         let monitor = monitor
         mailbox.post { monitor.value.failed(upstream, state, count: count, last: last) }
     }
+
+    /// An upstream's circuit has opened, or closed.
+    func circuitChanged(_ upstream: String, _ change: CircuitBreaker.Change) {
+        let monitor = monitor
+        mailbox.post { monitor.value.circuitChanged(upstream, change) }
+    }
 }
 
 extension Availability {

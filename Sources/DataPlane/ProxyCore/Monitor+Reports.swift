@@ -2,6 +2,7 @@ internal import EventLoop
 internal import FleetModel
 internal import Resolution
 internal import Telemetry
+internal import Upstreams
 
 /// What the monitor tells of names.
 extension Monitor {
@@ -46,6 +47,15 @@ extension Monitor {
                 ]
             )
         }
+    }
+
+    /// An upstream's circuit has opened, or closed.
+    func circuitChanged(_ upstream: String, _ change: CircuitBreaker.Change) {
+        switch change {
+        case .opened: log.write(.warning, "upstream.circuit_open", ["upstream": upstream])
+        case .closed: log.write(.notice, "upstream.circuit_closed", ["upstream": upstream])
+        }
+        onChange?()
     }
 
     /// Tells which endpoints have come and gone.

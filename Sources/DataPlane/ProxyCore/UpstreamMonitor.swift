@@ -238,8 +238,18 @@ final class UpstreamMonitor {
                     requests: max(connections - (surpluses[state] ?? 0), 0),
                     isDiscovered: !isConfigured(watched.endpoint)
                 )
-            }
+            },
+            note: circuitNote
         )
+    }
+
+    private var circuitNote: String {
+        guard upstream.circuit != nil, let breaker = tries?.breaker else { return "" }
+        return switch breaker.state(at: LoopInstant.now.nanoseconds) {
+        case .closed: ""
+        case .open: "the circuit is open: too many requests have failed"
+        case .halfOpen: "the circuit is half-open: one request at a time is tried"
+        }
     }
 
     /// Why an endpoint takes no requests.

@@ -236,7 +236,7 @@ final class Worker: EventHandler {
     /// Another worker lacks a connection to an upstream.
     func makeRoom(for upstream: String) {
         guard let pool = pools[upstream], !pool.isQueueing else { return }
-        _ = pool.evict()
+        for _ in 0..<pool.state.waiting.current where !pool.evict() { return }
     }
 
     /// A connection to an upstream may be made.

@@ -113,10 +113,11 @@ package final class RandomBalancer: Balancer {
 
 /// Chooses the one with less in flight of two that are drawn at random, by weight.
 ///
-/// Where both have as much, one that answers far more slowly waits until it has less.
+/// Where one of them answers far more slowly, what it has in flight counts twice.
 package final class PowerOfTwoBalancer: Balancer {
-    /// How much more slowly one has to answer than another to be called slow beside it: so many times, and by so many
-    /// nanoseconds. Endpoints of one kind never differ so much for long.
+    /// So many times as long as another one has to take, and by so many nanoseconds, who is called slow beside it.
+    ///
+    /// Endpoints of one kind never differ so much for long.
     static let slownessFactor = 4.0
     static let slownessNanoseconds = 5e6
 
@@ -146,8 +147,12 @@ package final class PowerOfTwoBalancer: Balancer {
         let (ofFirst, ofSecond) = (Double(weights[first]), Double(weights[second]))
         let load = Double(loads[first].inFlight) * ofSecond
         let other = Double(loads[second].inFlight) * ofFirst
-        if other + ofFirst <= load { return second }
-        return other == load && isSlow(first, beside: second, now) ? second : first
+        if other + ofFirst <= load {
+            let isWorth = 2 * (other + ofFirst) <= load || !isSlow(second, beside: first, now)
+            return isWorth ? second : first
+        }
+        let isWorth = 2 * (load + ofSecond) <= other || !isSlow(first, beside: second, now)
+        return isWorth ? first : second
     }
 
     private func isSlow(_ index: Int, beside other: Int, _ now: UInt64) -> Bool {
