@@ -365,7 +365,7 @@ struct ConfigurationChecker {
         }
     }
 
-    /// What is relayed as it is gets no TLS of ours.
+    /// What is relayed as it is gets no TLS of ours; what is TLS already needs none, and an upstream's is for routes.
     private mutating func checkRelays() {
         var secured: Set<String> = []
         for draft in drafts {
@@ -373,6 +373,11 @@ struct ConfigurationChecker {
             if upstream.tls != nil { secured.insert(upstream.name) }
         }
         for draft in drafts where draft.kind == .listener {
+            if case .listener(let listener)? = draft.checked?.typed,
+                listener.transport == .tlsPassthrough
+            {
+                continue
+            }
             for reference in draft.references
             where reference.kind == .upstream && secured.contains(reference.name) {
                 let message = "\(quoted(reference.name)) has tls, which a relay does not speak"
