@@ -430,7 +430,7 @@ let tests = [
     test(
         "ProxyCoreTests",
         [
-            "ProxyCore", "HTTP1", "HTTPSemantics", "FleetModel", "Routing", "Disclosure",
+            "ProxyCore", "HTTP1", "HTTP2", "HTTPSemantics", "FleetModel", "Routing", "Disclosure",
             "SnapshotCompiler", "Bytes",
         ]
     ),
@@ -507,7 +507,7 @@ let fuzzers = [
         [
             "CFuzz", "SystemCalls", "Bytes", "HTTPSemantics", "HTTP1", "HTTP2", "ProxyProtocol",
             "TLSHello", "DNS", "FleetModel", "SnapshotCompiler", "FleetProtocol", "Certificates",
-            "RegularExpressions",
+            "RegularExpressions", "Upstreams",
         ],
         kind: .fuzzer
     ),

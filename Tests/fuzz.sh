@@ -11,7 +11,8 @@ seconds=${1:-10}
 shift || true
 decoders=("$@")
 [ ${#decoders[@]} -gt 0 ] || decoders=(
-    request response chunked path frames material snapshot configuration hpack http2 proxy hello pattern names)
+    request response chunked path frames material snapshot configuration hpack http2 proxy hello pattern names
+    grpc)
 
 scratch=.build-fuzz
 WEIR_SCOPE=fuzz-decoders swift build --scratch-path "$scratch" --product fuzz-decoders --sanitize address || exit 1

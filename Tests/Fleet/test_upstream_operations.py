@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from handover import upgrade
 from weir import Fleet, Load, Origin, Peer, ReservedPort, answer_with_request, get, request, until
 
 
@@ -249,6 +250,36 @@ def get_metrics(fleet):
     context = ssl.create_default_context(cafile=fleet.folder / "ca.pem")
     with Peer.connect(fleet.admin_address, tls=context, name="localhost") as peer:
         return peer.exchange(request("GET", "/metrics", "localhost", ["Connection: close"])).body.decode()
+
+
+def test_clients_that_stick_to_a_drained_endpoint_move(workspace, fleet):
+    port, (a, b) = workspace.keep(ReservedPort()), (workspace.origin(), workspace.origin())
+    fleet.apply(configuration(port, a, b, more=", sticky: {cookie: route, ttl: 1h}"), "--wait")
+    with Peer.connect(port.address) as client:
+        cookie = client.exchange(request("GET", "/")).get("set-cookie").split(";")[0]
+        for _ in range(6):
+            client.exchange(request("GET", "/", fields=[f"Cookie: {cookie}"]))
+        chosen, other = (a, b) if a.requests else (b, a)
+        assert not other.requests
+        fleet.ctl("upstream", "drain", "main", str(chosen), "--idle")
+        count = len(chosen.requests)
+        moved = client.exchange(request("GET", "/", fields=[f"Cookie: {cookie}"])).get("set-cookie").split(";")[0]
+        assert moved != cookie and len(chosen.requests) == count and other.requests
+
+
+def test_a_process_that_takes_over_keeps_to_it(workspace, fleet):
+    port, (a, b) = workspace.keep(ReservedPort()), (workspace.origin(), workspace.origin())
+    fleet.apply(configuration(port, a, b), "--wait")
+    for node in fleet.nodes.values():
+        node.wait_stored(str(a).encode())
+    fleet.ctl("upstream", "disable", "main", str(a), "--wait")
+    count = len(a.requests)
+    with Load(port.address) as load:
+        upgrade(workspace, fleet.nodes["n1"])
+        load.more()
+        assert not load.failures, load.failures[:3]
+    assert len(a.requests) == count
+    wait_state(fleet, a, "disabled")
 
 
 def test_what_is_not_there_is_told_with_what_is(workspace, fleet):

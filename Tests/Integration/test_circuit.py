@@ -59,6 +59,8 @@ def test_a_trial_that_succeeds_closes_it(workspace):
     assert [get(web).status for _ in range(5)] == [200] * 5
     assert len(origin.requests) == 8
     assert metric(node, "weir_circuit_openings_total") == 1
+    until(lambda: [line.split()[2] for line in node.program.stderr().splitlines() if " upstream.circuit_" in line]
+          == ["upstream.circuit_open", "upstream.circuit_closed"], "both are told")
 
 
 def test_a_trial_that_fails_opens_it_again(workspace):

@@ -62,7 +62,7 @@ def test_a_worker_that_lags_refuses_some_and_serves_some(workspace):
         until(lambda: metric(node, 'weir_requests_shed_total{reason="lag"}') > 100, "requests are refused", 60)
     refused = {answer for answer in flood.answers if answer[0] != 200}
     assert refused == {(503, "1", "weir; error=proxy_internal_response")}
-    assert sum(answer[0] == 200 for answer in flood.answers) > len(flood.answers) // 8
+    assert sum(answer[0] == 200 for answer in flood.answers) > len(flood.answers) // 2
     until(lambda: [get(web).status for _ in range(20)] == [200] * 20, "all are served again")
 
 

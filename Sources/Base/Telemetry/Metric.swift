@@ -27,6 +27,16 @@ public enum Metric: Int, CaseIterable, Sendable {
     case upstreamConnectionsReused
     case upstreamConnectFailures
     case upstreamRetries
+    case checksPassed
+    case checksFailed
+    case ejections
+    case endpointsAvailable
+    case endpointsUnresolved
+    case endpointsUnhealthy
+    case endpointsEjected
+    case endpointsDrained
+    case endpointsDisabled
+    case upstreamsPanicking
     case upstreamRetriesLimited
     case upstreamWaiting
     case upstreamQueueFull
@@ -242,6 +252,36 @@ extension MetricFamily {
                 .counter,
                 "Requests that were sent to an endpoint once more.",
                 [("", .upstreamRetries)]
+            ),
+            MetricFamily(
+                "weir_health_checks_total",
+                .counter,
+                "Checks of endpoints, by how they ended.",
+                label: "result",
+                [("passed", .checksPassed), ("failed", .checksFailed)]
+            ),
+            MetricFamily(
+                "weir_upstream_ejections_total",
+                .counter,
+                "Times that an endpoint was left out for what it had answered.",
+                [("", .ejections)]
+            ),
+            MetricFamily(
+                "weir_upstream_endpoints",
+                .gauge,
+                "Endpoints of all upstreams, by whether they take requests, and if not, why.",
+                label: "state",
+                [
+                    ("available", .endpointsAvailable), ("unresolved", .endpointsUnresolved),
+                    ("unhealthy", .endpointsUnhealthy), ("ejected", .endpointsEjected),
+                    ("drained", .endpointsDrained), ("disabled", .endpointsDisabled),
+                ]
+            ),
+            MetricFamily(
+                "weir_upstreams_in_panic",
+                .gauge,
+                "Upstreams with so few available endpoints that all are used.",
+                [("", .upstreamsPanicking)]
             ),
             MetricFamily(
                 "weir_upstream_retries_limited_total",

@@ -5,7 +5,8 @@ internal import Synchronization
 package final class MetricsRegistry: Sendable {
     /// One shard for each worker, written by its thread alone.
     package let workers: [MetricsShard]
-    /// What belongs to no worker; written by the thread that reports.
+    /// What belongs to no worker: each number is written by one thread alone, the one that reports or the one that watches
+    /// endpoints.
     package let process = MetricsShard()
     private let rows: Mutex<[[[String: MetricsRow]]]>
 

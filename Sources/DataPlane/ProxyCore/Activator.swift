@@ -130,8 +130,8 @@ final class Activator: EventHandler {
             if let replaced { retire(replaced) }
             completion(.active(bound.mapValues(\.actual)))
         }
-        let monitor = monitor
-        monitorMailbox.post { monitor.value.commit(upstreams) }
+        let (monitor, connectors) = (monitor, Self.connectors(contexts))
+        monitorMailbox.post { monitor.value.commit(upstreams, connectors) }
         scheduleHousekeeping()
     }
 
@@ -282,6 +282,8 @@ final class Activator: EventHandler {
         let contexts = makeContexts(current.configuration, material, &problems)
         guard problems.isEmpty else { return completion(.failed(problems)) }
         self.material = material
+        let (monitor, connectors) = (monitor, Self.connectors(contexts))
+        monitorMailbox.post { monitor.value.take(connectors) }
         var waiting = workers.count
         let done = Handover { [self] in
             waiting -= 1
@@ -318,6 +320,11 @@ final class Activator: EventHandler {
         var contexts: [EdgeContexts] = []
         for _ in workers where problems.isEmpty { contexts.append(plan.make(&problems)) }
         return contexts
+    }
+
+    /// What the contexts of upstreams were made of, which is the same for all workers.
+    private static func connectors(_ contexts: [EdgeContexts]) -> [String: ConnectorPlan] {
+        contexts.first?.connectors.mapValues(\.plan) ?? [:]
     }
 
     /// Whether an upstream is verified with the system's authorities.

@@ -65,10 +65,14 @@ extension Exchange {
     /// exchange takes longer than its route allows.
     func clientDeadlinePassed() {
         if totalDeadline <= worker.loop.now {
+            let failure = ExchangeError(.httpResponseTimeout, .upstream)
             if phase == .forwarding, isRequestSent, let plan = upstream?.tryPlan {
                 noteOutcome(plan, hasFailed: true)
             }
-            return fail(ExchangeError(.httpResponseTimeout, .upstream))
+            if phase == .connecting && origin != nil || phase == .forwarding && isRequestSent {
+                noteFailure(failure, isReused: false)
+            }
+            return fail(failure)
         }
         clientIsTooSlow()
     }
@@ -140,6 +144,7 @@ extension Exchange {
     /// The connection to the endpoint has failed: sends the request again where that is safe.
     func originFailed(_ failure: ExchangeError) {
         let isReused = origin?.isReused ?? false
+        noteFailure(failure, isReused: isReused)
         // A connection that has ended meanwhile says nothing about the endpoint.
         if !isReused || failure.retry == .never { noteAnswer(isFailure: true) }
         closeOrigin()

@@ -364,6 +364,7 @@ extension Exchange {
 
     /// The endpoint has said everything: its connection carries other exchanges, or ends.
     func part(from origin: Origin) {
+        noteSuccess()
         leaveEndpoint()
         origin.exchange = nil
         self.origin = nil

@@ -78,7 +78,9 @@ extension Exchange {
             now: worker.loop.now.nanoseconds,
             circuit
         )
+        guard let change, let upstream else { return }
         if change == .opened { worker.metrics.add(.circuitOpenings) }
+        worker.link?.circuitChanged(upstream.upstream.name, change)
     }
 
     /// Tries again after a failure, where the settings say so.

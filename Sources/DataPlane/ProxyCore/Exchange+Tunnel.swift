@@ -96,6 +96,7 @@ extension Exchange {
         responseBuffer.consume(headBytes)
         dropSentRequest(client)
         status = 101
+        noteSuccess()
         phase = .tunnelling
         worker.metrics.add(.tunnelsOpen)
         isClientPersistent = false

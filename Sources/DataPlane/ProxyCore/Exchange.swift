@@ -454,7 +454,7 @@ final class Exchange {
             }
             guard let headBytes else { return true }
             if !response.isInterim {
-                noteAnswer(isFailure: response.status >= 500)
+                noteStatus()
                 if let plan = upstream?.tryPlan, triesAgain(plan, origin, headBytes: headBytes) {
                     return false
                 }

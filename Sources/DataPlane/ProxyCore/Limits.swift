@@ -169,6 +169,20 @@ enum Limits {
     /// How long such a socket waits for descriptors when they have run out while its queue is not empty: an
     /// exchange or two, and then what waits is reset after all.
     static let closingListenerNanosecondsMax: UInt64 = 5_000_000_000
+    /// Checks of endpoints that a node makes at a time; others wait until one has ended.
+    ///
+    /// A thousand endpoints that do not answer are checked once in the time that one check may take, and hold a descriptor
+    /// each meanwhile.
+    static let checksAtOnce = 1024
+    /// Octets of a check's answer in which the wanted text must stand.
+    static let checkContentBytes = 64 * 1024
+    /// How far apart the first checks of an upstream's endpoints begin, on average: a thousand take two seconds.
+    static let firstCheckNanoseconds: UInt64 = 2_000_000
+    /// How soon after workers were told of endpoints they are told again: soon enough to go unnoticed, and however many
+    /// endpoints come and go, workers make their tables of them fifty times a second at most.
+    static let publishNanoseconds: UInt64 = 20_000_000
+    /// How often it is looked at which share of an endpoint's requests went well.
+    static let successRateNanoseconds: UInt64 = 1_000_000_000
     /// Octets of a response's head up to the end of a line with public names.
     ///
     /// With what comes as it is (64 KiB), what policies add (48 KiB) and content that came along (128 KiB), it is below the

@@ -2,14 +2,15 @@
 ///
 /// The lag of its loop, how long what became ready waits until it is seen, is the measure: it grows with the work that
 /// queues up, and a slow tick alone does not make it stay. Samples are smoothed over about eight, and one counts as twice
-/// the limit at most, so that no single pause is taken for overload. While the smoothed lag is above the limit the share
-/// grows, and below three quarters of it it shrinks, each time by a sixteenth; between the two it stays.
+/// the limit at most, so that no single pause is taken for overload. While the smoothed lag is above three quarters of the
+/// limit the share grows, so that refusals come within it, and below half of it the share shrinks, each time by a
+/// sixteenth; between the two it stays.
 ///
-///     sample ─▶ smoothed ─┬─ above the limit ─▶ share + 1/16, up to 3/4
-///                         └─ below 3/4 of it ─▶ share - 1/16
+///     sample ─▶ smoothed ─┬─ above 3/4 of the limit ─▶ share + 1/16, up to 3/8
+///                         └─ below 1/2 of it ────────▶ share - 1/16
 ///
-/// Refusing takes time too. Were all refused, clients that come again at once would have the loop do nothing else; a
-/// quarter is served whatever comes.
+/// Refusing takes time too, two fifths of what proxying takes: mostly that of the system. With a share of 3/8 a fifth of
+/// the time goes into refusals; clients that come again at once would take all of it, were all of them refused.
 struct LoadShedder {
     /// In nanoseconds.
     private let limit: UInt64
@@ -20,7 +21,7 @@ struct LoadShedder {
 
     static let whole: UInt32 = 64
     private static let step: UInt32 = 4
-    private static let shareMax: UInt32 = 48
+    private static let shareMax: UInt32 = 24
 
     /// Begins with no lag.
     ///
@@ -34,9 +35,9 @@ struct LoadShedder {
         let bound = limit.multipliedReportingOverflow(by: 2)
         let sample = min(lag, bound.overflow ? .max : bound.partialValue)
         smoothed = lag == 0 ? smoothed / 2 : smoothed - smoothed / 8 + sample / 8
-        if smoothed > limit {
+        if smoothed > limit - limit / 4 {
             share = min(share + Self.step, Self.shareMax)
-        } else if smoothed < limit - limit / 4 {
+        } else if smoothed < limit - limit / 2 {
             share -= min(share, Self.step)
         }
     }

@@ -2,6 +2,7 @@ internal import EventLoop
 internal import FleetModel
 internal import Resolution
 internal import Telemetry
+internal import Upstreams
 
 /// What the monitor tells of names.
 extension Monitor {
@@ -48,6 +49,15 @@ extension Monitor {
         }
     }
 
+    /// An upstream's circuit has opened, or closed.
+    func circuitChanged(_ upstream: String, _ change: CircuitBreaker.Change) {
+        switch change {
+        case .opened: log.write(.warning, "upstream.circuit_open", ["upstream": upstream])
+        case .closed: log.write(.notice, "upstream.circuit_closed", ["upstream": upstream])
+        }
+        onChange?()
+    }
+
     /// Tells which endpoints have come and gone.
     func report(_ change: UpstreamMonitor.EndpointChange, of monitor: UpstreamMonitor) {
         guard !change.added.isEmpty || !change.removed.isEmpty else { return }
@@ -68,11 +78,11 @@ extension Monitor {
     /// Shows what lookups have come to.
     func countNames() {
         let (lookups, failures) = resolver.counts
-        numbers.set(.nameLookupsAnswered, lookups - min(failures, lookups))
-        numbers.set(.nameLookupsFailed, failures)
+        metrics.set(.nameLookupsAnswered, lookups - min(failures, lookups))
+        metrics.set(.nameLookupsFailed, failures)
         let summary = names.summary
-        numbers.set(.namesFailing, summary.failing)
-        numbers.set(.nameAnswerAge, summary.oldestNanoseconds)
+        metrics.set(.namesFailing, summary.failing)
+        metrics.set(.nameAnswerAge, summary.oldestNanoseconds)
     }
 
     /// How much of it there is.

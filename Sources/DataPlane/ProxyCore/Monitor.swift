@@ -14,14 +14,26 @@ internal import Upstreams
 /// Runs on a loop of its own. Confined to that loop.
 final class Monitor: EventHandler {
     let loop: EventLoop
-    let log: EventLog
-    let numbers: MetricsShard
     private let workers: [Worker]
     /// The zone of the node; `nil` is none.
     private let zone: String?
+    /// Where changes are told.
+    let log: EventLog
+    let metrics: MetricsShard
     private var registration = Registration.none
     /// By name.
-    private(set) var upstreams: [String: UpstreamMonitor] = [:]
+    var upstreams: [String: UpstreamMonitor] = [:]
+    /// Checks endpoints.
+    let desk: CheckDesk
+    /// What TLS to endpoints is made of, by upstream.
+    private var connectors: [String: ConnectorPlan] = [:]
+    /// When ejections end, and when shares of successes are looked at; made with the loop.
+    var timers: HealthTimers?
+    /// Upstreams whose workers are to be told of changes.
+    private var changed: Set<String> = []
+    /// Whether they will be.
+    private var isPublishingDue = false
+    private var publishedAt = LoopInstant(nanoseconds: 0)
     /// Versions that are being made ready: workers are told of changes only when that has come to an end.
     private var preparing = 0
     /// What operators want, of versions that are to come too.
@@ -67,7 +79,7 @@ final class Monitor: EventHandler {
     ///   - nameServers: Whom it asks for names; `nil` is the system's.
     ///   - memoryPath: The file that keeps what names led to for the next process; `nil` keeps nothing.
     ///   - log: Where it tells what has become of endpoints and names.
-    ///   - numbers: Where it counts.
+    ///   - metrics: Where it counts.
     init(
         loop: EventLoop,
         workers: [Worker],
@@ -75,21 +87,25 @@ final class Monitor: EventHandler {
         nameServers: String?,
         memoryPath: String?,
         log: EventLog,
-        numbers: MetricsShard
+        metrics: MetricsShard
     ) {
         (self.loop, self.workers, self.zone) = (loop, workers, zone)
         (self.nameServers, self.memoryPath) = (nameServers, memoryPath)
-        (self.log, self.numbers) = (log, numbers)
+        (self.log, self.metrics) = (log, metrics)
+        desk = CheckDesk(loop: loop, metrics: metrics)
+        desk.report = { [unowned self] name, state, result in checked(name, state, result) }
     }
 
     /// Runs until `stop`.
     func run() {
         registration = loop.register(self)
+        timers = HealthTimers(self)
         loop.run()
         houseTimer?.stop()
         names.stop()
         resolver.stop()
         loop.removeAllHandlers()
+        timers = nil
     }
 
     /// Ends `run`.
@@ -111,18 +127,20 @@ final class Monitor: EventHandler {
         preparing += 1
         readMemory()
         let monitors = upstreams.map { upstream in
-            let monitor = UpstreamMonitor(
+            UpstreamMonitor(
                 upstream,
                 following: self.upstreams[upstream.name],
-                workerCount: workers.count
+                workerCount: workers.count,
+                now: loop.now
             )
-            monitor.wishes = wishes[upstream.name] ?? [:]
-            return monitor
         }
         prepared += monitors
         // What is remembered of a name is known as soon as it is followed, and may name further ones.
         followNames()
-        for monitor in monitors { _ = monitor.take(names) }
+        for monitor in monitors {
+            _ = monitor.take(names)
+            monitor.apply(wishes[monitor.upstream.name] ?? [:], now: loop.now)
+        }
         followNames()
         preparations.append(
             Preparation(
@@ -136,19 +154,42 @@ final class Monitor: EventHandler {
 
     /// Goes over to a version's upstreams: the workers have its tables in their mailboxes.
     ///
-    /// - Parameter prepared: What `prepare` has made of them.
-    func commit(_ prepared: [SharedUpstream]) {
+    /// - Parameters:
+    ///   - prepared: What `prepare` has made of them.
+    ///   - connectors: What TLS to their endpoints is made of.
+    func commit(_ prepared: [SharedUpstream], _ connectors: [String: ConnectorPlan]) {
         var next: [String: UpstreamMonitor] = [:]
         for shared in prepared {
             let name = shared.upstream.name
-            let monitor = UpstreamMonitor(shared, following: upstreams[name])
-            monitor.wishes = wishes[name] ?? [:]
+            let monitor = UpstreamMonitor(
+                shared,
+                following: upstreams[name],
+                workerCount: workers.count,
+                now: loop.now
+            )
             _ = monitor.take(names)
+            monitor.apply(wishes[name] ?? [:], now: loop.now)
             next[name] = monitor
         }
         upstreams = next
+        self.connectors = connectors
+        desk.keep(next.keys)
+        for monitor in next.values { check(monitor) }
+        timers?.set()
         endPreparing()
         growth.schedule(upstreams.values.compactMap(\.growthNanoseconds).min())
+    }
+
+    /// Goes over to other certificates.
+    func take(_ connectors: [String: ConnectorPlan]) {
+        self.connectors = connectors
+        for monitor in upstreams.values { check(monitor) }
+    }
+
+    /// Has the endpoints of an upstream checked that it has now.
+    private func check(_ monitor: UpstreamMonitor) {
+        let upstream = monitor.upstream
+        desk.check(upstream, connectors[upstream.name], monitor.members)
     }
 
     /// The version that was made ready is not served.
@@ -162,8 +203,8 @@ final class Monitor: EventHandler {
         guard preparing == 0 else { return }
         prepared = []
         followNames()
-        for monitor in upstreams.values { publish(monitor) }
-        onChange?()
+        changed.formUnion(upstreams.keys)
+        publishChanges()
         let waiting = waiting
         self.waiting = []
         for completion in waiting { whenWorkersHaveTaken(completion) }
@@ -171,16 +212,51 @@ final class Monitor: EventHandler {
 
     // MARK: Changes
 
-    /// Tells the workers of an upstream's endpoints.
-    private func publish(_ monitor: UpstreamMonitor) {
-        guard preparing == 0 else { return }
-        let name = monitor.upstream.name
-        let roster = monitor.makeRoster(zone: zone, now: loop.now)
-        for worker in workers {
-            let message = Handover(worker)
-            worker.loop.mailbox.post { message.value.take(roster, of: name) }
+    /// Other endpoints, or other addresses of them: they are checked there, and workers are told.
+    func endpointsChanged(_ monitor: UpstreamMonitor) {
+        monitor.apply(monitor.wishes, now: loop.now)
+        check(monitor)
+        publish(monitor)
+    }
+
+    /// Has the workers told of an upstream's endpoints: at once, or a moment after they were told last, so that many
+    /// changes that come one after the other cost them as much as a few.
+    func publish(_ monitor: UpstreamMonitor) {
+        changed.insert(monitor.upstream.name)
+        guard !isPublishingDue, preparing == 0 else { return }
+        isPublishingDue = true
+        let since = loop.now.nanoseconds(since: publishedAt)
+        if since >= Limits.publishNanoseconds {
+            loop.resumeLater(registration)
+        } else {
+            timers?.publish(after: Limits.publishNanoseconds - since)
         }
-        growth.schedule(monitor.growthNanoseconds)
+    }
+
+    func resume() {
+        takeNames()
+        publishChanges()
+    }
+
+    /// Tells the workers of all that has changed.
+    func publishChanges() {
+        isPublishingDue = false
+        guard preparing == 0, !changed.isEmpty else { return }
+        publishedAt = loop.now
+        let names = changed
+        changed = []
+        for name in names {
+            guard let monitor = upstreams[name] else { continue }
+            let roster = monitor.makeRoster(zone: zone, now: loop.now)
+            notePanic(of: monitor, roster)
+            for worker in workers {
+                let message = Handover(worker)
+                worker.loop.mailbox.post { message.value.take(roster, of: name) }
+            }
+            growth.schedule(monitor.growthNanoseconds)
+        }
+        countEndpoints()
+        onChange?()
     }
 
     /// Keeps to what operators want, of every version from now on.
@@ -200,10 +276,15 @@ final class Monitor: EventHandler {
             let addresses = resets.filter { $0.upstream == name }.map(\.address)
             guard monitor.wishes != wanted || !addresses.isEmpty else { continue }
             monitor.wishes = wanted
-            monitor.reset(addresses)
-            publish(monitor)
+            for watched in monitor.endpoints {
+                let mayForget = addresses.contains("\(watched.endpoint.address)")
+                change(name, watched.state) { monitor, index in
+                    monitor.takeWish(at: index, forgetting: mayForget, now: loop.now)
+                }
+            }
+            changed.insert(name)
         }
-        onChange?()
+        publishChanges()
         guard preparing == 0 else { return waiting.append(completion) }
         whenWorkersHaveTaken(completion)
     }
@@ -285,18 +366,19 @@ final class Monitor: EventHandler {
     }
 
     /// Names lead elsewhere than before; those whose answers came in one tick are taken together.
-    func resume() {
+    private func takeNames() {
+        guard !changedNames.isEmpty else { return }
         let changed = changedNames
         changedNames = []
         isUnwritten = true
         for monitor in upstreams.values where !monitor.followedNames.isDisjoint(with: changed) {
             guard let change = monitor.take(names) else { continue }
             report(change, of: monitor)
-            publish(monitor)
-            onChange?()
+            endpointsChanged(monitor)
         }
         for monitor in prepared where !monitor.followedNames.isDisjoint(with: changed) {
             _ = monitor.take(names)
+            monitor.apply(wishes[monitor.upstream.name] ?? [:], now: loop.now)
         }
         followNames()
         endWaiting()

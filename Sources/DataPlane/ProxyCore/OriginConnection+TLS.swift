@@ -82,14 +82,7 @@ extension OriginConnection {
 extension UpstreamPool {
     /// Whom a connection to an endpoint is to reach.
     func server(at endpoint: EndpointPool) -> TLSServer {
-        let host = upstream.tls?.serverName ?? upstream.name(of: endpoint.endpoint)
-        if upstream.tls?.serverName == nil, endpoint.endpoint.address.path != nil {
-            return .anybody
-        }
-        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
-        let text = isBracketed ? String(host.dropFirst().dropLast()) : host
-        guard let address = IPAddress(text) else { return .name(host) }
-        return .address(address.octets)
+        upstream.server(at: endpoint.endpoint)
     }
 
     /// Whether what is spoken is chosen with each connection.

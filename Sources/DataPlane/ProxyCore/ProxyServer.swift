@@ -83,9 +83,11 @@ package final class ProxyServer: Sendable {
             nameServers: nameServers,
             memoryPath: memoryPath,
             log: log,
-            numbers: metrics.process
+            metrics: metrics.process
         )
         self.monitor = Handover(monitor)
+        let link = MonitorLink(monitor)
+        for worker in workers { worker.link = link }
         activator = Handover(
             Activator(
                 loop: loop,
@@ -185,6 +187,8 @@ package final class ProxyServer: Sendable {
         let activator = activator
         control.post { activator.value.replace(material: material, completion: completion) }
     }
+
+    // MARK: Draining
 
     /// Closes the listeners and lets exchanges end.
     ///

@@ -125,6 +125,9 @@ final class TCPRelay: PortConnection {
     /// The connection that is being made has failed: tries another endpoint.
     private func connectFailed(_ error: ExchangeError) {
         worker.metrics.add(.upstreamConnectFailures)
+        if upstream.watchesOutcomes, let endpoint {
+            upstream.noteFailure(at: endpoint, worker) { error.kind.rawValue }
+        }
         placement.answered(isFailure: true, now: worker.loop.now.nanoseconds)
         failure = error
         origin?.close(isReset: false)
@@ -135,6 +138,7 @@ final class TCPRelay: PortConnection {
     /// The connection stands.
     private func begin() {
         isRelaying = true
+        if upstream.watchesOutcomes, let endpoint { upstream.noteSuccess(at: endpoint, worker) }
         placement.answered(isFailure: false, now: worker.loop.now.nanoseconds)
         failure = nil
         tried = []

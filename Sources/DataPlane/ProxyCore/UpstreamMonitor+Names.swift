@@ -60,7 +60,7 @@ extension UpstreamMonitor {
         endpoints = wanted.map { endpoint in
             let kept = known.removeValue(forKey: endpoint.address)
             if kept == nil { change.added.append(endpoint.address.description) }
-            var watched = watch(endpoint, kept)
+            var watched = watch(endpoint, kept, now: .now)
             watched.addresses = addresses(of: endpoint, names) ?? watched.addresses
             watched.nameFailure =
                 name(of: endpoint).flatMap { names.state(of: $0).failure }?.description

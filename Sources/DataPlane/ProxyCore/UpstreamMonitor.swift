@@ -12,12 +12,13 @@ final class UpstreamMonitor {
     /// What the workers count of tries; `nil` where no setting asks for that.
     let tries: UpstreamTries?
     var endpoints: [WatchedEndpoint]
+    /// Whether so few endpoints are available that all are used, as workers were told last.
+    var isPanicking = false
     /// Addresses that the version names; other endpoints have been found.
     private let configured: Set<NetworkAddress>
+    private let workerCount: Int
     /// What operators want, by the endpoint's address.
-    var wishes: [String: OperatorWish] = [:] {
-        didSet { noteChanges() }
-    }
+    var wishes: [String: OperatorWish] = [:]
     /// Which of the endpoints are new.
     private var slowStarts: SlowStarts
     /// What the workers have, or are to have.
@@ -30,6 +31,9 @@ final class UpstreamMonitor {
         var addresses: [StreamAddress]
         /// Why its name could not be looked up the last time; `nil` where it could, or it has none.
         var nameFailure: String?
+        var health: EndpointHealth
+        /// What has come of requests in the last seconds, where that matters.
+        var window = SuccessRateWindow()
         /// What it was seen as, and since when in nanoseconds since 1970-01-01 UTC.
         var seen: (availability: Availability, since: UInt64)?
     }
@@ -40,8 +44,14 @@ final class UpstreamMonitor {
     ///   - upstream: The settings.
     ///   - previous: The same upstream in the version before, whose endpoints are known.
     ///   - workerCount: Workers of the node.
-    init(_ upstream: Upstream, following previous: UpstreamMonitor?, workerCount: Int) {
-        self.upstream = upstream
+    ///   - now: The moment.
+    init(
+        _ upstream: Upstream,
+        following previous: UpstreamMonitor?,
+        workerCount: Int,
+        now: LoopInstant
+    ) {
+        (self.upstream, self.workerCount) = (upstream, workerCount)
         (slowStarts, roster) = (previous?.slowStarts ?? SlowStarts(), previous?.roster)
         configured = Set(upstream.endpoints.map(\.address))
         state =
@@ -52,13 +62,18 @@ final class UpstreamMonitor {
             )
         let countsTries = upstream.retry != nil || upstream.circuit != nil
         tries = countsTries ? previous?.tries ?? UpstreamTries(workerCount: workerCount) : nil
+        isPanicking = previous?.isPanicking ?? false
         var known: [NetworkAddress: WatchedEndpoint] = [:]
         for watched in previous?.endpoints ?? [] { known[watched.endpoint.address] = watched }
         endpoints = []
-        endpoints = upstream.endpoints.map { watch($0, known[$0.address]) }
+        endpoints = upstream.endpoints.map { watch($0, known[$0.address], now: now) }
         // What was found stays until `take` says what is to be found now.
-        guard upstream.discovery != nil, let previous else { return }
-        endpoints += previous.endpoints.filter { !configured.contains($0.endpoint.address) }
+        if upstream.discovery != nil, let previous {
+            endpoints += previous.endpoints.filter { !configured.contains($0.endpoint.address) }
+        }
+        for index in endpoints.indices {
+            endpoints[index].health = Self.health(endpoints[index].health, upstream, now)
+        }
     }
 
     /// Goes over to what was prepared for a version.
@@ -66,25 +81,37 @@ final class UpstreamMonitor {
     /// - Parameters:
     ///   - prepared: What the workers have of it.
     ///   - previous: The same upstream in the version before.
-    init(_ prepared: SharedUpstream, following previous: UpstreamMonitor?) {
-        upstream = prepared.upstream
+    ///   - workerCount: Workers of the node.
+    ///   - now: The moment.
+    init(
+        _ prepared: SharedUpstream,
+        following previous: UpstreamMonitor?,
+        workerCount: Int,
+        now: LoopInstant
+    ) {
+        let upstream = prepared.upstream
+        (self.upstream, self.workerCount) = (upstream, workerCount)
         configured = Set(upstream.endpoints.map(\.address))
         slowStarts = previous?.slowStarts ?? SlowStarts()
         (state, tries) = (prepared.state, prepared.tries)
+        isPanicking = previous?.isPanicking ?? false
         let perEndpoint = upstream.connections.perEndpoint ?? .max
         state.count.setLimit(upstream.connections.maximum)
         state.waiting.setLimit(upstream.queue.requests ?? 0)
-        var seen: [NetworkAddress: (Availability, UInt64)] = [:]
+        var known: [ObjectIdentifier: WatchedEndpoint] = [:]
         for watched in previous?.endpoints ?? [] {
-            seen[watched.endpoint.address] = watched.seen
+            known[ObjectIdentifier(watched.state)] = watched
         }
         endpoints = prepared.roster.members.map { member in
             member.state.count.setLimit(perEndpoint)
+            let before = known[ObjectIdentifier(member.state)]
             return WatchedEndpoint(
                 endpoint: member.endpoint,
                 state: member.state,
                 addresses: member.addresses,
-                seen: seen[member.endpoint.address]
+                health: Self.health(before?.health, upstream, now),
+                window: before?.window ?? SuccessRateWindow(),
+                seen: before?.seen
             )
         }
         roster = prepared.roster
@@ -104,7 +131,7 @@ final class UpstreamMonitor {
                 now: now
             ),
             zone: zone,
-            panicShare: upstream.outliers?.maximumEjected,
+            panicShare: upstream.outliers?.panicShare,
             balance: upstream.balance,
             following: roster
         )
@@ -118,30 +145,65 @@ final class UpstreamMonitor {
         return SlowStarts.step(of: whole)
     }
 
-    // MARK: What it is like
-
-    /// What an endpoint is for requests.
-    private func availability(of watched: WatchedEndpoint) -> Availability {
-        wish(for: watched).word.availability
-            ?? (watched.addresses.isEmpty ? .unresolved : .available)
+    /// What is known of an endpoint, under an upstream's settings.
+    private static func health(
+        _ known: EndpointHealth?,
+        _ upstream: Upstream,
+        _ now: LoopInstant
+    ) -> EndpointHealth {
+        let (check, outliers) = (upstream.health, upstream.outliers)
+        guard var known else { return EndpointHealth(check: check, outliers: outliers, now: now) }
+        _ = known.adapt(check: check, outliers: outliers, now: now)
+        return known
     }
+
+    // MARK: What operators want
 
     private func wish(for watched: WatchedEndpoint) -> OperatorWish {
         // On plain upstreams nothing is wanted, and no text is made.
         wishes.isEmpty ? .none : wishes[watched.endpoint.address.description] ?? .none
     }
 
-    /// Notes since when endpoints are what they are.
+    /// Keeps to what operators want of all endpoints.
+    func apply(_ wishes: [String: OperatorWish], now: LoopInstant) {
+        self.wishes = wishes
+        for index in endpoints.indices { _ = takeWish(at: index, forgetting: false, now: now) }
+    }
+
+    /// Keeps to what operators want of one endpoint.
+    ///
+    /// - Parameters:
+    ///   - index: Its index.
+    ///   - mayForget: Whether what was seen of it is forgotten.
+    ///   - now: The moment.
+    /// - Returns: Whether its availability has changed.
+    func takeWish(at index: Int, forgetting mayForget: Bool, now: LoopInstant) -> Bool {
+        var hasChanged = endpoints[index].health.take(wish(for: endpoints[index]).word, now: now)
+        if mayForget {
+            if endpoints[index].health.forget(now: now) { hasChanged = true }
+            endpoints[index].state.outcomes.forgetFailures()
+            endpoints[index].window.clear()
+        }
+        noteChange(at: index)
+        return hasChanged
+    }
+
+    // MARK: What is told
+
+    /// Notes where names lead now, and since when endpoints are what they are.
     func noteChanges() {
         for index in endpoints.indices {
-            let availability = availability(of: endpoints[index])
-            guard endpoints[index].seen?.availability != availability else { continue }
-            endpoints[index].seen = (availability, realtimeNanoseconds())
+            let isResolved = !endpoints[index].addresses.isEmpty
+            _ = endpoints[index].health.resolved(isResolved, now: .now)
+            noteChange(at: index)
         }
     }
 
-    /// Forgets what was seen of endpoints.
-    func reset(_ addresses: [String]) {
+    /// Notes since when an endpoint is what it is.
+    func noteChange(at index: Int) {
+        let availability = endpoints[index].health.availability
+        guard endpoints[index].seen?.availability != availability else { return }
+        endpoints[index].seen = (availability, realtimeNanoseconds())
     }
 
     /// How it is seen now.
@@ -158,33 +220,45 @@ final class UpstreamMonitor {
             isPanicking: roster?.isPanicking ?? false,
             endpoints: endpoints.map { watched in
                 let state = ObjectIdentifier(watched.state)
-                let availability = availability(of: watched)
                 let connections = watched.state.count.current
                 return EndpointStatus(
                     address: watched.endpoint.address,
-                    availability: availability,
-                    reason: Self.reason(for: availability, watched),
+                    availability: watched.health.availability,
+                    reason: Self.reason(watched),
                     sinceUnixNanoseconds: watched.seen?.since ?? 0,
-                    lastCheck: nil,
+                    lastCheck: watched.health.lastCheck.map { check in
+                        EndpointStatus.LastCheck(
+                            unixNanoseconds: check.unixNanoseconds,
+                            nanoseconds: check.nanoseconds,
+                            failure: check.failure
+                        )
+                    },
                     weight: weights[state] ?? watched.endpoint.weight,
                     connections: connections,
-                    requests: max(connections - (surpluses[state] ?? 0), 0)
+                    requests: max(connections - (surpluses[state] ?? 0), 0),
+                    isDiscovered: !isConfigured(watched.endpoint)
                 )
-            }
+            },
+            note: circuitNote
         )
     }
 
-    private static func reason(
-        for availability: Availability,
-        _ watched: WatchedEndpoint
-    ) -> String {
-        switch availability {
-        case .drained: "drained by an operator"
-        case .disabled: "disabled by an operator"
-        case .unresolved:
-            "its name does not resolve" + (watched.nameFailure.map { ": \($0)" } ?? "")
-        case .available, .unhealthy, .ejected: ""
+    private var circuitNote: String {
+        guard upstream.circuit != nil, let breaker = tries?.breaker else { return "" }
+        return switch breaker.state(at: LoopInstant.now.nanoseconds) {
+        case .closed: ""
+        case .open: "the circuit is open: too many requests have failed"
+        case .halfOpen: "the circuit is half-open: one request at a time is tried"
         }
+    }
+
+    /// Why an endpoint takes no requests.
+    private static func reason(_ watched: WatchedEndpoint) -> String {
+        let reason = watched.health.reason
+        guard watched.health.availability == .unresolved, let why = watched.nameFailure else {
+            return reason
+        }
+        return "\(reason): \(why)"
     }
 
     /// The endpoints as they are now.
@@ -194,35 +268,34 @@ final class UpstreamMonitor {
                 endpoint: watched.endpoint,
                 addresses: watched.addresses,
                 state: watched.state,
-                availability: availability(of: watched),
+                availability: watched.health.availability,
                 weight: wish(for: watched).weight ?? watched.endpoint.weight
             )
         }
     }
 
     /// Begins to watch an endpoint, with what is known of it.
-    func watch(_ endpoint: Endpoint, _ before: WatchedEndpoint?) -> WatchedEndpoint {
+    func watch(
+        _ endpoint: Endpoint,
+        _ before: WatchedEndpoint?,
+        now: LoopInstant
+    ) -> WatchedEndpoint {
         WatchedEndpoint(
             endpoint: endpoint,
             state: before?.state
-                ?? EndpointState(connectionsMax: upstream.connections.perEndpoint ?? .max),
+                ?? EndpointState(
+                    connectionsMax: upstream.connections.perEndpoint ?? .max,
+                    workerCount: workerCount
+                ),
             addresses: before?.addresses ?? [],
             nameFailure: before?.nameFailure,
+            health: before?.health
+                ?? EndpointHealth(check: upstream.health, outliers: upstream.outliers, now: now),
+            window: before?.window ?? SuccessRateWindow(),
             seen: before?.seen
         )
     }
 
     /// Whether an endpoint is one of those that the version names.
     func isConfigured(_ endpoint: Endpoint) -> Bool { configured.contains(endpoint.address) }
-}
-
-extension OperatorWord {
-    /// What an endpoint is because of it; `nil` where it is what it would be.
-    fileprivate var availability: Availability? {
-        switch self {
-        case .none: nil
-        case .drained: .drained
-        case .disabled: .disabled
-        }
-    }
 }

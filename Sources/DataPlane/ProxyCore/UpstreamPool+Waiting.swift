@@ -28,9 +28,9 @@ extension UpstreamPool {
         let isFirst = line.isEmpty
         effort.standInLine(of: self)
         line.append(effort, at: now)
-        guard isFirst else { return true }
-        state.note(isWaiting: true, on: worker.index)
+        if isFirst { state.note(isWaiting: true, on: worker.index) }
         worker.askForRoom(for: self)
+        guard isFirst else { return true }
         // One may have come free before others could see that somebody waits.
         if !count.isFull { wake(worker) }
         return true
@@ -90,10 +90,12 @@ extension UpstreamPool {
                 // What came free was not for it, or somebody else was faster.
                 freed = 0
             } else {
-                line.moved(at: worker.loop.now)
+                line.moved()
             }
         }
-        while let last = line.hopelessLast(at: worker.loop.now) { last.giveUp(.upstreamQueueFull) }
+        while let last = line.hopelessLast(within: limits.queue, at: worker.loop.now) {
+            last.giveUp(.upstreamQueueFull)
+        }
         if line.isEmpty { lineEnded(worker) }
     }
 }

@@ -191,6 +191,10 @@ final class UpstreamPool {
     private(set) var affinity: Affinity?
     /// Limits of time, in nanoseconds.
     private(set) var limits: UpstreamLimits
+    /// What is of interest in what tries come to; `nil` is nothing.
+    private(set) var outcomes: OutcomeInterest?
+    /// Whether anything is: looked at for every response.
+    private(set) var watchesOutcomes = false
 
     /// Makes the pool of one worker.
     ///
@@ -301,6 +305,8 @@ final class UpstreamPool {
         if !speaksTheSame { spoken = nil }
         upstream = shared.upstream
         limits = UpstreamLimits(shared.upstream)
+        outcomes = shared.upstream.outliers.map(OutcomeInterest.init)
+        watchesOutcomes = outcomes != nil
         tryPlan = TryPlan(shared)
         affinity = Affinity(shared.upstream)
         if !speaksTheSame { retireEndpoints() }

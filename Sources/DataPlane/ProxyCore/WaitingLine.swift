@@ -9,21 +9,22 @@ struct WaitingLine {
     private var first = 0
     /// How many wait.
     private(set) var count = 0
-    /// Time between two that went on, smoothed; 0 while nobody knows.
-    private var interval: UInt64 = 0
-    private var movedAt = LoopInstant.never
-    /// How many have gone on since somebody began to wait.
-    private var moves = 0
+    /// How many went on in the last span of time; `nil` while nobody knows.
+    private var movesBefore: UInt64?
+    /// How many have gone on in this one.
+    private var moves: UInt64 = 0
+    private var spanBegan = LoopInstant.never
 
-    /// So many may always wait, and so many go on before those who wait already are judged: a few say nothing about how
-    /// fast it moves.
+    /// So many may always wait: a few say nothing about how fast it moves.
     private static let countMin = 4
+    /// Spans of time in which one may wait; endpoints that answer in bursts do so in each of them.
+    private static let spans: UInt64 = 8
 
     var isEmpty: Bool { count == 0 }
 
     /// Adds one at the end.
     mutating func append(_ effort: Effort, at now: LoopInstant) {
-        if isEmpty { (movedAt, interval, moves) = (now, 0, 0) }
+        if isEmpty { (movesBefore, moves, spanBegan) = (nil, 0, now) }
         places.append(effort)
         count += 1
     }
@@ -63,10 +64,8 @@ struct WaitingLine {
     }
 
     /// The first one has gone on.
-    mutating func moved(at now: LoopInstant) {
-        let time = now.nanoseconds(since: movedAt)
-        moves += 1  // far from 2^63
-        interval = interval == 0 ? max(time, 1) : interval - interval / 8 + time / 8
+    mutating func moved() {
+        moves += 1  // far from 2^64
     }
 
     /// Whether somebody who comes now would hardly have a turn in time: three quarters of it are reckoned with, so that
@@ -76,25 +75,44 @@ struct WaitingLine {
     ///   - timeout: How long one waits, in nanoseconds.
     ///   - now: The moment.
     /// - Returns: Whether nobody should be let in.
-    func isHopeless(within timeout: UInt64, at now: LoopInstant) -> Bool {
-        count >= Self.countMin && waitNanoseconds(behind: count, at: now) > timeout / 4 * 3
+    mutating func isHopeless(within timeout: UInt64, at now: LoopInstant) -> Bool {
+        guard count >= Self.countMin else { return false }
+        return nanoseconds(for: count + 1, within: timeout, at: now) > timeout / 4 * 3
     }
 
     /// The last one, if its turn will not come in time as the line moves.
-    mutating func hopelessLast(at now: LoopInstant) -> Effort? {
-        guard moves >= Self.countMin, count > Self.countMin else { return nil }
+    ///
+    /// - Parameters:
+    ///   - timeout: How long one waits, in nanoseconds.
+    ///   - now: The moment.
+    /// - Returns: Who should not be kept waiting.
+    mutating func hopelessLast(within timeout: UInt64, at now: LoopInstant) -> Effort? {
+        guard count > Self.countMin else { return nil }
         while let last = places.last, last.wait != .connection { places.removeLast() }
         guard let last = places.last,
-            waitNanoseconds(behind: count - 1, at: now) > last.deadline.nanoseconds(since: now)
+            nanoseconds(for: count, within: timeout, at: now)
+                > last.deadline.nanoseconds(since: now)
         else { return nil }
         return last
     }
 
-    /// How long somebody waits before whom there are so many, as the line has moved of late.
-    private func waitNanoseconds(behind others: Int, at now: LoopInstant) -> UInt64 {
-        let time = max(interval, now.nanoseconds(since: movedAt))
-        let (product, overflows) = time.multipliedReportingOverflow(by: UInt64(others + 1))
-        return overflows ? .max : product
+    /// How long it takes until so many have gone on, as the line has moved in the last span of time; 0 while nobody knows.
+    private mutating func nanoseconds(
+        for number: Int,
+        within timeout: UInt64,
+        at now: LoopInstant
+    ) -> UInt64 {
+        let span = max(timeout / Self.spans, 1_000_000)
+        let passed = now.nanoseconds(since: spanBegan)
+        if passed >= span {
+            // Nobody may have asked for a while.
+            let share = UInt64((Double(moves) * Double(span) / Double(passed)).rounded(.up))
+            movesBefore = min(share, moves)
+            (moves, spanBegan) = (0, now)
+        }
+        guard let movesBefore else { return 0 }
+        let (product, overflows) = span.multipliedReportingOverflow(by: UInt64(max(number, 0)))
+        return movesBefore == 0 || overflows ? .max : product / movesBefore
     }
 
     /// Passes over those at the front who have left.

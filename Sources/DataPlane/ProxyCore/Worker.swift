@@ -66,6 +66,8 @@ final class Worker: EventHandler {
     /// How long connections of a listener that was removed may go on.
     let drainTimeout: Duration
     private let freeTables: (WorkerTables) -> Void
+    /// Where it tells what it has seen of endpoints; set before it runs.
+    var link: MonitorLink?
     private var onDrained: (() -> Void)?
 
     /// Bounds of what origins send.
@@ -119,6 +121,7 @@ final class Worker: EventHandler {
         colleagues = []
         tables = nil
         onDrained = nil
+        link = nil
     }
 
     /// Ends `run`; connections close with the process or with the worker.
@@ -233,7 +236,7 @@ final class Worker: EventHandler {
     /// Another worker lacks a connection to an upstream.
     func makeRoom(for upstream: String) {
         guard let pool = pools[upstream], !pool.isQueueing else { return }
-        _ = pool.evict()
+        for _ in 0..<pool.state.waiting.current where !pool.evict() { return }
     }
 
     /// A connection to an upstream may be made.

@@ -145,10 +145,9 @@ package struct EndpointHealth: Sendable {
         }
         ejectionCount = min(ejectionCount + 1, Self.ejectionGrowthMax)
         let (length, overflow) = unit.multipliedReportingOverflow(by: UInt64(ejectionCount))
-        let time = outliers.ejectFor * ejectionCount
         ejection = Ejection(
             until: now.advanced(by: overflow ? .max : length),
-            reason: "\(why); out for \(time)"
+            reason: "\(why); out for \(Self.text(overflow ? .max : length))"
         )
         return settle(now)
     }
@@ -158,6 +157,12 @@ package struct EndpointHealth: Sendable {
         guard let ejection, ejection.until <= now else { return false }
         endEjection(now)
         return settle(now)
+    }
+
+    /// A time for readers.
+    private static func text(_ nanoseconds: UInt64) -> String {
+        let milliseconds = nanoseconds / 1_000_000
+        return milliseconds % 1000 == 0 ? "\(milliseconds / 1000) s" : "\(milliseconds) ms"
     }
 
     private mutating func endEjection(_ now: LoopInstant) {
@@ -203,15 +208,16 @@ package enum OperatorWord: Hashable, Sendable {
 
 /// What a check came to.
 package struct CheckResult: Sendable {
-    /// When it ended.
-    package let ended: LoopInstant
+    /// When it ended, in nanoseconds since 1970-01-01 UTC.
+    package let unixNanoseconds: UInt64
     /// How long it took.
     package let nanoseconds: UInt64
     /// Why it failed; `nil` where it passed.
     package let failure: String?
 
-    package init(ended: LoopInstant, nanoseconds: UInt64, failure: String?) {
-        (self.ended, self.nanoseconds, self.failure) = (ended, nanoseconds, failure)
+    package init(unixNanoseconds: UInt64, nanoseconds: UInt64, failure: String?) {
+        (self.unixNanoseconds, self.nanoseconds) = (unixNanoseconds, nanoseconds)
+        self.failure = failure
     }
 }
 

@@ -2,7 +2,7 @@ package import FleetModel
 package import SystemCalls
 
 /// Whether an endpoint takes requests, and if not, why.
-package enum Availability: Hashable, Sendable {
+package enum Availability: Hashable, Sendable, CaseIterable {
     /// It takes requests.
     case available
     /// Its name leads nowhere.

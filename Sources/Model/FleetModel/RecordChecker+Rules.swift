@@ -14,6 +14,7 @@ extension RecordChecker {
             checkDiscovery(value, node)
             checkProxyProtocol(value, node)
             checkUpstreamTLS(value, node)
+            checkHealth(value, node)
             checkResilience(value, node)
         case .route:
             checkResponse(value, node)

@@ -152,7 +152,8 @@ extension Settings {
                 "loopLag",
                 .timeoutOrNone,
                 .defaultsTo("100ms"),
-                "How long a worker may take to see what has become ready, smoothed; 0 is no limit"
+                "How long a worker may take, smoothed, to see what has become ready: some requests get 503 so that "
+                    + "it stays below; 0 is no limit"
             ),
             Setting(
                 "memory",

@@ -49,8 +49,8 @@ extension Settings {
             Setting("queue", queue, .optional, "Where requests wait for a connection"),
             Setting("timeouts", upstreamTimeouts, .optional, "How long an endpoint may take"),
             Setting("retry", retry, .optional, "When a request is tried again"),
-            Setting("health", health, .optional, "Active health checks", .unbuilt),
-            Setting("outliers", outliers, .optional, "Passive ejection", .unbuilt),
+            Setting("health", health, .optional, "Active health checks"),
+            Setting("outliers", outliers, .optional, "Passive ejection"),
             Setting("circuit", circuit, .optional, "When nothing is sent for a while"),
             Setting(
                 "slowStart",
@@ -234,7 +234,12 @@ extension Settings {
             Setting("interval", .timeout, .defaultsTo("5s"), "Time between checks"),
             Setting("timeout", .timeout, .defaultsTo("1s"), "Limit of one check"),
             Setting("healthyAfter", .integer(1...100), .defaultsTo("2"), "Successes in a row"),
-            Setting("unhealthyAfter", .integer(1...100), .defaultsTo("3"), "Failures in a row"),
+            Setting(
+                "unhealthyAfter",
+                .integer(1...100),
+                .defaultsTo("3"),
+                "Failures in a row; a first check that fails is enough"
+            ),
             Setting("jitter", .percentage, .defaultsTo("10%"), "Random part of the interval"),
         ],
         exactlyOneOf: ["http", "tcp", "grpc"]
@@ -251,19 +256,20 @@ extension Settings {
             "successRate",
             .percentage,
             .defaultsTo("0%"),
-            "Share of successes that ejects below; 0% is never"
+            "Share of successes among the requests of ten seconds, at least 20, that ejects below; 0% is never"
         ),
         Setting(
             "ejectFor",
             .timeout,
             .defaultsTo("30s"),
-            "How long an endpoint is out the first time; as much longer each time that follows"
+            "How long an endpoint is out the first time; as much longer each time that follows, up to ten times"
         ),
         Setting(
             "maximumEjected",
             .percentage,
             .defaultsTo("50%"),
-            "Share of endpoints that may be out for this"
+            "Share of endpoints that may be out for this, rounded down, but one of two or more; while fewer are "
+                + "available than this share, or than what it leaves if that is less, all are used (panic)"
         ),
     ])
 

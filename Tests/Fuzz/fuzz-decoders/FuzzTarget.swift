@@ -9,6 +9,7 @@ import HTTPSemantics
 import ProxyProtocol
 import SnapshotCompiler
 import TLSHello
+import Upstreams
 
 /// A decoder of foreign octets, and what must hold whatever they are.
 ///
@@ -43,6 +44,8 @@ enum FuzzTarget: String, CaseIterable {
     case hello
     /// A pattern, a template and a text, a line each: no trap, groups lie within the text, and the ways to match agree.
     case pattern
+    /// Answers of the gRPC health protocol: no trap, and none that is longer than one may be.
+    case grpc
     /// Answers of name servers to each kind of question: no trap, no more records than allowed, and names that fit.
     case names
 
@@ -62,6 +65,10 @@ enum FuzzTarget: String, CaseIterable {
         case .proxy: Self.proxy(octets)
         case .hello: Self.hello(octets)
         case .pattern: PatternTexts.run(octets)
+        case .grpc:
+            precondition(
+                GRPCHealth.answer(octets.span) == nil || octets.count <= GRPCHealth.answerBytesMax
+            )
         case .names: Self.names(octets)
         }
     }

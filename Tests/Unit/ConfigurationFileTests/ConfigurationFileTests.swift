@@ -23,8 +23,7 @@ struct ConfigurationFileTests {
             }
             let paths = Set(error.problems.map(\.path))
             for path in [
-                "policies[squeeze].compress",
-                "upstreams[products].health", "apis", "consumers",
+                "policies[squeeze].compress", "apis", "consumers",
                 "metrics.perEndpoint",
             ] {
                 #expect(paths.contains(path), "\(path)")

@@ -53,7 +53,7 @@ struct ProblemTests {
 
     @Test(
         "fields that the build does not carry out are refused by name",
-        arguments: [(#""health":{"tcp":{}}"#, "health"), (#""outliers":{}"#, "outliers")]
+        arguments: [(#""discovery":{"dns":"a:80"}"#, "discovery")]
     )
     func refusesUnbuilt(field: String, path: String) {
         let found = problems(

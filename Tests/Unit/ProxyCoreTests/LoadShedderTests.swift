@@ -13,7 +13,7 @@ struct LoadShedderTests {
     @Test("None while the loop keeps up")
     func none() {
         var shedder = LoadShedder(limit: 100 * millisecond)
-        for _ in 0..<100 { shedder.note(lag: 99 * millisecond) }
+        for _ in 0..<100 { shedder.note(lag: 74 * millisecond) }
         #expect(shedder.share == 0 && refusals(&shedder, of: 1000) == 0)
     }
 
@@ -30,22 +30,22 @@ struct LoadShedderTests {
     @Test("The share grows while the lag stays, spread evenly, and never is all")
     func grows() {
         var shedder = LoadShedder(limit: 100 * millisecond)
-        for _ in 0..<8 { shedder.note(lag: 150 * millisecond) }
+        for _ in 0..<7 { shedder.note(lag: 150 * millisecond) }
         let early = shedder.share
-        #expect(early < LoadShedder.whole / 2)
+        #expect(early < LoadShedder.whole / 4)
         for _ in 0..<50 { shedder.note(lag: 150 * millisecond) }
         #expect(shedder.share > early)
-        #expect(refusals(&shedder, of: 640) == 480)
-        let four = refusals(&shedder, of: 4)
-        #expect(four == 3)
+        #expect(refusals(&shedder, of: 640) == 240)
+        let eight = refusals(&shedder, of: 8)
+        #expect(eight == 3)
     }
 
     @Test("It stays between the bounds, shrinks below, and is gone soon after the loop has slept")
     func shrinks() {
         var shedder = LoadShedder(limit: 100 * millisecond)
         for _ in 0..<60 { shedder.note(lag: 150 * millisecond) }
-        for _ in 0..<60 { shedder.note(lag: 90 * millisecond) }
-        #expect(refusals(&shedder, of: 64) == 48)
+        for _ in 0..<60 { shedder.note(lag: 60 * millisecond) }
+        #expect(refusals(&shedder, of: 64) == 24)
         for _ in 0..<20 { shedder.note(lag: 0) }
         #expect(shedder.share == 0 && refusals(&shedder, of: 64) == 0)
     }
@@ -54,7 +54,7 @@ struct LoadShedderTests {
     func bounds() {
         var shedder = LoadShedder(limit: .max)
         for _ in 0..<20 { shedder.note(lag: .max) }
-        #expect(shedder.share == 0)
+        #expect(shedder.share <= LoadShedder.whole)
         shedder = LoadShedder(limit: 1)
         for _ in 0..<20 { shedder.note(lag: .max) }
         #expect(shedder.share <= LoadShedder.whole)

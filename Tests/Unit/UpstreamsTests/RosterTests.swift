@@ -69,6 +69,11 @@ struct RosterTests {
         #expect(chosen([well, ejected], panicShare: 50_000) == [0])
         #expect(chosen([well, ejected, ejected], panicShare: 50_000) == [0, 1, 2])
         #expect(chosen([ejected, out], panicShare: 50_000) == [0])
+        #expect(chosen([ejected, ejected], panicShare: 0) == [0, 1], "nobody is left")
+        #expect(chosen([well, ejected, ejected], panicShare: 0) == [0])
+        let backup = member(tier: 1)
+        #expect(chosen([ejected, ejected, backup], panicShare: 50_000) == [2])
+        #expect(chosen([well, ejected, ejected, backup], panicShare: 50_000) == [0])
         #expect(chosen([ejected, ejected], panicShare: nil) == [])
         #expect(chosen([out, out], panicShare: 50_000) == [])
     }

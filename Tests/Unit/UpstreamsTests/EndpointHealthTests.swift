@@ -1,0 +1,212 @@
+import EventLoop
+@testable import FleetModel
+import Testing
+import Upstreams
+
+@Suite("The health of an endpoint")
+struct EndpointHealthTests {
+    private static let second: UInt64 = 1_000_000_000
+
+    private func at(_ seconds: UInt64) -> LoopInstant {
+        LoopInstant(nanoseconds: (1_000 + seconds) * Self.second)
+    }
+
+    private func check(healthyAfter: Int = 2, unhealthyAfter: Int = 3) -> HealthCheck {
+        HealthCheck(
+            probe: .tcp,
+            interval: .seconds(5),
+            timeout: .seconds(1),
+            healthyAfter: healthyAfter,
+            unhealthyAfter: unhealthyAfter,
+            jitter: 0
+        )
+    }
+
+    private func outliers(ejectFor: Int = 10, maximum: Int = 50_000) -> Outliers {
+        Outliers(
+            consecutiveErrors: 5,
+            successRate: 0,
+            ejectFor: .seconds(ejectFor),
+            maximumEjected: maximum
+        )
+    }
+
+    /// A health with the results of checks, one a second.
+    private func health(_ results: String, check: HealthCheck? = nil) -> EndpointHealth {
+        var health = EndpointHealth(
+            check: check ?? self.check(),
+            outliers: outliers(),
+            now: at(0)
+        )
+        feed(results, to: &health)
+        return health
+    }
+
+    private func feed(_ results: String, to health: inout EndpointHealth, from second: UInt64 = 0) {
+        for (index, result) in results.enumerated() {
+            let now = at(second + UInt64(index))
+            let failure: String? = result == "+" ? nil : "status 500"
+            _ = health.checked(
+                CheckResult(unixNanoseconds: 0, nanoseconds: 1, failure: failure),
+                now: now
+            )
+        }
+    }
+
+    @Test(
+        "results in a row count, but for a first one that fails",
+        arguments: [
+            ("", true), ("-", false), ("-+", false), ("-++", true), ("-+-+", false), ("+--", true),
+            ("+---", false), ("+--+--", true), ("+---+-++", true), ("+---+-+", false),
+        ]
+    )
+    func thresholds(results: String, isWell: Bool) {
+        #expect((health(results).availability == .available) == isWell)
+    }
+
+    @Test("what is told of a failure says what failed, how often, and since when")
+    func reasons() {
+        let first = health("-")
+        #expect(first.reason == "check failed: status 500")
+        let third = health("+---")
+        #expect(third.reason == "3 checks in a row failed: status 500")
+        #expect(third.since == at(3))
+        #expect(third.lastCheck?.failure == "status 500")
+        let well = health("+---++")
+        #expect(well.reason.isEmpty)
+        #expect(well.availableSince == at(5))
+    }
+
+    @Test("other checks count anew and keep the verdict; without checks there is none")
+    func adapts() {
+        var health = health("+---+")
+        #expect(health.adapt(check: check(healthyAfter: 2), outliers: nil, now: at(9)) == false)
+        feed("+", to: &health, from: 9)
+        #expect(health.availability == .available, "the same settings count on")
+        feed("--", to: &health, from: 10)
+        #expect(health.adapt(check: check(unhealthyAfter: 2), outliers: nil, now: at(12)) == false)
+        feed("-", to: &health, from: 12)
+        #expect(health.availability == .available, "other settings count anew")
+        feed("-", to: &health, from: 13)
+        #expect(health.availability == .unhealthy)
+        #expect(health.adapt(check: check(healthyAfter: 1), outliers: nil, now: at(14)) == false)
+        #expect(health.availability == .unhealthy)
+        #expect(health.adapt(check: nil, outliers: nil, now: at(15)) == true)
+        #expect(health.availability == .available)
+        #expect(health.lastCheck == nil)
+    }
+
+    @Test("ejections that follow each other grow to a bound, and shrink while it is well")
+    func ejections() {
+        var health = EndpointHealth(check: nil, outliers: outliers(), now: at(0))
+        #expect(health.eject(for: "5 failures in a row", now: at(0)) == true)
+        #expect(health.availability == .ejected)
+        #expect(health.reason == "5 failures in a row; out for 10 s")
+        #expect(health.eject(for: "again", now: at(1)) == false, "it is out already")
+        #expect(health.timePassed(now: at(9)) == false)
+        #expect(health.timePassed(now: at(10)) == true)
+        #expect(health.availability == .available)
+        #expect(health.eject(for: "again", now: at(12)) == true)
+        #expect(health.ejectedUntil == at(32))
+        #expect(health.timePassed(now: at(32)) == true)
+        // Well for one time of ejectFor: one less.
+        #expect(health.eject(for: "again", now: at(43)) == true)
+        #expect(health.ejectedUntil == at(63))
+        #expect(health.timePassed(now: at(63)) == true)
+        var now: UInt64 = 63
+        for _ in 0..<20 {
+            _ = health.eject(for: "again", now: at(now))
+            now = health.ejectedUntil.nanoseconds / Self.second - 1_000
+            _ = health.timePassed(now: at(now))
+        }
+        #expect(health.eject(for: "again", now: at(now)) == true)
+        #expect(health.ejectedUntil == at(now + 100))
+    }
+
+    @Test("an ejection ends early where checks have failed since and pass again")
+    func returnsEarly() {
+        var health = health("+")
+        #expect(health.eject(for: "x", now: at(1)) == true)
+        feed("++", to: &health, from: 2)
+        #expect(health.availability == .ejected, "the checks never saw anything wrong")
+        feed("-+", to: &health, from: 4)
+        #expect(health.availability == .ejected)
+        feed("+", to: &health, from: 6)
+        #expect(health.availability == .available)
+        #expect(!health.isEjected)
+    }
+
+    @Test("an unhealthy endpoint whose ejection is over stays out")
+    func staysOut() {
+        var health = health("+")
+        _ = health.eject(for: "x", now: at(1))
+        feed("---", to: &health, from: 2)
+        #expect(health.availability == .unhealthy)
+        #expect(health.timePassed(now: at(11)) == false)
+        #expect(health.availability == .unhealthy)
+        feed("++", to: &health, from: 12)
+        #expect(health.availability == .available)
+    }
+
+    @Test("disabled, drained, unresolved, unhealthy, ejected: the first that holds")
+    func precedence() {
+        var health = health("-")
+        _ = health.eject(for: "x", now: at(1))
+        #expect(health.availability == .unhealthy)
+        #expect(health.resolved(false, now: at(2)) == true)
+        #expect(health.availability == .unresolved)
+        #expect(health.take(.drained, now: at(3)) == true)
+        #expect(health.availability == .drained)
+        #expect(health.take(.disabled, now: at(4)) == true)
+        #expect(health.availability == .disabled)
+        #expect(health.take(.none, now: at(5)) == true)
+        #expect(health.availability == .unresolved)
+        #expect(health.resolved(true, now: at(6)) == true)
+        #expect(health.forget(now: at(7)) == true)
+        #expect(health.availability == .available)
+        #expect(health.since == at(7))
+    }
+
+    @Test(
+        "how many may be ejected, and when all are used",
+        arguments: [
+            (50_000, [0, 1, 1, 2, 2], 50_000), (10_000, [0, 1, 1, 1, 1], 10_000),
+            (100_000, [1, 2, 3, 4, 5], 0), (80_000, [0, 1, 2, 3, 4], 20_000),
+        ]
+    )
+    func shares(maximum: Int, counts: [Int], panic: Int) {
+        let outliers = outliers(maximum: maximum)
+        #expect((1...5).map { outliers.ejectable(of: $0) } == counts)
+        #expect(outliers.panicShare == panic)
+    }
+
+    @Test("the share of successes of ten seconds, where there are enough requests")
+    func successRates() {
+        var window = SuccessRateWindow()
+        var sum = SuccessRateWindow.Tally()
+        func advance(_ successes: UInt64, _ failures: UInt64) -> Int? {
+            sum.successes += successes
+            sum.failures += failures
+            return window.advance(to: sum)
+        }
+        #expect(advance(1000, 0) == nil, "what was before is not of interest")
+        #expect(advance(19, 0) == nil)
+        #expect(advance(0, 1) == 95_000)
+        for _ in 0..<8 { _ = advance(1, 1) }
+        #expect(advance(0, 20) == 8 * 100_000 / 37, "only the last ten seconds count")
+        window.clear()
+        #expect(advance(100, 0) == nil)
+    }
+
+    @Test("failures in a row over all workers, until one goes well")
+    func outcomes() {
+        let outcomes = EndpointState(connectionsMax: .max, workerCount: 2).outcomes
+        #expect(outcomes.failed(worker: 0, isCounted: true) == 1)
+        #expect(outcomes.failed(worker: 1, isCounted: true) == 2)
+        outcomes.succeeded(worker: 1, isCounted: true)
+        #expect(outcomes.failed(worker: 0, isCounted: false) == 1)
+        outcomes.forgetFailures()
+        #expect(outcomes.failed(worker: 0, isCounted: true) == 1)
+        #expect(outcomes.tally == SuccessRateWindow.Tally(successes: 1, failures: 3))
+    }
+}
