@@ -113,11 +113,11 @@ package final class RandomBalancer: Balancer {
 
 /// Chooses the one with less in flight of two that are drawn at random, by weight.
 ///
-/// Where one of them answers far more slowly, what it has in flight counts twice.
+/// Where one of them answers far more slowly, what it has in flight counts four times.
 package final class PowerOfTwoBalancer: Balancer {
     /// So many times as long as another one has to take, and by so many nanoseconds, who is called slow beside it.
     ///
-    /// Endpoints of one kind never differ so much for long.
+    /// Endpoints of one kind never differ so much for long. What it has in flight counts so many times too.
     static let slownessFactor = 4.0
     static let slownessNanoseconds = 5e6
 
@@ -148,10 +148,14 @@ package final class PowerOfTwoBalancer: Balancer {
         let load = Double(loads[first].inFlight) * ofSecond
         let other = Double(loads[second].inFlight) * ofFirst
         if other + ofFirst <= load {
-            let isWorth = 2 * (other + ofFirst) <= load || !isSlow(second, beside: first, now)
+            let isWorth =
+                Self.slownessFactor * (other + ofFirst) <= load
+                || !isSlow(second, beside: first, now)
             return isWorth ? second : first
         }
-        let isWorth = 2 * (load + ofSecond) <= other || !isSlow(first, beside: second, now)
+        let isWorth =
+            Self.slownessFactor * (load + ofSecond) <= other
+            || !isSlow(first, beside: second, now)
         return isWorth ? first : second
     }
 

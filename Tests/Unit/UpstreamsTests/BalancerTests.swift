@@ -88,7 +88,7 @@ struct BalancerTests {
         #expect(counts[2] == 0)
     }
 
-    @Test("What is in flight at one that is far slower counts twice with power of two")
+    @Test("What is in flight at one that is far slower counts more with power of two")
     func powerOfTwoTies() {
         let given = loads(3)
         for index in 0..<3 {
@@ -96,7 +96,7 @@ struct BalancerTests {
         }
         let balancer = powerOfTwo([1, 1, 1], given)
         #expect(counts(balancer, of: 3, choices: 300)[1] == 0)
-        for _ in 0..<2 {
+        for _ in 0..<4 {
             #expect(counts(balancer, of: 3, choices: 300)[1] == 0)
             given[0].began()
             given[2].began()
