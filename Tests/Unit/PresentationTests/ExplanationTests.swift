@@ -104,7 +104,8 @@ import Testing
         #expect(explanation.listener == "web")
         #expect(explanation.why.contains("404"))
         let keys = [
-            "answerFields", "endpoint", "endpoints", "errorPages", "hidden", "host", "listener", "locations",
+            "answerFields", "endpoint", "endpoints", "errorPages", "hidden", "host", "listener",
+            "locations",
             "normalisedPath", "passed", "path", "policies", "query", "requestFields",
             "responseFields", "route", "status", "unknown", "upstream", "why",
         ]
