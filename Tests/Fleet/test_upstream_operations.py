@@ -2,11 +2,13 @@
 
 import json
 import signal
+import threading
 
 import pytest
 
 from handover import upgrade
-from weir import Fleet, Load, Origin, Peer, ReservedPort, answer_with_request, get, request, until
+from nameserver import NameServer
+from weir import Fleet, Load, NetworkNamespace, Origin, Peer, ReservedPort, answer_with_request, answering, get, request, until
 
 
 @pytest.fixture
@@ -252,6 +254,44 @@ def get_metrics(fleet):
         return peer.exchange(request("GET", "/metrics", "localhost", ["Connection: close"])).body.decode()
 
 
+def test_endpoints_that_are_discovered_are_shown_and_drained(workspace):
+    names = workspace.keep(NameServer())
+    fleet = Fleet(workspace)
+    fleet.add("n1", prefix=["env", f"WEIR_RESOLVER={names.address}"])
+    a = workspace.origin()
+    b = workspace.keep(Origin(answer_with_request, host="127.0.0.2", port=a.address[1]))
+    names.set("main.test", "A", ["127.0.0.1", "127.0.0.2"], ttl=1)
+    port = workspace.keep(ReservedPort())
+    text = configuration(port, more=f", discovery: {{dns: 'main.test:{a.address[1]}', type: a}}")
+    fleet.apply(text.replace("endpoints: [], ", ""), "--wait")
+    until(lambda: len(upstream(fleet)["endpoints"]) == 2, "both endpoints are reported")
+    assert all(found["discovered"] and found["state"] == "healthy" for found in upstream(fleet)["endpoints"])
+    fleet.ctl("upstream", "drain", "main", str(b), "--idle")
+    count = len(b.requests)
+    for _ in range(10):
+        assert get(port.address).status == 200
+    assert len(b.requests) == count and "(dns)" in fleet.ctl("upstreams").out
+    # It goes, and it is drained still when it comes back.
+    names.set("main.test", "A", ["127.0.0.1"], ttl=1)
+    until(lambda: len(upstream(fleet)["endpoints"]) == 1, "the endpoint has gone")
+    names.set("main.test", "A", ["127.0.0.1", "127.0.0.2"], ttl=1)
+    until(lambda: len(upstream(fleet)["endpoints"]) == 2, "the endpoint is back")
+    wait_state(fleet, b, "drained")
+    # An endpoint that nobody has found is none.
+    fleet.ctl("upstream", "drain", "main", f"127.0.0.3:{a.address[1]}", code=1)
+
+
+def test_what_holds_for_a_whole_upstream_is_told(workspace, fleet):
+    port, a = workspace.keep(ReservedPort()), workspace.origin(answering(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"))
+    circuit = ", circuit: {errors: 50%, minimumRequests: 2, window: 10s, openFor: 300s, respond: {status: 503}}"
+    fleet.apply(configuration(port, a, more=circuit), "--wait")
+    with Peer.connect(port.address) as client:
+        until(lambda: client.exchange(request()).status == 503, "the circuit is open")
+    note = until(lambda: upstream(fleet)["notes"], "the circuit is told")[0]
+    assert note["node"] in ("n1", "n2") and "circuit is open" in note["note"]
+    assert "circuit is open" in fleet.ctl("upstreams").out
+
+
 def test_clients_that_stick_to_a_drained_endpoint_move(workspace, fleet):
     port, (a, b) = workspace.keep(ReservedPort()), (workspace.origin(), workspace.origin())
     fleet.apply(configuration(port, a, b, more=", sticky: {cookie: route, ttl: 1h}"), "--wait")
@@ -298,3 +338,63 @@ def test_what_is_not_there_is_told_with_what_is(workspace, fleet):
     fleet.ctl("upstream", "drain", "main", code=2)
     assert fleet.ctl("upstreams").out.count(str(a)) == 1
     assert "upstream" in fleet.ctl("completion", "bash").out
+
+
+def test_a_node_that_cannot_reach_what_others_can_is_named(workspace):
+    fleet = Fleet(workspace)
+    fleet.add("n1")
+    # In a network of its own there is no such endpoint.
+    namespace = workspace.keep(NetworkNamespace())
+    fleet.add("n2", prefix=namespace.prefix, control=namespace.relay(fleet.fleet_address))
+    port, a = workspace.keep(ReservedPort()), workspace.origin()
+    fleet.apply(configuration(port, a, more=", health: {tcp: {}, interval: 100ms, timeout: 1s}"), "--wait")
+    until(lambda: endpoint(fleet, a)["disagreement"] == "unhealthy on n2 only", "the nodes differ")
+    seen = {node["node"]: node for node in endpoint(fleet, a)["nodes"]}
+    assert (seen["n1"]["state"], seen["n2"]["state"]) == ("healthy", "unhealthy")
+    assert "refused" in seen["n2"]["reason"].lower() and seen["n2"]["checkedAt"] and seen["n2"]["since"]
+    table = fleet.ctl("upstreams").out
+    assert f"main {a} on n2: unhealthy" in table and "(!)" in table
+    assert "weir_control_disputed_endpoints 1\n" in get_metrics(fleet)
+
+
+def test_a_reset_forgets_an_ejection(workspace, fleet):
+    port, broken = workspace.keep(ReservedPort()), threading.Event()
+    broken.set()
+
+    def answer(peer, origin):
+        while (head := peer.read_head()) is not None:
+            origin.requests.append(head)
+            status = b"500 Internal Server Error" if broken.is_set() else b"200 OK"
+            peer.send(b"HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n" % status)
+
+    a, b = workspace.origin(answer), workspace.origin()
+    fleet.apply(configuration(port, a, b, more=", outliers: {consecutiveErrors: 3, ejectFor: 300s}"), "--wait")
+
+    def is_ejected():
+        for _ in range(8):
+            get(port.address)
+        return all(node["state"] == "ejected" for node in endpoint(fleet, a)["nodes"])
+
+    until(is_ejected, "every node has ejected the endpoint")
+    assert endpoint(fleet, a)["reason"]
+    broken.clear()
+    count = len(a.requests)
+    fleet.ctl("upstream", "reset", "main", str(a), "--wait")
+    wait_state(fleet, a, "healthy")
+    until(lambda: get(port.address).status == 200 and len(a.requests) > count, "the endpoint is asked again")
+
+
+def test_a_disabled_endpoint_is_not_checked(workspace, fleet):
+    port, (a, b) = workspace.keep(ReservedPort()), (workspace.origin(), workspace.origin())
+    fleet.apply(configuration(port, a, b, more=", health: {http: {path: /well}, interval: 50ms, timeout: 1s}"), "--wait")
+    until(lambda: len(a.requests) > 4, "the endpoint is checked")
+    fleet.ctl("upstream", "drain", "main", str(a), "--wait")
+    count = len(a.requests)
+    until(lambda: len(a.requests) > count + 4, "a drained endpoint is checked")
+    fleet.ctl("upstream", "disable", "main", str(a), "--wait")
+    until(lambda: not a.open, "the last check has ended")
+    count, others = len(a.requests), len(b.requests)
+    until(lambda: len(b.requests) > others + 8, "the other one is checked")
+    assert len(a.requests) == count
+    fleet.ctl("upstream", "undrain", "main", str(a), "--wait")
+    until(lambda: len(a.requests) > count, "the endpoint is checked again")

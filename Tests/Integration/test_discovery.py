@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from nameserver import NameServer
-from weir import BIN, Fleet, Origin, Peer, ReservedPort, answer_with_request, get, request, run_proxyctl, until
+from weir import BIN, Fleet, Origin, Peer, ReservedPort, answer_with_request, get, is_listening, request, run_proxyctl, until
 
 
 @pytest.fixture
@@ -371,6 +371,29 @@ def test_a_node_starts_with_what_names_led_to_while_no_server_answers(workspace,
     stored.write_bytes(b"addresses api.test search 127.0.0.1\n")
     node.start()
     assert [get(each.address).status for each in listeners] == [502] * 3
+
+
+def test_a_node_that_is_undrained_while_a_version_waits_for_names_goes_on_with_that_version(workspace, names):
+    fleet = Fleet(workspace)
+    fleet.add("node-1", prefix=["env", f"WEIR_RESOLVER={names.address}"], workers=1)
+    listener = workspace.keep(ReservedPort())
+
+    def text(body, endpoint):
+        return f"""
+listeners: [{{name: web, address: {listener}}}]
+upstreams: [{{name: main, endpoints: [{{address: '{endpoint}:80'}}]}}]
+routes: [{{name: all, respond: {{status: 200, body: {body}}}}}]"""
+
+    fleet.apply(text("old", "127.0.0.1"), "--wait")
+    names.misbehave("*", "silence")
+    mark = names.mark()
+    fleet.apply(text("new", "api.test"))
+    names.wait_for_question("api.test", "A", after=mark)
+    fleet.ctl("node", "drain", "node-1")
+    fleet.ctl("node", "undrain", "node-1")
+    fleet.wait_steady(2)
+    until(lambda: is_listening(listener.address), "the listener is open again")
+    assert get(listener.address).body == b"new"
 
 
 @pytest.mark.parametrize("upstream, message", [

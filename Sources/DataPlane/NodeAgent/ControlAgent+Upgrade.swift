@@ -38,11 +38,15 @@ extension ControlAgent {
     /// Ends for good, while the process goes on.
     func retire() {
         stop()
-        for timer in sessionTimers + [retryTimer, storeTimer].compactMap(\.self) { timer.stop() }
+        let others = [retryTimer, storeTimer, materialTimer, adjustmentTimer].compactMap(\.self)
+        for timer in sessionTimers + others { timer.stop() }
     }
 
     private var sessionTimers: [LoopTimer] {
-        [reconnectTimer, synchroniseTimer, heartbeatTimer, reportTimer, renewalTimer]
-            .compactMap(\.self)
+        [
+            reconnectTimer, synchroniseTimer, heartbeatTimer, reportTimer, renewalTimer,
+            upstreamTimer,
+        ]
+        .compactMap(\.self)
     }
 }

@@ -24,6 +24,10 @@ final class Activator: EventHandler {
     /// What another process handed over and no version has used yet, by listener.
     var inherited: [String: ListenerSockets] = [:]
     var isDraining = false
+    /// Versions that the monitor is making ready.
+    private var preparingCount = 0
+    /// What is to be done with the last of them, in its order.
+    private var afterPreparing: [() -> Void] = []
     private var logWriter: (target: LogWriter.Target, writer: LogWriter)?
     /// Logs that were replaced and may still be written to.
     private var retiredWriters: [LogWriter] = []
@@ -86,6 +90,7 @@ final class Activator: EventHandler {
         completion: @escaping (ActivationResult) -> Void
     ) {
         let (monitor, mailbox) = (monitor, loop.mailbox)
+        preparingCount += 1
         let ready = Handover { [self] (upstreams: [SharedUpstream]) in
             activate(version: version, configuration, upstreams) { [self] result in
                 if case .failed = result {
@@ -93,6 +98,11 @@ final class Activator: EventHandler {
                 }
                 completion(result)
             }
+            preparingCount -= 1
+            guard preparingCount == 0 else { return }
+            let next = afterPreparing
+            afterPreparing = []
+            for step in next { step() }
         }
         monitorMailbox.post {
             monitor.value.prepare(configuration.upstreamsInUse) { upstreams in
@@ -451,6 +461,9 @@ final class Activator: EventHandler {
     ///
     /// - Parameter completion: Called on this loop when no connection is left.
     func drain(completion: @escaping () -> Void) {
+        guard afterPreparing.isEmpty else {
+            return afterPreparing.append { [self] in drain(completion: completion) }
+        }
         endConnections({ $0.drain($1) }, completion: completion)
     }
 
@@ -483,6 +496,10 @@ final class Activator: EventHandler {
     ///
     /// - Parameter completion: Called on this loop, as `activate` does.
     func undrain(completion: @escaping (ActivationResult) -> Void) {
+        // The version that is made ready is the one to listen with.
+        guard preparingCount == 0 else {
+            return afterPreparing.append { [self] in undrain(completion: completion) }
+        }
         isDraining = false
         for worker in workers {
             let message = Handover(worker)

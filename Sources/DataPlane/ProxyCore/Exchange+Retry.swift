@@ -25,8 +25,13 @@ extension Exchange {
 
     // MARK: Before a try
 
+    /// Whether the upstream's settings let a request be tried at all; where not, it has been answered.
+    func mayTry(_ upstream: UpstreamPool) -> Bool {
+        upstream.tryPlan.map(begins) ?? true
+    }
+
     /// Counts a request that is tried for the first time; `false` where it must not be, and then it has been answered.
-    func begins(with plan: TryPlan) -> Bool {
+    private func begins(with plan: TryPlan) -> Bool {
         let now = worker.loop.now.nanoseconds
         if plan.retry != nil, !isCopy {
             plan.tries.budget.countRequest(worker: worker.index, now: now)
@@ -115,11 +120,11 @@ extension Exchange {
     /// Counts the response whose head has come, and tries again where its status asks for that.
     ///
     /// - Parameters:
-    ///   - plan: The upstream's.
     ///   - origin: Where the response comes from.
     ///   - headBytes: The head's length.
     /// - Returns: Whether it does; the response is gone then.
-    func triesAgain(_ plan: TryPlan, _ origin: Origin, headBytes: Int) -> Bool {
+    func triesAgain(_ origin: Origin, headBytes: Int) -> Bool {
+        guard let plan = upstream?.tryPlan else { return false }
         noteOutcome(plan, hasFailed: response.status >= 500)
         tryDeadline = .never
         guard let retry = plan.retry, retry.statuses.contains(Int(response.status)),

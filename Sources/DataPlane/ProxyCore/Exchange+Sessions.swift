@@ -5,6 +5,7 @@ internal import Upstreams
 /// How an exchange takes a connection to an endpoint that rests, or a stream of one that others share.
 extension Exchange {
     /// Takes a connection to an endpoint that rests, or another one.
+    @inline(__always)
     func reach(_ endpoint: EndpointPool, _ client: Client, _ upstream: UpstreamPool) {
         self.endpoint = endpoint
         if offer != .http2, let resting = endpoint.takeIdle() {

@@ -235,7 +235,7 @@ final class Exchange {
 
     /// The rewritten head stands before the content in the client's buffer: finds someone to send it to.
     func selectEndpoint(_ client: Client, _ upstream: UpstreamPool) {
-        if let plan = upstream.tryPlan, !begins(with: plan) { return }
+        if upstream.hasTryPlan, !mayTry(upstream) { return }
         if upstream.isQueueing { return waitInLine(upstream) }
         guard let endpoint = chooseEndpoint(upstream) else {
             return fail(upstream.refusal)
@@ -453,9 +453,9 @@ final class Exchange {
                 return false
             }
             guard let headBytes else { return true }
-            if !response.isInterim {
+            if response.status >= 200 || response.status == 101 {
                 noteStatus()
-                if let plan = upstream?.tryPlan, triesAgain(plan, origin, headBytes: headBytes) {
+                if upstream?.hasTryPlan == true, triesAgain(origin, headBytes: headBytes) {
                     return false
                 }
             }

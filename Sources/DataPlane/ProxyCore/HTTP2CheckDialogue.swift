@@ -63,18 +63,19 @@ final class HTTP2CheckDialogue: CheckDialogue {
         // A connection that was just made has room for one stream.
         guard let id = http2.openStream(content == nil ? .get : .post) else { return }
         stream = id
+        let (methodOctets, pathOctets) = (Array(method.utf8), Array(path.utf8))
+        let (hostOctets, scheme) = (Array(host.utf8), Array((isSecure ? "https" : "http").utf8))
         http2.encodeHeaders(id, endStream: content == nil) { encoder, output in
-            encoder.append(pseudo: .method, value: Array(method.utf8).span, to: &output)
-            let scheme = Array((isSecure ? "https" : "http").utf8)
+            encoder.append(pseudo: .method, value: methodOctets.span, to: &output)
             encoder.append(pseudo: .scheme, value: scheme.span, to: &output)
-            encoder.append(pseudo: .authority, value: Array(host.utf8).span, to: &output)
-            encoder.append(pseudo: .path, value: Array(path.utf8).span, to: &output)
+            encoder.append(pseudo: .authority, value: hostOctets.span, to: &output)
+            encoder.append(pseudo: .path, value: pathOctets.span, to: &output)
             for (name, value) in fields {
-                let octets = Array(name.utf8)
+                let (nameOctets, valueOctets) = (Array(name.utf8), Array(value.utf8))
                 encoder.append(
-                    name: octets.span,
-                    value: Array(value.utf8).span,
-                    known: FieldName.find(octets.span),
+                    name: nameOctets.span,
+                    value: valueOctets.span,
+                    known: FieldName.find(nameOctets.span),
                     isSensitive: false,
                     to: &output
                 )
@@ -105,8 +106,9 @@ final class HTTP2CheckDialogue: CheckDialogue {
     private func take(_ event: HTTP2Connection.Event, _ octets: Span<UInt8>) -> CheckVerdict? {
         switch event {
         case .headers(stream, let endStream):
-            let range = (http2.fields.status ?? OctetRange()).indices
-            let status = http2.fields.pseudoOctets.span.decimal(in: range) ?? 0
+            let fields = http2.fields
+            let range = (fields.status ?? OctetRange()).indices
+            let status = fields.pseudoOctets.span.decimal(in: range) ?? 0
             self.status = status
             noteGRPCStatus()
             if endStream { return end() }

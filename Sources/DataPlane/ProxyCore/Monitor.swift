@@ -187,9 +187,12 @@ final class Monitor: EventHandler {
     }
 
     /// Has the endpoints of an upstream checked that it has now.
+    ///
+    /// What an operator has disabled is left alone.
     private func check(_ monitor: UpstreamMonitor) {
         let upstream = monitor.upstream
-        desk.check(upstream, connectors[upstream.name], monitor.members)
+        let members = monitor.members.filter { $0.availability != .disabled }
+        desk.check(upstream, connectors[upstream.name], members)
     }
 
     /// The version that was made ready is not served.
@@ -282,6 +285,7 @@ final class Monitor: EventHandler {
                     monitor.takeWish(at: index, forgetting: mayForget, now: loop.now)
                 }
             }
+            check(monitor)
             changed.insert(name)
         }
         publishChanges()

@@ -66,6 +66,7 @@ extension UpstreamMonitor {
                 name(of: endpoint).flatMap { names.state(of: $0).failure }?.description
             return watched
         }
+        discoveryFailure = discoveryName.flatMap { names.state(of: $0).failure }?.description
         change.removed = known.keys.map(\.description).sorted()
         noteChanges()
         let isSame = before.elementsEqual(endpoints) {

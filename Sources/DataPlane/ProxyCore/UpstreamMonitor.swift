@@ -19,6 +19,8 @@ final class UpstreamMonitor {
     private let workerCount: Int
     /// What operators want, by the endpoint's address.
     var wishes: [String: OperatorWish] = [:]
+    /// Why the name that leads to further endpoints could not be looked up the last time; `nil` where it could.
+    var discoveryFailure: String?
     /// Which of the endpoints are new.
     private var slowStarts: SlowStarts
     /// What the workers have, or are to have.
@@ -239,17 +241,8 @@ final class UpstreamMonitor {
                     isDiscovered: !isConfigured(watched.endpoint)
                 )
             },
-            note: circuitNote
+            note: note
         )
-    }
-
-    private var circuitNote: String {
-        guard upstream.circuit != nil, let breaker = tries?.breaker else { return "" }
-        return switch breaker.state(at: LoopInstant.now.nanoseconds) {
-        case .closed: ""
-        case .open: "the circuit is open: too many requests have failed"
-        case .halfOpen: "the circuit is half-open: one request at a time is tried"
-        }
     }
 
     /// Why an endpoint takes no requests.

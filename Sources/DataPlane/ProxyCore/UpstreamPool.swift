@@ -160,7 +160,11 @@ final class UpstreamPool {
     /// What all workers share of it.
     let state: UpstreamState
     /// What becomes of tries that fail; `nil` where no setting says so.
-    private(set) var tryPlan: TryPlan?
+    private(set) var tryPlan: TryPlan? {
+        didSet { hasTryPlan = tryPlan != nil }
+    }
+    /// Whether there is such a plan: what every request asks, without a reference to be counted.
+    private(set) var hasTryPlan = false
     /// Exchanges that wait for a connection.
     var line = WaitingLine()
     /// How many of them can go on.

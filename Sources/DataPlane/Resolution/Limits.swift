@@ -21,7 +21,7 @@ package enum Limits {
     /// How long after a failed lookup the next one is; it doubles with every one up to the longest.
     static let retryNanosecondsMin: UInt64 = 1_000_000_000
     /// The longest of them: a name that is there again is found within it.
-    static let retryNanosecondsMax: UInt64 = 30_000_000_000
+    static let retryNanosecondsMax: UInt64 = 10_000_000_000
     /// The largest file of what names led to that is read: some 10,000 names, or so many addresses.
     package static let memoryOctetsMax = 4 * 1024 * 1024
     /// How many answers in a row must say that a name has no records, beyond the first, for its last ones to be given

@@ -3,7 +3,7 @@ package import EventLoop
 /// When a name is looked up again, and whether what it last led to still counts; without a clock.
 ///
 ///                    ┌─ answer ─▶ known ── it holds no longer ─▶ ask
-///     asked for ─▶ ask ─ no server answers ─▶ known or not, as before ── 1 s, 2 s, 4 s … 30 s ─▶ ask
+///     asked for ─▶ ask ─ no server answers ─▶ known or not, as before ── 1 s, 2 s, 4 s … 10 s ─▶ ask
 ///                    └─ nothing there ─▶ likewise, but given up after 3 more in 30 s or longer
 package struct NameSchedule: Sendable {
     /// How often an answer is asked for again.

@@ -365,14 +365,16 @@ struct ConfigurationChecker {
         }
     }
 
-    /// What is relayed as it is gets no TLS of ours.
+    /// What is relayed as it is gets no TLS of ours; where it is TLS already, none is missing.
     private mutating func checkRelays() {
         var secured: Set<String> = []
         for draft in drafts {
             guard case .upstream(let upstream)? = draft.checked?.typed else { continue }
             if upstream.tls != nil { secured.insert(upstream.name) }
         }
-        for draft in drafts where draft.kind == .listener {
+        for draft in drafts {
+            guard case .listener(let listener)? = draft.checked?.typed, listener.transport == .tcp
+            else { continue }
             for reference in draft.references
             where reference.kind == .upstream && secured.contains(reference.name) {
                 let message = "\(quoted(reference.name)) has tls, which a relay does not speak"

@@ -53,15 +53,13 @@ struct ProblemTests {
 
     @Test(
         "fields that the build does not carry out are refused by name",
-        arguments: [(#""discovery":{"dns":"a:80"}"#, "discovery")]
+        arguments: [(#""compress":{}"#, "compress"), (#""cors":{"origins":["*"]}"#, "cors")]
     )
     func refusesUnbuilt(field: String, path: String) {
-        let found = problems(
-            #"{"upstreams":[{"name":"u","endpoints":[{"address":"a:80"}],\#(field)}]}"#
-        )
+        let found = problems(#"{"policies":[{"name":"p",\#(field)}]}"#)
         #expect(found.count == 1, "\(found)")
         #expect(
-            found.first?.hasPrefix("upstreams[u].\(path): not supported by this build") == true
+            found.first?.hasPrefix("policies[p].\(path): not supported by this build") == true
         )
     }
 

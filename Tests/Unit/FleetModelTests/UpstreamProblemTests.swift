@@ -126,6 +126,12 @@ struct UpstreamProblemTests {
                 "listeners[db].upstream: \"u\" has tls, which a relay does not speak"
             ]
         )
+        let passed = #"""
+            {"listeners":[{"name":"edge","address":"0.0.0.0:443","protocol":"tls-passthrough",
+              "serverNames":{"a.test":"u"}}],
+             "upstreams":[{"name":"u","endpoints":[{"address":"a:80"}],"tls":{}}]}
+            """#
+        #expect(problems(passed) == [])
         let local = #"{"upstreams":[{"name":"u","endpoints":[{"address":"unix:/a"}],"tls":{}}]}"#
         #expect(
             problems(local) == [
