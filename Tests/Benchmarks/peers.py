@@ -22,8 +22,8 @@ FOREVER = 1_000_000_000
 ORIGIN_CONNECTIONS = 1024
 READY_SECONDS = 60
 
-# Endpoints that each serve one request at a time: their ports, and how many a second. The last one is ten times slower.
-QUEUES = {9101: 500, 9102: 500, 9103: 500, 9104: 500, 9105: 50}
+# Endpoints that each serve one request at a time: their ports, and the seconds that one takes. The last is ten times slower.
+QUEUES = {9101: 0.004, 9102: 0.004, 9103: 0.004, 9104: 0.004, 9105: 0.04}
 # Path and length of the bodies. The shortest answers every path that is not of another.
 # Where the origin has what clients know by another path, and names itself in Location.
 ITEMS, PRODUCTS = "/api/v1/items", "/products"
@@ -136,45 +136,13 @@ class Origin:
         return accepted - self.asked, requests - self.asked
 
 
-QUEUE_ORIGIN = """\
-user root;
-daemon off;
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log stderr crit;
-events {{ worker_connections 4096; }}
-http {{
-{folders}
-    access_log off;
-    default_type text/plain;
-    open_file_cache max=16 inactive=1h;
-    keepalive_timeout 1h;
-    keepalive_requests {forever};
-    root {folder}/bodies;
-{zones}
-{servers}
-}}
-"""
-
-
 class QueueOrigin:
-    """Endpoints that serve one request after the other, at the rates of QUEUES: nginx's leaky buckets are such queues."""
+    """Endpoints that serve one request after the other, each in the time of QUEUES: queues.py."""
 
     def __init__(self, bench):
-        folder = bench.folder / "queues"
-        (folder / "bodies").mkdir(parents=True, exist_ok=True)
-        (folder / "temp").mkdir(exist_ok=True)
-        (folder / "bodies" / "short").write_bytes(body(BODIES["/"]))
-        zones = "\n".join(f"    limit_req_zone $server_port zone=q{port}:64k rate={rate}r/s;"
-                          for port, rate in QUEUES.items())
-        servers = "\n".join(
-            f"    server {{ listen {HOST}:{port} backlog=4096; "
-            f"location / {{ limit_req zone=q{port} burst=100000; try_files /short =404; }} }}" for port in QUEUES)
-        configuration = folder / "nginx.conf"
-        configuration.write_text(QUEUE_ORIGIN.format(
-            folder=folder, folders=NGINX_FOLDERS.format(folder=folder), forever=FOREVER, zones=zones, servers=servers))
-        self.program = bench.start("queues", [find_program("nginx"), "-e", "stderr", "-c", configuration],
-                                   bench.load_core)
+        command = ["/usr/bin/python3", "-B", pathlib.Path(__file__).with_name("queues.py"), HOST]
+        command += [f"{port}:{seconds}" for port, seconds in QUEUES.items()]
+        self.program = bench.start("queues", command, bench.load_core)
         for port in QUEUES:
             wait_for_port(self.program, port)
 

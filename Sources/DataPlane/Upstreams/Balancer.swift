@@ -120,6 +120,8 @@ package final class PowerOfTwoBalancer: Balancer {
     /// Endpoints of one kind never differ so much for long. What it has in flight counts so many times too.
     static let slownessFactor = 4.0
     static let slownessNanoseconds = 5e6
+    /// How long it is remembered of one that gets no requests, in nanoseconds, as an estimate's memory.
+    static let slownessMemory = 4 * EndpointLoad.memoryNanoseconds
 
     private let table: AliasTable
 
@@ -160,10 +162,10 @@ package final class PowerOfTwoBalancer: Balancer {
     }
 
     private func isSlow(_ index: Int, beside other: Int, _ now: UInt64) -> Bool {
-        let latency = loads[other].latency(at: now)
+        let latency = loads[other].latency(at: now, over: Self.slownessMemory)
         guard latency > 0 else { return false }
         let least = max(latency * Self.slownessFactor, latency + Self.slownessNanoseconds)
-        return loads[index].latency(at: now) > least
+        return loads[index].latency(at: now, over: Self.slownessMemory) > least
     }
 
     private func drawSecond(other first: Int) -> Int {

@@ -31,7 +31,7 @@ package final class EndpointLoad: Sendable {
     private let padding: (UInt64, UInt64, UInt64) = (0, 0, 0)
 
     /// The time in which a sample loses about two thirds of its influence, in nanoseconds.
-    static let memoryNanoseconds: Double = 5e9
+    package static let memoryNanoseconds: Double = 5e9
     /// What a failure is taken for at least and at most, in nanoseconds: a refusal is quick, and yet no recommendation.
     static let failureNanosecondsMin: Double = 100e6
     static let failureNanosecondsMax: Double = 10e9
@@ -107,19 +107,26 @@ package final class EndpointLoad: Sendable {
     ///
     /// The estimate falls with the time since the last sample, so that an endpoint that was slow is asked again.
     ///
-    /// - Parameter now: Monotonic nanoseconds.
+    /// - Parameters:
+    ///   - now: Monotonic nanoseconds.
+    ///   - memory: The time in which it loses about two thirds, in nanoseconds.
     /// - Returns: Nanoseconds; 0 where nothing is known.
-    package func latency(at now: UInt64) -> Double {
+    package func latency(at now: UInt64, over memory: Double = memoryNanoseconds) -> Double {
         let bits = estimate.load(ordering: .relaxed)
         guard bits != 0 else { return 0 }
-        return Double(bitPattern: bits) * Self.decay(since: stamp.load(ordering: .relaxed), now)
+        let share = Self.decay(since: stamp.load(ordering: .relaxed), now, over: memory)
+        return Double(bitPattern: bits) * share
     }
 
-    /// e^-t of the time that has passed, in units of `memoryNanoseconds`.
-    static func decay(since then: UInt64, _ now: UInt64) -> Double {
+    /// e^-t of the time that has passed, in units of `memory`.
+    private static func decay(
+        since then: UInt64,
+        _ now: UInt64,
+        over memory: Double = memoryNanoseconds
+    ) -> Double {
         guard now > then else { return 1 }
         // The exponent of 2, in whole and rest; the polynomial is 2^-rest to one part in ten thousand.
-        let exponent = Double(now - then) * (1.442_695 / memoryNanoseconds)
+        let exponent = Double(now - then) * (1.442_695 / memory)
         guard exponent < 1000 else { return 0 }
         let whole = UInt64(exponent)
         let rest = exponent - Double(whole)
