@@ -57,6 +57,7 @@ certificates:
     hosts: [{HOST}]
     acme: {{directory: "{self.pebble.directory}", email: ops@example.com, authority: authority,
            eab: {{keyID: kid-1, secret: acme-key}}}}
+upstreams: [{{name: app, endpoints: [{{address: "127.0.0.1:9"}}], sticky: {{cookie: seat}}}}]
 routes:
   - {{name: hello, respond: {{status: 200, body: {body}}}}}
 """
@@ -225,7 +226,7 @@ def test_no_secret_is_anywhere_but_where_it_has_to_be(workspace):
     site.provoke()
     store = Store(fleet.folder)
     assert {*under_way.kinds(), *store.kinds()} == {"certificate", "authority", "ticketKey", "acmeAccount", "acmeRequest",
-                                                    "named"}
+                                                    "named", "affinityKey"}
     site.note_store(store)
 
     # Another CA, and with it other identities of nodes.
