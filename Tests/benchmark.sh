@@ -14,7 +14,9 @@ if [ "${1:-}" = tables ]; then
     shift
     cd "$root"
     export WEIR_SCOPE=route-tables
-    exec swift run -c release --static-swift-stdlib --scratch-path .build-release route-tables "$@"
+    build=(swift build -c release --static-swift-stdlib --scratch-path .build-release)
+    "${build[@]}" --product route-tables >&2
+    exec "$("${build[@]}" --show-bin-path)/route-tables" "$@"
 fi
 program=(/usr/bin/python3 -B "$root/Tests/Benchmarks/benchmark.py")
 
