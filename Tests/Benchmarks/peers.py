@@ -467,13 +467,17 @@ class Weir(Peer):
         return match.group(0) if match else ""
 
     def command(self, bench, folder, site):
-        configuration = folder / "fleet.yaml"
         files = []
         if site.tls:
             files = ["--certificates", certificate(bench)[0].parent]
-        configuration.write_text(self.configuration(site))
+        # A YAML file has 4 MiB at most; routes stand last, and go on in further files.
+        texts = re.split(r"(?m)^(?=  - name: route-[1-9]\d*0000$)", self.configuration(site))
+        configuration = []
+        for index, text in enumerate(texts):
+            configuration.append(folder / f"fleet-{index}.yaml")
+            configuration[-1].write_text(("routes:\n" if index else "") + text)
         snapshot = folder / "snapshot"
-        bench.run([self.program("proxyctl"), "compile", configuration, "--out", snapshot], 300)
+        bench.run([self.program("proxyctl"), "compile", *configuration, "--out", snapshot], 300)
         return [self.program("proxy-node"), "run", "--snapshot", snapshot, "--workers", "1",
                 "--admin", f"{HOST}:0", *files]
 

@@ -3,15 +3,6 @@ import Testing
 
 @Suite("What is wrong with a configuration")
 struct ProblemTests {
-    private func problems(_ json: String) -> [String] {
-        do {
-            _ = try Configuration(json: json)
-            return []
-        } catch {
-            return error.problems.map { "\($0.path): \($0.message)" }
-        }
-    }
-
     private func listener(_ fields: String) -> String {
         #"{"listeners":[{"name":"web","address":"0.0.0.0:80",\#(fields)}]}"#
     }

@@ -3,15 +3,6 @@ import Testing
 
 @Suite("What is wrong with retries, circuit breakers and queues")
 struct ResilienceProblemTests {
-    private func problems(_ json: String) -> [String] {
-        do {
-            _ = try Configuration(json: json)
-            return []
-        } catch {
-            return error.problems.map { "\($0.path): \($0.message)" }
-        }
-    }
-
     @Test(
         "retries and circuit breakers that could do nothing, or too much, are refused",
         arguments: [

@@ -4,15 +4,6 @@ import Testing
 
 @Suite("What is wrong with rewriting and policies")
 struct RewritingTests {
-    private func problems(_ json: String) -> [String] {
-        do {
-            _ = try Configuration(json: json)
-            return []
-        } catch {
-            return error.problems.map { "\($0.path): \($0.message)" }
-        }
-    }
-
     private static let upstreams = #""upstreams":[{"name":"u","endpoints":[{"address":"a:80"}]}]"#
 
     private func route(_ fields: String) -> String {

@@ -3,15 +3,6 @@ import Testing
 
 @Suite("What is wrong with an upstream")
 struct UpstreamProblemTests {
-    private func problems(_ json: String) -> [String] {
-        do {
-            _ = try Configuration(json: json)
-            return []
-        } catch {
-            return error.problems.map { "\($0.path): \($0.message)" }
-        }
-    }
-
     @Test(
         "an upstream has endpoints, or a name to find them by that says enough",
         arguments: [
