@@ -194,7 +194,10 @@ let model = [
     Part(
         "Sources/Model",
         "Routing",
-        ["RegularExpressions", "Bytes", "HTTPSemantics", "HTTP1", "FleetModel", "Disclosure"]
+        [
+            "RegularExpressions", "Bytes", "Structures", "HTTPSemantics", "HTTP1", "FleetModel",
+            "Disclosure",
+        ]
     ),
     Part("Sources/Model", "SnapshotCompiler", ["Cryptography", "Bytes", "FleetModel", "Routing"]),
     Part("Sources/Model", "FleetMessages", [], [(.protobuf, "SwiftProtobuf")], kind: .generated),

@@ -112,11 +112,13 @@ extension Span where Element == UInt8 {
     @inline(__always)
     public func word(at offset: Int, count octetCount: Int) -> UInt64 {
         if octetCount == 0 { return 0 }
-        if offset + 8 <= count {
-            let unused = UInt64(truncatingIfNeeded: 64 - 8 * octetCount)
-            return word(at: offset) & (UInt64.max >> unused)
-        }
-        return shortWord(at: offset, count: octetCount)
+        let unused = UInt64(truncatingIfNeeded: 64 - 8 * octetCount)
+        if offset + 8 <= count { return word(at: offset) & (UInt64.max >> unused) }
+        guard count >= 8 else { return shortWord(at: offset, count: octetCount) }
+        precondition(offset + octetCount <= count, "octets behind the last one")
+        // They are the last of the last eight.
+        let earlier = UInt64(truncatingIfNeeded: 8 * (offset + 8 - count))
+        return word(at: count - 8) >> earlier & (UInt64.max >> unused)
     }
 
     @usableFromInline

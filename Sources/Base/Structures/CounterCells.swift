@@ -1,4 +1,5 @@
 public import Synchronization
+internal import SystemCalls
 
 /// A row of numbers that one thread writes and any thread reads.
 ///
@@ -12,19 +13,24 @@ public final class CounterCells: @unchecked Sendable {
     /// How many numbers there are.
     public let count: Int
 
-    /// Makes `count` numbers, all 0.
+    /// Makes `count` numbers, all 0; the first one is at the start of a line of the processor's cache.
     public init(count: Int) {
         precondition(count >= 0, "a row of \(count) numbers")
         self.count = count
-        // SAFETY: every atomic is initialized before anybody sees it.
-        unsafe cells = .allocate(capacity: max(count, 1))
+        // SAFETY: the memory is bound to its one type, and every atomic is initialized before anybody sees it.
+        unsafe cells = TableMemory.allocate(byteCount: Self.byteCount(count))
+            .bindMemory(to: Atomic<UInt64>.self, capacity: max(count, 1))
         for index in 0..<count { unsafe (cells + index).initialize(to: Atomic(0)) }
     }
 
     deinit {
         // SAFETY: allocated and initialized in init; nobody has the pointer any more.
         unsafe cells.deinitialize(count: count)
-        unsafe cells.deallocate()
+        unsafe TableMemory.deallocate(cells, byteCount: Self.byteCount(count))
+    }
+
+    private static func byteCount(_ count: Int) -> Int {
+        max(count, 1) * MemoryLayout<Atomic<UInt64>>.stride
     }
 
     /// Adds to a number.

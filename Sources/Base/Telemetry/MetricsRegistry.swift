@@ -8,15 +8,13 @@ package final class MetricsRegistry: Sendable {
     /// What belongs to no worker: each number is written by one thread alone, the one that reports or the one that watches
     /// endpoints.
     package let process = MetricsShard()
-    private let rows: Mutex<[[[String: MetricsRow]]]>
+    /// By worker, then by subject.
+    private let rows: Mutex<[[MetricsRowsHistory]]>
 
     /// Makes shards for `workerCount` workers.
     package init(workerCount: Int) {
         workers = (0..<workerCount).map { _ in MetricsShard() }
-        let subjects = [[String: MetricsRow]](
-            repeating: [:],
-            count: LabelledFamily.Subject.allCases.count
-        )
+        let subjects = LabelledFamily.Subject.allCases.map { _ in MetricsRowsHistory() }
         rows = Mutex(Array(repeating: subjects, count: workerCount))
     }
 
@@ -24,37 +22,25 @@ package final class MetricsRegistry: Sendable {
     ///
     /// Call it off the loop.
     ///
-    /// A name that has a row keeps it with its numbers, across versions of the configuration; the rows of
-    /// names that are not among these go, though exchanges in flight may still write to them.
+    /// A name that the version before has keeps its numbers; those of names that are not among these go.
     ///
     /// - Complexity: O(`names.count`); holds the lock meanwhile, which no loop takes.
     package func rows(
         worker: Int,
         _ subject: LabelledFamily.Subject,
         names: [String]
-    ) -> [MetricsRow] {
-        rows.withLock { rows in
-            let known = rows[worker][subject.rawValue]
-            var kept: [String: MetricsRow] = Dictionary(minimumCapacity: names.count)
-            let result = names.map { name in
-                let row = kept[name] ?? known[name] ?? MetricsRow()
-                kept[name] = row
-                return row
-            }
-            rows[worker][subject.rawValue] = kept
-            return result
-        }
+    ) -> MetricsRows {
+        rows.withLock { $0[worker][subject.rawValue].rows(names) }
     }
 
     /// Reads everything and merges it over the workers.
     package func snapshot() -> MetricsSnapshot {
         var snapshot = MetricsSnapshot()
         for shard in workers + [process] { snapshot.merge(read(shard)) }
-        let rows = self.rows.withLock { $0 }
-        for worker in rows {
-            for subject in LabelledFamily.Subject.allCases {
-                for (name, row) in worker[subject.rawValue] {
-                    snapshot.add(row.values, to: name, of: subject)
+        rows.withLock { rows in
+            for worker in rows.indices {
+                for subject in LabelledFamily.Subject.allCases {
+                    rows[worker][subject.rawValue].read(into: &snapshot, subject)
                 }
             }
         }

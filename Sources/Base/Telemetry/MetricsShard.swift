@@ -1,5 +1,4 @@
 public import Structures
-public import Synchronization
 
 /// The numbers of one worker: its thread writes them, any thread reads them.
 public final class MetricsShard: Sendable {
@@ -69,49 +68,5 @@ public final class MetricsShard: Sendable {
     public func recordDuration(nanoseconds: UInt64) {
         durations.add(HistogramBuckets.index(of: nanoseconds))
         durations.add(HistogramBuckets.count, nanoseconds)
-    }
-}
-
-/// The numbers of one named thing, such as a route, on one worker.
-///
-/// They lie in the object itself: with ten thousand routes a request finds it in no cache, and no further memory
-/// behind it.
-public final class MetricsRow: Sendable {
-    @usableFromInline let requests = Atomic<UInt64>(0)
-    @usableFromInline let errors = Atomic<UInt64>(0)
-    @usableFromInline let nanoseconds = Atomic<UInt64>(0)
-
-    init() {}
-
-    /// The numbers, by column; any thread may read them.
-    var values: [UInt64] {
-        LabelledFamily.Column.allCases.map { column in
-            switch column {
-            case .requests: requests.load(ordering: .relaxed)
-            case .errors: errors.load(ordering: .relaxed)
-            case .nanoseconds: nanoseconds.load(ordering: .relaxed)
-            }
-        }
-    }
-
-    /// Counts one exchange.
-    ///
-    /// Only the worker that the row was made for may call it.
-    ///
-    /// - Parameters:
-    ///   - nanoseconds: What it took.
-    ///   - failed: Whether it ended with a 5xx status or without a response.
-    @inlinable
-    public func record(nanoseconds: UInt64, failed: Bool) {
-        add(1, to: requests)
-        add(nanoseconds, to: self.nanoseconds)
-        add(failed ? 1 : 0, to: errors)
-    }
-
-    /// As cheap as for a plain number, since nobody else writes; the sum wraps at 2^64.
-    @inlinable
-    @inline(__always)
-    func add(_ amount: UInt64, to number: borrowing Atomic<UInt64>) {
-        number.store(number.load(ordering: .relaxed) &+ amount, ordering: .relaxed)
     }
 }

@@ -161,22 +161,15 @@ final class Activator: EventHandler {
             if waiting == 0 { completion() }
         }
         let mailbox = loop.mailbox
+        let routeNames = configuration.routes.map(\.name)
+        let upstreamNames = upstreams.map(\.upstream.name)
         for (index, worker) in workers.enumerated() {
-            let rows = registry.rows(
-                worker: index,
-                .route,
-                names: configuration.routes.map(\.name)
-            )
             let tables = WorkerTables(
                 version: version,
                 configuration,
                 upstreams: upstreams,
-                rows: rows,
-                upstreamRows: registry.rows(
-                    worker: index,
-                    .upstream,
-                    names: upstreams.map(\.upstream.name)
-                ),
+                routeRows: registry.rows(worker: index, .route, names: routeNames),
+                upstreamRows: registry.rows(worker: index, .upstream, names: upstreamNames),
                 contexts: contexts[index],
                 accessLog: log?.makeLog()
             )

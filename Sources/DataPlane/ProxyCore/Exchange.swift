@@ -4,6 +4,7 @@ internal import FleetModel
 internal import HTTP1
 internal import HTTPSemantics
 internal import RegularExpressions
+internal import Structures
 internal import SystemCalls
 internal import Telemetry
 internal import Transport
@@ -205,29 +206,28 @@ final class Exchange {
         }
         guard let found else { return answer(status: 404, headBytes: headBytes) }
         route = found
-        let totalNanoseconds = served.tables.routes[found].totalNanoseconds
-        if totalNanoseconds < .max { limit(client, toNanoseconds: totalNanoseconds) }
-        let needs = served.tables.routes[found].needs
-        if !needs.isEmpty { keep(needs, of: client) }
-        if served.tables.routes[found].hasSteps {
+        let entry = served.tables.routes[found]
+        if entry.totalNanoseconds < .max { limit(client, toNanoseconds: entry.totalNanoseconds) }
+        if !entry.needs.isEmpty { keep(entry.needs, of: client) }
+        if entry.hasSteps {
             steps = served.tables.steps[found]
             if answersForMaintenance(headBytes: headBytes) { return }
         }
-        switch served.tables.routes[found].action {
+        switch entry.action {
         case .upstream(let index):
-            let upstream = served.tables.pools[index]
+            let upstream = served.tables.pools[Int(index)]
             self.upstream = upstream
             writeRequestHead(headBytes: headBytes, client, served, upstream)
-        case .split(let entry):
-            let (index, nanoseconds) = chooseSide(of: entry, client)
+        case .split(let index):
+            let (index, nanoseconds) = chooseSide(of: served.tables.splits[Int(index)], client)
             if nanoseconds < .max { limit(client, toNanoseconds: nanoseconds) }
             let upstream = served.tables.pools[index]
             self.upstream = upstream
             writeRequestHead(headBytes: headBytes, client, served, upstream)
-        case .respond(let response):
-            answer(response, headBytes: headBytes)
-        case .redirect(let redirect):
-            redirectClient(redirect, headBytes: headBytes)
+        case .respond(let index):
+            answer(served.tables.responses[Int(index)], headBytes: headBytes)
+        case .redirect(let index):
+            redirectClient(served.tables.responses[Int(index)], headBytes: headBytes)
         }
     }
 

@@ -4,6 +4,7 @@ internal import FleetModel
 internal import HTTP1
 internal import HTTPSemantics
 internal import Routing
+internal import Structures
 internal import Upstreams
 
 /// A route's split as the request path needs it.
@@ -69,8 +70,9 @@ extension Exchange {
 
     /// The cookie that keeps a client on its side of a split: a random mark that says nothing but to the split.
     func appendCohortCookie(_ tables: WorkerTables, to head: inout Buffer) {
-        guard cohortMark != 0, let route, case .split(let entry) = tables.routes[route].action,
-            let name = entry.split.cookieName
+        guard cohortMark != 0, let route,
+            case .split(let index) = tables.routes[route].action,
+            let name = tables.splits[Int(index)].split.cookieName
         else { return }
         head.append("set-cookie: " as StaticString)
         head.append(name)

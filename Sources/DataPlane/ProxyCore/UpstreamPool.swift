@@ -173,8 +173,9 @@ final class UpstreamPool {
     private var askedAt = LoopInstant.never
     /// Where to look first for an endpoint with room.
     private var roomIndex = 0
-    /// The worker's numbers of it.
-    var row: MetricsRow?
+    /// The worker's numbers of all upstreams, and which of them are this one's.
+    var rows: MetricsRows?
+    var row = 0
     /// The worker's side of TLS to its endpoints; `nil` is none.
     private(set) var connectors: UpstreamConnectors?
     /// What an endpoint has chosen last, where it has the choice.
@@ -221,7 +222,7 @@ final class UpstreamPool {
 
     /// Counts an exchange that it has served.
     func record(nanoseconds: UInt64, failed: Bool) {
-        row?.record(nanoseconds: nanoseconds, failed: failed)
+        rows?.record(row, nanoseconds: nanoseconds, failed: failed)
     }
 
     /// Whether exchanges share connections to its endpoints.

@@ -175,7 +175,7 @@ final class Worker: EventHandler {
         let previous = tables
         take(affinityKey: next.affinityKey)
         var pools: [String: UpstreamPool] = [:]
-        for (shared, row) in zip(next.upstreams, next.upstreamRows) {
+        for (row, shared) in next.upstreams.enumerated() {
             let name = shared.upstream.name
             if let kept = self.pools.removeValue(forKey: name) {
                 kept.update(to: shared, next.connectors[name])
@@ -185,6 +185,7 @@ final class Worker: EventHandler {
                 pools[name] = UpstreamPool(shared: shared, next.connectors[name], worker: self)
             }
             if let pool = pools[name] {
+                pool.rows = next.upstreamRows
                 pool.row = row
                 next.pools.append(pool)
             }

@@ -7,6 +7,7 @@ internal import HTTP1
 internal import HTTPSemantics
 internal import RegularExpressions
 internal import Routing
+internal import Structures
 internal import SystemCalls
 internal import TLSLibrary
 internal import Telemetry
@@ -17,7 +18,12 @@ internal import Upstreams
 final class WorkerTables {
     let version: UInt64
     /// In the order of the configuration; route tables give indices into it.
-    let routes: [RouteEntry]
+    let routes: AlignedArray<RouteEntry>
+    /// The sides of routes that are split, and what routes answer by themselves; entries give indices into them.
+    let splits: [SplitEntry]
+    let responses: [LocalResponse]
+    /// The worker's numbers of each route.
+    private let routeRows: MetricsRows
     /// What they do besides, `nil` for most; only looked at where a route says that it has steps.
     let steps: [RouteSteps?]
     /// The regular expressions of routes whose texts name groups of theirs, by the route's index.
@@ -29,7 +35,7 @@ final class WorkerTables {
     /// What the workers share of each upstream.
     let upstreams: [SharedUpstream]
     /// The worker's numbers of each.
-    let upstreamRows: [MetricsRow]
+    let upstreamRows: MetricsRows
     /// The worker's side of TLS to upstreams, by name; taken up with the tables.
     let connectors: [String: UpstreamConnectors]
     /// In the order of `upstreams`; the worker fills it in when it takes the tables up.
@@ -80,13 +86,14 @@ final class WorkerTables {
         version: UInt64,
         _ configuration: Configuration,
         upstreams: [SharedUpstream],
-        rows: [MetricsRow],
-        upstreamRows: [MetricsRow],
+        routeRows: MetricsRows,
+        upstreamRows: MetricsRows,
         contexts: EdgeContexts,
         accessLog: AccessRecorder?
     ) {
         self.version = version
         self.upstreams = upstreams
+        self.routeRows = routeRows
         self.upstreamRows = upstreamRows
         self.accessLog = accessLog
         var indices: [String: Int] = [:]
@@ -96,16 +103,14 @@ final class WorkerTables {
             RouteSteps(route, configuration.policies, paths: rules, upstreamIndices: indices)
         }
         self.steps = steps
-        routes = configuration.routes.indices.map { index in
-            RouteEntry(
-                configuration.routes[index],
-                upstreams,
-                upstreamIndices: indices,
-                row: index < rows.count ? rows[index] : nil,
-                steps: steps[index]
-            )
+        var entries = RouteEntries(capacity: configuration.routes.count)
+        for (route, steps) in zip(configuration.routes, steps) {
+            entries.add(route, upstreams, upstreamIndices: indices, steps: steps)
         }
-        expressions = Self.expressions(of: configuration.routes, routes)
+        expressions = Self.expressions(of: configuration.routes, entries.routes)
+        routes = entries.routes
+        splits = entries.splits
+        responses = entries.responses
         routeLabels = configuration.routes.map { Array($0.name.utf8) }
         var listeners: [String: ListenerTable] = [:]
         for listener in configuration.listeners {
@@ -177,7 +182,7 @@ final class WorkerTables {
 
     private static func expressions(
         of routes: [Route],
-        _ entries: [RouteEntry]
+        _ entries: borrowing AlignedArray<RouteEntry>
     ) -> [Int: RegularExpression] {
         var expressions: [Int: RegularExpression] = [:]
         for (index, route) in routes.enumerated()
@@ -194,7 +199,7 @@ extension WorkerTables {
     /// Counts an exchange for its route, and writes its record.
     func record(_ exchange: Exchange, nanoseconds: UInt64, failed: Bool) {
         if let route = exchange.route {
-            routes[route].row?.record(nanoseconds: nanoseconds, failed: failed)
+            routeRows.record(route, nanoseconds: nanoseconds, failed: failed)
         }
         accessLog?.append(exchange, nanoseconds: nanoseconds)
     }
@@ -436,57 +441,77 @@ final class ListenerTable {
     }
 }
 
-/// A route as the request path needs it, in half a line of the processor's cache: with ten thousand routes each
-/// request finds its own in memory.
-struct RouteEntry {
+/// A route as the request path needs it, in a quarter of a line of the processor's cache: with ten thousand routes
+/// each request finds its own in memory.
+struct RouteEntry: BitwiseCopyable {
+    /// Limit of the whole exchange, `.max` for none.
+    let totalNanoseconds: UInt64
     let action: Action
     /// What the route's texts need of a request's head.
     let needs: KeptParts
     /// Whether it has steps in the tables.
     let hasSteps: Bool
-    /// Limit of the whole exchange, `.max` for none.
-    let totalNanoseconds: UInt64
-    let row: MetricsRow?
 
-    /// What becomes of a request.
+    /// What becomes of a request, with an index into the tables.
     enum Action {
-        /// To the upstream with this index.
-        case upstream(Int)
+        /// To an upstream.
+        case upstream(Int32)
         /// To one of several upstreams.
-        indirect case split(SplitEntry)
-        indirect case respond(LocalResponse)
-        indirect case redirect(LocalResponse)
+        case split(Int32)
+        /// An answer to all.
+        case respond(Int32)
+        /// One that is made of the request.
+        case redirect(Int32)
+    }
+}
+
+/// The entries of a configuration's routes while they are made, and what they give indices into.
+private struct RouteEntries: ~Copyable {
+    var routes: AlignedArray<RouteEntry>
+    var splits: [SplitEntry] = []
+    var responses: [LocalResponse] = []
+
+    init(capacity: Int) {
+        routes = AlignedArray(capacity: capacity)
     }
 
-    init(
+    mutating func add(
         _ route: Route,
         _ upstreams: [SharedUpstream],
         upstreamIndices indices: [String: Int],
-        row: MetricsRow?,
         steps: RouteSteps?
     ) {
-        self.row = row
-        hasSteps = steps != nil
+        let action: RouteEntry.Action
         var total = route.totalTimeout?.nanoseconds ?? 0
+        var needs = steps?.needs ?? []
         switch route.action {
         case .upstream(let name):
             let index = indices[name] ?? -1
-            action = .upstream(index)
+            action = .upstream(Int32(index))
             if total == 0, upstreams.indices.contains(index) {
                 total = upstreams[index].upstream.timeouts.total?.nanoseconds ?? 0
             }
         case .split(let sides):
-            action = .split(SplitEntry(route, sides, upstreams, upstreamIndices: indices))
-        case .respond(let response): action = .respond(LocalResponse(LocalAnswer(response)))
-        case .redirect(let redirect): action = .redirect(LocalResponse(LocalAnswer(redirect)))
+            action = .split(Int32(splits.count))
+            splits.append(SplitEntry(route, sides, upstreams, upstreamIndices: indices))
+        case .respond(let response):
+            action = .respond(add(LocalResponse(LocalAnswer(response)), &needs))
+        case .redirect(let redirect):
+            action = .redirect(add(LocalResponse(LocalAnswer(redirect)), &needs))
         }
-        let own: KeptParts =
-            switch action {
-            case .upstream, .split: []
-            case .respond(let response), .redirect(let response): response.needs
-            }
-        needs = own.union(steps?.needs ?? [])
-        if total == 0 { total = .max }
-        totalNanoseconds = total
+        routes.append(
+            RouteEntry(
+                totalNanoseconds: total == 0 ? .max : total,
+                action: action,
+                needs: needs,
+                hasSteps: steps != nil
+            )
+        )
+    }
+
+    private mutating func add(_ response: LocalResponse, _ needs: inout KeptParts) -> Int32 {
+        needs.formUnion(response.needs)
+        responses.append(response)
+        return Int32(responses.count - 1)
     }
 }

@@ -1,16 +1,18 @@
 import Bytes
+import Structures
 
 /// Node numbers by hash, in open addressing with at most half of the slots taken.
 ///
 /// The caller compares the keys: a slot holds only a part of the hash. What requests ask for cannot
 /// lengthen the runs, as only the configuration inserts.
-struct HashIndex: Sendable {
-    private struct Slot {
+struct HashIndex: ~Copyable, Sendable {
+    struct Slot: BitwiseCopyable {
         var tag: UInt32
         var node: Int32
     }
 
-    private var slots: [Slot] = [Slot(tag: 0, node: -1), Slot(tag: 0, node: -1)]
+    /// A power of two of them.
+    private var slots = HashIndex.slots(count: 2)
     private var nodeCount = 0
 
     /// Whether nothing was inserted.
@@ -48,13 +50,19 @@ struct HashIndex: Sendable {
     mutating func insert(_ node: Int, _ hash: UInt64, hashOf: (Int) -> UInt64) {
         nodeCount += 1
         if nodeCount * 2 > slots.count {
-            let old = slots
-            slots = Array(repeating: Slot(tag: 0, node: -1), count: old.count * 4)
-            for slot in old where slot.node >= 0 {
-                place(slot, hashOf(Int(slot.node)))
+            var old = Self.slots(count: slots.count * 4)
+            swap(&slots, &old)
+            for index in 0..<old.count where old[index].node >= 0 {
+                place(old[index], hashOf(Int(old[index].node)))
             }
         }
         place(Slot(tag: UInt32(truncatingIfNeeded: hash >> 32), node: Int32(node)), hash)
+    }
+
+    private static func slots(count: Int) -> AlignedArray<Slot> {
+        var slots = AlignedArray<Slot>(capacity: count)
+        for _ in 0..<count { slots.append(Slot(tag: 0, node: -1)) }
+        return slots
     }
 
     private mutating func place(_ slot: Slot, _ hash: UInt64) {

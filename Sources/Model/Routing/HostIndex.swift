@@ -1,33 +1,42 @@
 import Bytes
 import FleetModel
+import Structures
 
 /// The host patterns of a route table, each with its less specific parent; node 0 is any host.
-struct HostIndex: Sendable {
-    private enum Kind: UInt8 {
+struct HostIndex: ~Copyable, Sendable {
+    enum Kind: UInt8 {
         case any, exact, wildcard
     }
 
-    private struct Node {
-        var kind: Kind
-        /// The name or, of a wildcard, what follows its `*.`, within `text`.
-        var name: OctetRange
+    /// A pattern, in 64 octets.
+    struct Node: BitwiseCopyable {
+        /// The name or, of a wildcard, what follows its `*.`; in lower case.
+        var name: TextKey
+        /// Where in `text` it begins.
+        var nameStart: UInt32
         /// The longest wildcard that also holds, or 0; -1 for any host.
         var parent: Int32 = -1
         /// The routes without a path condition.
         var anyPath = CandidateList()
         /// The number of the list of regular expressions, or -1.
         var expressions: Int32 = -1
-        /// Segments of the shortest and of the longest prefix.
-        var depthMin = Int32.max
-        var depthMax: Int32 = -1
+        /// Segments of the shortest and of the longest prefix; the greatest number is that and more.
+        var depthMin = Int16.max
+        var depthMax: Int16 = -1
+        var kind: Kind
     }
 
-    private var nodes = [Node(kind: .any, name: OctetRange())]
+    private var nodes = AlignedArray<Node>()
     /// The hash of each; only building needs them.
     private var hashes: [UInt64] = [0]
     private var text: [UInt8] = []
     private var exact = HashIndex()
     private var wildcards = HashIndex()
+
+    init() {
+        let none: [UInt8] = []
+        nodes.append(Node(name: TextKey(none.span, 0..<0), nameStart: 0, kind: .any))
+    }
 
     // MARK: Building
 
@@ -40,19 +49,20 @@ struct HostIndex: Sendable {
         case .exact(let host): (name, isExact) = (host, true)
         case .wildcard(let suffix): (name, isExact) = (suffix, false)
         }
-        let octets = name.utf8.span
+        let octets = name.utf8.map(asciiLowercased)
         let range = 0..<octets.count
-        let hash = Self.hash(octets, range)
-        if let node = find(isExact ? exact : wildcards, octets, range, hash) { return node }
-        let start = text.count
-        for index in range { text.append(asciiLowercased(octets[index])) }
+        let key = TextKey(octets.span, range)
+        let hash = Self.hash(key, octets.span, range)
+        let known =
+            isExact
+            ? find(exact, key, octets.span, range, hash)
+            : find(wildcards, key, octets.span, range, hash)
+        if let known { return known }
         let node = nodes.count
         nodes.append(
-            Node(
-                kind: isExact ? .exact : .wildcard,
-                name: OctetRange(start, text.count)
-            )
+            Node(name: key, nameStart: UInt32(text.count), kind: isExact ? .exact : .wildcard)
         )
+        text += octets
         hashes.append(hash)
         if isExact {
             exact.insert(node, hash) { hashes[$0] }
@@ -64,8 +74,8 @@ struct HostIndex: Sendable {
 
     /// Notes a prefix of `depth` segments.
     mutating func noteDepth(_ depth: Int, of node: Int) {
-        nodes[node].depthMin = min(nodes[node].depthMin, Int32(clamping: depth))
-        nodes[node].depthMax = max(nodes[node].depthMax, Int32(clamping: depth))
+        nodes[node].depthMin = min(nodes[node].depthMin, Int16(clamping: depth))
+        nodes[node].depthMax = max(nodes[node].depthMax, Int16(clamping: depth))
     }
 
     /// Notes the routes without a path condition.
@@ -82,20 +92,25 @@ struct HostIndex: Sendable {
     mutating func finish() {
         hashes = []
         let names = text
-        for node in nodes.indices.dropFirst() {
-            nodes[node].parent = Int32(findWildcard(names.span, nodes[node].name.indices))
+        for node in 1..<nodes.count {
+            nodes[node].parent = Int32(findWildcard(names.span, nameRange(of: node)))
         }
     }
 
     // MARK: Looking up
 
     /// The most specific node that holds for a host.
-    func find(_ host: Span<UInt8>) -> Int {
-        var end = host.count
-        if end > 0, host[end - 1] == 0x2e { end -= 1 }
-        guard end > 0 else { return 0 }
-        if let node = find(exact, host, 0..<end, Self.hash(host, 0..<end)) { return node }
-        return findWildcard(host, 0..<end)
+    ///
+    /// - Parameters:
+    ///   - octets: Where the host lies.
+    ///   - host: Which of them it is.
+    /// - Returns: The node.
+    func find(_ octets: Span<UInt8>, _ host: Range<Int>) -> Int {
+        var end = host.upperBound
+        if end > host.lowerBound, octets[end - 1] == 0x2e { end -= 1 }
+        guard end > host.lowerBound else { return 0 }
+        let host = host.lowerBound..<end
+        return find(exact, octets, host) ?? findWildcard(octets, host)
     }
 
     /// The less specific node that also holds.
@@ -115,12 +130,13 @@ struct HostIndex: Sendable {
 
     /// Segments of the shortest and of the longest prefix; the latter is -1 when there is none.
     func depths(of node: Int) -> (min: Int, max: Int) {
-        (Int(nodes[node].depthMin), Int(nodes[node].depthMax))
+        let (min, max) = (nodes[node].depthMin, nodes[node].depthMax)
+        return (Int(min), max == .max ? .max : Int(max))
     }
 
     /// The pattern of a node.
     func pattern(of node: Int) -> HostPattern? {
-        let name = String(decoding: text[nodes[node].name.indices], as: UTF8.self)
+        let name = String(decoding: text[nameRange(of: node)], as: UTF8.self)
         return switch nodes[node].kind {
         case .any: nil
         case .exact: .exact(name)
@@ -129,41 +145,65 @@ struct HostIndex: Sendable {
     }
 
     /// The longest wildcard that holds for a host, or 0: one whose name follows a dot in it.
-    private func findWildcard(_ host: Span<UInt8>, _ range: Range<Int>) -> Int {
-        guard !wildcards.isEmpty, host[range.lowerBound] != 0x5b else { return 0 }
-        var index = range.lowerBound
+    private func findWildcard(_ octets: Span<UInt8>, _ host: Range<Int>) -> Int {
+        guard !wildcards.isEmpty, octets[host.lowerBound] != 0x5b else { return 0 }
+        var index = host.lowerBound
         while true {
-            let dot = host.firstIndex(of: 0x2e, from: index, to: range.upperBound)
-            guard dot + 1 < range.upperBound else { return 0 }
+            let dot = octets.firstIndex(of: 0x2e, from: index, to: host.upperBound)
+            guard dot + 1 < host.upperBound else { return 0 }
             index = dot + 1
-            let suffix = index..<range.upperBound
-            if let node = find(wildcards, host, suffix, Self.hash(host, suffix)) { return node }
+            let suffix = index..<host.upperBound
+            if let node = find(wildcards, octets, suffix) { return node }
         }
     }
 
     @inline(__always)
+    private func find(_ index: borrowing HashIndex, _ octets: Span<UInt8>, _ host: Range<Int>)
+        -> Int?
+    {
+        let key = TextKey(octets, host).lowercased
+        return find(index, key, octets, host, Self.hash(key, octets, host))
+    }
+
+    @inline(__always)
     private func find(
-        _ index: HashIndex,
-        _ host: Span<UInt8>,
-        _ range: Range<Int>,
+        _ index: borrowing HashIndex,
+        _ key: TextKey,
+        _ octets: Span<UInt8>,
+        _ host: Range<Int>,
         _ hash: UInt64
     ) -> Int? {
         var slot = index.start(hash)
         while let node = index.next(hash, &slot) {
-            let name = text.span.extracting(nodes[node].name.indices)
-            if name.equalsIgnoringCase(host.extracting(range)) { return node }
+            guard nodes[node].name == key else { continue }
+            if !key.isCut { return node }
+            let name = text.span.extracting(nameRange(of: node))
+            if name.equalsIgnoringCase(octets.extracting(host)) { return node }
         }
         return nil
     }
 
-    /// The hash of a host, case aside.
-    private static func hash(_ host: Span<UInt8>, _ range: Range<Int>) -> UInt64 {
-        var hash = UInt64(range.count)
-        var index = range.lowerBound
-        while index < range.upperBound {
-            let count = min(8, range.upperBound - index)
-            hash = HashIndex.mix(asciiLowercased(host.word(at: index, count: count)), into: hash)
-            index += 8
+    /// Where in `text` a node's name lies.
+    private func nameRange(of node: Int) -> Range<Int> {
+        let start = Int(nodes[node].nameStart)
+        return start..<start + Int(nodes[node].name.count)
+    }
+
+    /// The hash of a host whose key is in lower case.
+    @inline(__always)
+    private static func hash(_ key: TextKey, _ octets: Span<UInt8>, _ host: Range<Int>) -> UInt64 {
+        key.isCut ? hash(behind: key, octets, host) : key.hash
+    }
+
+    private static func hash(
+        behind key: TextKey,
+        _ octets: Span<UInt8>,
+        _ host: Range<Int>
+    ) -> UInt64 {
+        var hash = key.hash
+        for index in stride(from: host.lowerBound + 24, to: host.upperBound, by: 8) {
+            let word = octets.word(at: index, count: min(8, host.upperBound - index))
+            hash = HashIndex.mix(asciiLowercased(word), into: hash)
         }
         return hash
     }

@@ -1,22 +1,26 @@
 import Bytes
 import FleetModel
+import Structures
 
 /// The path patterns of a route table, by host node.
 ///
 /// A path's hash is taken segment by segment, so one walk along it gives the hash of every prefix.
-struct PathIndex: Sendable {
-    private struct Node {
+struct PathIndex: ~Copyable, Sendable {
+    /// A pattern, in 64 octets.
+    struct Node: BitwiseCopyable {
+        /// The pattern; of a prefix without a slash at its end, so `/` is empty.
+        var path: TextKey
+        /// Where in `text` it begins.
+        var pathStart: UInt32
         var host: Int32
         /// The longest prefix that also holds, or -1.
         var parent: Int32 = -1
-        /// The pattern within `text`; of a prefix without a slash at its end, so `/` is empty.
-        var path: OctetRange
         /// The routes with this pattern.
         var candidates = CandidateList()
         var isExact: Bool
     }
 
-    private var nodes: [Node] = []
+    private var nodes = AlignedArray<Node>()
     /// The hash of each; only building needs them.
     private var hashes: [UInt64] = []
     private var text: [UInt8] = []
@@ -50,19 +54,21 @@ struct PathIndex: Sendable {
             depth += 1
             index = next
         }
-        if let node = find(isExact ? exact : prefixes, pattern, hash, host) {
-            return (node, depth)
-        }
-        let start = text.count
-        for index in pattern.indices { text.append(pattern[index]) }
+        let known =
+            isExact
+            ? find(exact, octets, 0..<end, hash, host)
+            : find(prefixes, octets, 0..<end, hash, host)
+        if let known { return (known, depth) }
         let node = nodes.count
         nodes.append(
             Node(
+                path: TextKey(pattern, 0..<end),
+                pathStart: UInt32(text.count),
                 host: Int32(host),
-                path: OctetRange(start, text.count),
                 isExact: isExact
             )
         )
+        for index in pattern.indices { text.append(pattern[index]) }
         hashes.append(hash)
         if isExact {
             exact.insert(node, hash) { hashes[$0] }
@@ -81,8 +87,8 @@ struct PathIndex: Sendable {
     mutating func finish() {
         hashes = []
         let patterns = text
-        for node in nodes.indices {
-            let path = patterns.span.extracting(nodes[node].path.indices)
+        for node in 0..<nodes.count {
+            let path = patterns.span.extracting(pathRange(of: node))
             // Of a prefix, one that is shorter.
             let depthMax = nodes[node].isExact ? Int.max : depth(of: path) - 1
             let (parent, _) = findPrefix(
@@ -118,7 +124,7 @@ struct PathIndex: Sendable {
     ) -> Int {
         let (best, hash) = findPrefix(path, host: host, depths: depths, toEnd: !exact.isEmpty)
         guard !exact.isEmpty else { return best }
-        return find(exact, path, hash, host) ?? best
+        return find(exact, path, 0..<path.count, hash, host) ?? best
     }
 
     /// The node of the longest prefix of a path, or -1, and the hash of as much of the path as was walked along.
@@ -139,7 +145,7 @@ struct PathIndex: Sendable {
         var best = -1
         var hash = Self.seed(host: host)
         if depths.min <= 0, depths.max >= 0,
-            let node = find(prefixes, path.extracting(0..<0), hash, host)
+            let node = find(prefixes, path, 0..<0, hash, host)
         {
             best = node
         }
@@ -151,7 +157,7 @@ struct PathIndex: Sendable {
             depth += 1
             index = next
             if depth >= depths.min, depth <= depths.max,
-                let node = find(prefixes, path.extracting(0..<next), hash, host)
+                let node = find(prefixes, path, 0..<next, hash, host)
             {
                 best = node
             }
@@ -169,24 +175,34 @@ struct PathIndex: Sendable {
 
     /// The pattern of a node.
     func pattern(of node: Int) -> PathPattern {
-        let path = String(decoding: text[nodes[node].path.indices], as: UTF8.self)
+        let path = String(decoding: text[pathRange(of: node)], as: UTF8.self)
         if nodes[node].isExact { return .exact(path) }
         return .prefix(path.isEmpty || path.hasSuffix("/") ? path + "/" : path)
     }
 
     @inline(__always)
     private func find(
-        _ index: HashIndex,
+        _ index: borrowing HashIndex,
         _ path: Span<UInt8>,
+        _ stretch: Range<Int>,
         _ hash: UInt64,
         _ host: Int
     ) -> Int? {
+        let key = TextKey(path, stretch)
         var slot = index.start(hash)
         while let node = index.next(hash, &slot) {
-            guard nodes[node].host == Int32(host) else { continue }
-            if text.span.extracting(nodes[node].path.indices).equals(path) { return node }
+            guard nodes[node].host == Int32(host), nodes[node].path == key else { continue }
+            if !key.isCut { return node }
+            let pattern = text.span.extracting(pathRange(of: node))
+            if pattern.equals(path.extracting(stretch)) { return node }
         }
         return nil
+    }
+
+    /// Where in `text` a node's pattern lies.
+    private func pathRange(of node: Int) -> Range<Int> {
+        let start = Int(nodes[node].pathStart)
+        return start..<start + Int(nodes[node].path.count)
     }
 
     @inline(__always)

@@ -49,9 +49,11 @@ package final class RouteTable: Sendable {
         var builder = RouteTableBuilder()
         for (number, route) in routes { builder.add(number, route) }
         builder.finish()
-        (hosts, paths, expressions) = (builder.hosts, builder.paths, builder.expressions)
-        (conditions, rest) = (builder.candidates.conditions, builder.rest)
+        (expressions, rest) = (builder.expressions, builder.rest)
+        conditions = builder.candidates.conditions
         looksAtClient = builder.candidates.looksAtClient
+        hosts = builder.hosts
+        paths = builder.paths
     }
 
     /// Finds the route of a request.
@@ -129,7 +131,7 @@ package final class RouteTable: Sendable {
         _ client: ClientAddress,
         _ witness: inout some Witness
     ) -> Found? {
-        var host = hosts.find(octets.extracting(request.authority.host.indices))
+        var host = hosts.find(octets, request.authority.host.indices)
         while true {
             var node = paths.find(path, host: host, depths: hosts.depths(of: host))
             while node >= 0 {

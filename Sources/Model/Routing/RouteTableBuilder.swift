@@ -2,9 +2,9 @@ internal import FleetModel
 internal import RegularExpressions
 
 /// A route table while routes are added to it.
-struct RouteTableBuilder {
-    private(set) var hosts = HostIndex()
-    private(set) var paths = PathIndex()
+struct RouteTableBuilder: ~Copyable {
+    var hosts = HostIndex()
+    var paths = PathIndex()
     private(set) var candidates = CandidateBuilder()
     private(set) var expressions: [ExpressionList] = []
     private(set) var rest: [Candidate] = []

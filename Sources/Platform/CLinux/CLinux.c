@@ -13,9 +13,11 @@
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -243,6 +245,20 @@ int weir_affinity_count(void) {
     cpu_set_t set;
     CPU_ZERO(&set);
     return sched_getaffinity(0, sizeof set, &set) < 0 ? -1 : CPU_COUNT(&set);
+}
+
+void *weir_map_huge_pages(size_t count) {
+    size_t whole = count + weir_huge_page_bytes;
+    char *mapped = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    // As where malloc(3) has none for an array of Swift's.
+    if (mapped == MAP_FAILED) { abort(); }
+    // What lies before the first huge page and behind the last one goes back.
+    size_t before = -(uintptr_t)mapped % weir_huge_page_bytes;
+    if (before > 0) { munmap(mapped, before); }
+    munmap(mapped + before + count, weir_huge_page_bytes - before);
+    // Where there are no huge pages all is as with others.
+    madvise(mapped + before, count, MADV_HUGEPAGE);
+    return mapped + before;
 }
 
 void weir_return_free_memory(void) { malloc_trim(0); }

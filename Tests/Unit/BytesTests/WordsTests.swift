@@ -3,6 +3,22 @@ import Testing
 
 @Suite("Octets of an array")
 struct WordsTests {
+    @Test("A part of a word is loaded from any place of spans of any length")
+    func parts() {
+        let octets = (1...20).map { UInt8($0 | 0x80) }
+        for length in 0...octets.count {
+            let span = octets.span.extracting(first: length)
+            for offset in 0...length {
+                for count in 0...min(8, length - offset) {
+                    let expected = (0..<count).reduce(UInt64(0)) {
+                        $0 | UInt64(octets[offset + $1]) << UInt64(8 * $1)
+                    }
+                    #expect(span.word(at: offset, count: count) == expected)
+                }
+            }
+        }
+    }
+
     @Test("Octets are written over those that are there, up to the end")
     func replace() {
         var octets: [UInt8] = [0, 1, 2, 3]

@@ -16,8 +16,8 @@ struct MetricsReporterTests {
         registry.workers[1].add(.requests2xx, 3)
         registry.workers[1].add(.connectionsOpen, 4)
         registry.workers[0].recordDuration(nanoseconds: 1_000_000)
-        let row = registry.rows(worker: 0, .route, names: ["a"])[0]
-        row.record(nanoseconds: 10, failed: true)
+        let rows = registry.rows(worker: 0, .route, names: ["a"])
+        rows.record(0, nanoseconds: 10, failed: true)
         let report = reporter.next(registry, now: LoopInstant(nanoseconds: 11_000_000_000))
         #expect(report.sequence == 1 && report.intervalMilliseconds == 10_000)
         let requests = report.counters.filter { $0.name == "weir_requests_total" }

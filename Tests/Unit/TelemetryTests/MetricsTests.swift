@@ -61,12 +61,39 @@ struct MetricsTests {
     func rows() {
         let registry = MetricsRegistry(workerCount: 2)
         let first = registry.rows(worker: 0, .route, names: ["a", "b"])
-        first[0].record(nanoseconds: 5, failed: false)
-        first[1].record(nanoseconds: 5, failed: true)
+        first.record(0, nanoseconds: 5, failed: false)
+        first.record(1, nanoseconds: 5, failed: true)
+        first.record(2, nanoseconds: 5, failed: true)
+        first.record(-1, nanoseconds: 5, failed: true)
+        #expect(registry.rows(worker: 0, .route, names: ["a", "b"]) === first)
         let second = registry.rows(worker: 0, .route, names: ["b", "c"])
-        #expect(second[0] === first[1])
-        registry.rows(worker: 1, .route, names: ["b"])[0].record(nanoseconds: 6, failed: false)
-        #expect(registry.snapshot().names(of: .route) == ["b": [2, 1, 11], "c": [0, 0, 0]])
+        second.record(0, nanoseconds: 7, failed: false)
+        registry.rows(worker: 1, .route, names: ["b"]).record(0, nanoseconds: 6, failed: false)
+        #expect(registry.snapshot().names(of: .route) == ["b": [3, 1, 18], "c": [0, 0, 0]])
+    }
+
+    @Test("What is counted with an old version's rows counts, and stays when they are gone")
+    func rowsOfOldVersions() {
+        let registry = MetricsRegistry(workerCount: 1)
+        var old: [MetricsRows] = []
+        for version in 0..<5 {
+            let names = (version..<version + 3).map { "route-\($0)" } + ["kept"]
+            old.append(registry.rows(worker: 0, .route, names: names))
+        }
+        func kept() -> UInt64? { registry.snapshot().names(of: .route)["kept"]?.first }
+        for rows in old { rows.record(3, nanoseconds: 1, failed: false) }
+        old[2].record(2, nanoseconds: 1, failed: false)
+        #expect(kept() == 5)
+        old.removeFirst(2)
+        #expect(kept() == 5)
+        old[0].record(3, nanoseconds: 1, failed: false)
+        #expect(kept() == 6)
+        old = []
+        #expect(kept() == 6)
+        _ = registry.rows(worker: 0, .route, names: ["kept", "route-4"])
+        #expect(
+            registry.snapshot().names(of: .route) == ["kept": [6, 0, 6], "route-4": [1, 0, 1]]
+        )
     }
 }
 
@@ -134,7 +161,8 @@ struct PrometheusTextTests {
         registry.workers[0].recordDuration(nanoseconds: 65_535)
         registry.workers[0].recordDuration(nanoseconds: 65_536)
         registry.workers[0].set(.loopLag, 1_500_000)
-        registry.rows(worker: 0, .route, names: ["a\"\\\n"])[0].record(
+        registry.rows(worker: 0, .route, names: ["a\"\\\n"]).record(
+            0,
             nanoseconds: 2_000_000_000,
             failed: true
         )

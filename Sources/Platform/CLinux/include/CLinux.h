@@ -118,6 +118,13 @@ const char *weir_resolve_message(int code);
 /// Number of CPUs in this thread's affinity mask, or -1.
 int weir_affinity_count(void);
 
+/// Memory of `count` octets, a multiple of the size of huge pages, that begins where one does and is advised to consist
+/// of such. It is all zeros; munmap(2) gives it back. Where there is no memory the process ends.
+void *weir_map_huge_pages(size_t count);
+
+/// The size of huge pages, in octets.
+static const size_t weir_huge_page_bytes = (size_t)2 << 20;
+
 /// malloc_trim(3): gives pages that the allocator holds free back to the system.
 void weir_return_free_memory(void);
 
