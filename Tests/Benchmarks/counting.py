@@ -10,7 +10,7 @@ import shutil
 import signal
 
 from bench import Failure, find_program, processes
-from load import CONCURRENCY, connections, exchange, probe
+from load import CONCURRENCY, connections, exchange, insecure, probe
 from report import aligned
 from scenarios import running
 
@@ -22,8 +22,9 @@ def syscalls(bench, peer, scenario, count):
     """System calls per request by name, from strace attached to the running proxy."""
     with running(bench, peer, scenario.site) as program:
         requests = scenario.requests()
-        probe(peer.port, requests[0], scenario.length())
-        with connections(peer.port, CONCURRENCY, requests) as opened:
+        context = insecure() if scenario.site.tls else None
+        probe(peer.port, requests[0], scenario.length(), context)
+        with connections(peer.port, CONCURRENCY, requests, context) as opened:
             exchange(opened, requests, 2 * CONCURRENCY)
             pids = processes(program.pid)
             report = bench.folder / f"strace-{peer.name}.txt"
@@ -54,8 +55,9 @@ def instructions(bench, peer, scenario, count, save=None):
                 f"--callgrind-out-file={profile}"]
     with running(bench, peer, scenario.site, valgrind) as program:
         requests = scenario.requests()
-        probe(peer.port, requests[0], scenario.length())
-        with connections(peer.port, CONCURRENCY, requests) as opened:
+        context = insecure() if scenario.site.tls else None
+        probe(peer.port, requests[0], scenario.length(), context)
+        with connections(peer.port, CONCURRENCY, requests, context) as opened:
             exchange(opened, requests, 2 * CONCURRENCY)
             control = ["vgdb", meeting, f"--pid={program.pid}"]
             # The start is not counted: counting begins here and ends with the dump.

@@ -14,6 +14,7 @@ void weir_tls_port_attend(struct weir_tls_port *port, int descriptor, size_t inp
     port->error = 0;
     port->is_drained = 0;
     port->has_ended = 0;
+    port->has_waited = 0;
     port->input_left = input_max;
 }
 
@@ -41,6 +42,7 @@ static int port_read(BIO *bio, char *octets, int count) {
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
         BIO_set_retry_read(bio);
+        port->has_waited = 1;
     } else {
         port->error = errno;
     }

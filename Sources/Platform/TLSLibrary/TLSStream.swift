@@ -25,6 +25,7 @@ internal import COpenSSL
                 error: 0,
                 is_drained: 0,
                 has_ended: 0,
+                has_waited: 0,
                 input_left: 0,
                 output: .allocate(capacity: capacity),
                 output_count: 0,
@@ -203,6 +204,7 @@ package enum TLSVersion: Sendable {
         if isOpen { return true }
         guard failure == nil else { throw .sessionUnusable }
         attend()
+        ERR_clear_error()
         // SAFETY: the session is ours.
         let status = unsafe SSL_do_handshake(ssl)
         inputBytesLeft = workspace.inputBytesLeft
@@ -214,13 +216,14 @@ package enum TLSVersion: Sendable {
         }
         isOpen = true
         inputBytesLeft = Limits.contentlessBytesMax
+        // What was tried on the way and did not matter.
+        ERR_clear_error()
         return true
     }
 
     /// Turns the workspace to this session.
     private func attend() {
         workspace.attend(to: descriptor, inputBytesMax: inputBytesLeft)
-        ERR_clear_error()
     }
 
     // MARK: Content
@@ -270,7 +273,6 @@ package enum TLSVersion: Sendable {
         attend()
         var taken = 0
         while taken < content.count, workspace.hasRoom {
-            ERR_clear_error()
             let piece = content.extracting(
                 taken..<min(content.count, taken + TLSWorkspace.recordBytes)
             )
@@ -374,13 +376,22 @@ package enum TLSVersion: Sendable {
     }
 
     /// What a call that did not succeed came to; throws when the session is over.
+    ///
+    /// OpenSSL's own answer looks into the thread's queue of errors first. Clearing that before every call would cost
+    /// more than a head's parsing: it is empty after a handshake and after every failure, and whether a call waits is
+    /// told without it.
     private func outcome(_ status: Int32) throws(TLSError) -> ReadResult {
+        // SAFETY: the session is ours, and the port lives as long as the workspace.
+        if unsafe SSL_want(ssl) == SSL_READING, unsafe workspace.port.pointee.has_waited == 1 {
+            return .wouldBlock
+        }
         // SAFETY: the session is ours; the error queue is this thread's.
         switch unsafe SSL_get_error(ssl, status) {
         case SSL_ERROR_WANT_READ: return .wouldBlock
         case SSL_ERROR_ZERO_RETURN:
             return .closed(isNotified: unsafe workspace.port.pointee.has_ended == 0)
         case SSL_ERROR_SYSCALL where unsafe workspace.port.pointee.error != 0:
+            ERR_clear_error()
             throw fail(.socketFailed(errno: unsafe workspace.port.pointee.error))
         default:
             throw fail(unsafe describeTLSError(takeTLSError(), ssl))

@@ -103,6 +103,8 @@ struct weir_tls_port {
     unsigned char is_drained;
     /// Whether the last read found the end.
     unsigned char has_ended;
+    /// Whether the last read found nothing, but may later.
+    unsigned char has_waited;
     /// Octets that may still be read; with none left a read fails with EPROTO.
     size_t input_left;
     /// Memory for ciphertext, how much of it is filled, and its size.
