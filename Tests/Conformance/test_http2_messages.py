@@ -143,7 +143,7 @@ def test_rfc9113_8_1_malformed_trailers(wire, site, trailers):
     ("content-length", "5"), ("host", "evil.test"), ("authorization", "Basic Zm9v"), ("cookie", "a=b"), ("te", "trailers"),
     ("content-encoding", "gzip"), ("content-type", "text/html"), ("expect", "100-continue"), ("max-forwards", "1"),
     ("trailer", "x-a"), ("set-cookie", "a=b"), ("cache-control", "no-cache"), ("content-range", "bytes 0-1/2"),
-    ("x-forwarded-for", "1.2.3.4"), ("forwarded", "for=1.2.3.4"), ("proxy-authorization", "Basic Zm9v")])
+    ("x-forwarded-for", "1.2.3.4"), ("forwarded", "for=1.2.3.4"), ("proxy-authorization", "Basic Zm9v"), ("proxy", "http://evil.test:1/")])
 def test_rfc9110_6_5_1_trailers_that_would_change_the_message_are_dropped(wire, site, name, value):
     """Fields of framing, routing, authentication and the like are not taken out of a trailer section."""
     wire.headers(1, POST, END_HEADERS)
@@ -342,7 +342,7 @@ def test_rfc9113_8_3_1_schemes_that_are_none(wire, site, scheme):
 @pytest.mark.parametrize("name, value, seen", [
     ("expect", "100-continue", "100-continue"), ("x_forwarded_for", "1.2.3.4", None),
     ("x-forwarded-for", "1.2.3.4", "127.0.0.1"), ("x-real-ip", "1.2.3.4", None),
-    ("forwarded", "for=1.2.3.4", None), ("http2-settings", "AAMAAABk", None), ("x-http-method-override", "DELETE", "DELETE")])
+    ("forwarded", "for=1.2.3.4", None), ("proxy", "http://evil.test:1/", None), ("http2-settings", "AAMAAABk", None), ("x-http-method-override", "DELETE", "DELETE")])
 def test_rfc9113_10_3_fields_that_somebody_may_trust(wire, site, name, value, seen):
     """What only a proxy may say is not taken from a client; what is a field like any other goes on."""
     got = passed(wire, site, get((name, value))).get(name)

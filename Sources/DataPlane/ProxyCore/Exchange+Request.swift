@@ -195,6 +195,8 @@ extension Exchange {
         switch line.name {
         case .host, .transferEncoding: return false
         case .xForwardedFor, .forwarded: return false
+        // To a CGI program it is HTTP_PROXY: where to send its own requests (CVE-2016-5385).
+        case .proxy: return false
         case .xRequestID: return served?.tables.requestID.isUsual == false
         case .traceparent, .tracestate: return passesTraceContext(octets)
         // RFC 9110 §10.1.1: from HTTP/1.0 it means nothing.
