@@ -11,7 +11,7 @@ from h2.errors import ErrorCodes as Code
 
 import http2
 from http2 import DATA, END_HEADERS, END_STREAM, GET, HEADERS, POST, WHOLE, Wire, block, frame
-from weir import Origin, Peer, ReservedPort, Workspace, request, until
+from weir import TLS_EVERYWHERE, Origin, Peer, ReservedPort, Workspace, request, until
 
 SMUGGLED = "GET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n"
 CONTROLS = ["\r\nx-b: c", "\nx-b: c", "\rx", "\0", "\r\n\r\n" + SMUGGLED]
@@ -337,6 +337,25 @@ def test_rfc9113_8_3_1_there_is_one_host(wire, site, lines):
 def test_rfc9113_8_3_1_schemes_that_are_none(wire, site, scheme):
     """A scheme has letters, digits, "+", "-" and "." alone, and nothing of it is put into a request line."""
     refused(wire, site, get(scheme=scheme))
+
+
+@pytest.mark.parametrize("scheme", ["https", "HTTPS"])
+def test_rfc9110_7_4_https_over_a_connection_without_tls_is_421(wire, site, scheme):
+    """A request for an https resource MUST be rejected unless it came over a secured connection, as in HTTP/1.1."""
+    if TLS_EVERYWHERE:
+        passed(wire, site, get(scheme=scheme))
+        return
+    count = len(site[0].requests)
+    wire.headers(1, get(scheme=scheme))
+    assert dict(wire.fields(1))[":status"] == "421" and len(site[0].requests) == count
+    wire.headers(3, get())
+    assert dict(wire.fields(3))[":status"] == "200", "it is the stream's fault alone"
+
+
+@pytest.mark.parametrize("scheme", ["ftp", "ws", "h", "httpss"])
+def test_rfc9113_8_3_1_schemes_that_are_not_translated(wire, site, scheme):
+    """A gateway need not translate requests for other schemes: 400, as HTTP/1.1 answers an absolute-form of them."""
+    refused(wire, site, get(scheme=scheme), statuses=(400,))
 
 
 @pytest.mark.parametrize("name, value, seen", [
