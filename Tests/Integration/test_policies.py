@@ -1,5 +1,9 @@
 """What a route's policies make of fields and errors, and maintenance: over HTTP/1.1 and HTTP/2 on either side."""
 
+import contextlib
+import os
+import socket
+
 import h2.events
 import pytest
 
@@ -345,6 +349,33 @@ def test_a_page_that_cannot_be_read_is_refused_with_its_place(workspace, content
     result = run_proxyctl("validate", source, code=None)
     assert result.code != 0 and hint in result.err + result.out, result
     assert "fleet-1.yaml:4:25" in result.err + result.out, result
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device", "directory", "socket"])
+@pytest.mark.parametrize("text, field", [
+    ("policies: [{name: pages, errorPages: {'502': {file: odd}}}]", "policies[pages].errorPages[502].file"),
+    ("certificates: [{name: ca, authority: {file: odd}}]", "certificates[ca].authority.file"),
+    ("certificates: [{name: own, files: {certificate: odd, key: odd}}]", "certificates[own].files.certificate"),
+], ids=["page", "authority", "certificate"])
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(workspace, kind, text, field):
+    odd = workspace.folder / "odd"
+    if kind == "fifo":
+        os.mkfifo(odd)
+    elif kind == "device":
+        odd.symlink_to("/dev/zero")
+    elif kind == "directory":
+        odd.mkdir()
+    else:
+        listening = workspace.keep(contextlib.closing(socket.socket(socket.AF_UNIX)))
+        listening.bind(str(odd))
+    result = run_proxyctl("validate", workspace.configuration(text), code=1)
+    assert field in result.err and f"it is {'a directory' if kind == 'directory' else 'not a regular file'}" in result.err
+
+
+def test_a_link_to_a_regular_file_is_one(workspace):
+    workspace.write("page.html", "sorry")
+    (workspace.folder / "link").symlink_to("page.html")
+    run_proxyctl("validate", workspace.configuration("policies: [{name: pages, errorPages: {'502': {file: link}}}]"))
 
 
 # Maintenance
