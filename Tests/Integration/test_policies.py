@@ -378,6 +378,42 @@ def test_a_link_to_a_regular_file_is_one(workspace):
     run_proxyctl("validate", workspace.configuration("policies: [{name: pages, errorPages: {'502': {file: link}}}]"))
 
 
+# What the type that goes out asks for
+
+
+@pytest.mark.parametrize("response, type, shown", [
+    ("set: {content-type: text/html}", "text/html", b"&lt;b&gt;&quot;"),
+    ("set: {content-type: application/json}", "application/json", b'<b>\\"'),
+    ("set: {content-type: text/css}", "text/css", b'<b>"'),
+    ("set: {content-type: '${query}'}", None, b"&lt;b&gt;&quot;"),
+    ("remove: [content-type]", None, b"&lt;b&gt;&quot;"),
+    ("remove: [content-*]", None, b"&lt;b&gt;&quot;"),
+    ("add: {content-type: text/html}", None, b"&lt;b&gt;&quot;"),
+    ("set: {x-a: b}", "text/plain; charset=utf-8", b'<b>"'),
+])
+def test_values_are_escaped_as_the_type_that_goes_out_asks(workspace, response, type, shown):
+    port = workspace.keep(ReservedPort())
+    plain = "text/plain; charset=utf-8"
+    workspace.node(f"""
+listeners: [{{name: web, address: {port}}}]
+upstreams: [{{name: gone, endpoints: [{{address: 127.0.0.1:1}}]}}]
+policies:
+  - {{name: typed, headers: {{response: {{{response}}}}}}}
+  - {{name: pages, errorPages: {{"502-503": {{body: "page ${{query}}", contentType: {plain}}}}}}}
+routes:
+  - {{name: fixed, match: {{path: {{prefix: /fixed}}}}, policies: [typed], respond: {{body: "page ${{query}}"}}}}
+  - {{name: empty, match: {{path: {{prefix: /empty}}}}, policies: [typed, pages], respond: {{status: 502}}}}
+  - {{name: down, match: {{path: {{prefix: /down}}}}, policies: [pages, typed], upstream: gone}}
+  - {{name: shut, match: {{path: {{prefix: /shut}}}}, policies: [typed], upstream: gone,
+     maintenance: {{enabled: true, body: "page ${{query}}"}}}}
+""", workers=1)
+    for path in ("/fixed", "/empty", "/down", "/shut"):
+        answered = get(port.address, path + '?<b>"')
+        assert answered.body == b"page " + shown, path
+        if type is not None:
+            assert answered.all("content-type") == [type], path
+
+
 # Maintenance
 
 
