@@ -26,6 +26,11 @@ struct Search {
         var before: UInt8 = 0
         while index < text.count {
             let octet = text[index]
+            // A dot in front is no part of a host: of a cookie's Domain, say.
+            if octet == dot, !OctetSet.hostName.contains(before) {
+                index += 1
+                continue
+            }
             var end: Int?
             if octet == colon, index >= groupsEnd {
                 end = groups(text, around: index)

@@ -91,6 +91,7 @@ struct InternalNamesTests {
             ("<//products/x>", "products"), ("shop.test:8443", "shop.test:8443"),
             ("https://shop.test:8443/", "https|shop.test:8443"), ("localhost:80", "localhost:80"),
             ("http://localhost/", "http|localhost"), ("10.1.1.1", "10.1.1.1"),
+            ("d=.10.0.0.1;", "10.0.0.1"), ("Domain=..origin.internal", "origin.internal"),
             ("a.origin.internal", "a.origin.internal"),
             ("Pod-7.X.Origin.Internal.:80", "Pod-7.X.Origin.Internal.:80"),
             ("https://z9.origin.internal/x", "https|z9.origin.internal"),
