@@ -313,7 +313,7 @@ let operatorSide = [
     Part(
         "Sources/Operator",
         "ConfigurationFile",
-        ["Cryptography", "InternationalNames", "FleetModel", "Certificates"],
+        ["SystemCalls", "Cryptography", "InternationalNames", "FleetModel", "Certificates"],
         [(.yams, "Yams")]
     ),
     Part(

@@ -11,7 +11,7 @@ from h2.errors import ErrorCodes as Code
 
 import http2
 from http2 import DATA, END_HEADERS, END_STREAM, GET, HEADERS, POST, WHOLE, Wire, block, frame
-from weir import Origin, Peer, ReservedPort, Workspace, request, until
+from weir import TLS_EVERYWHERE, Origin, Peer, ReservedPort, Workspace, request, until
 
 SMUGGLED = "GET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n"
 CONTROLS = ["\r\nx-b: c", "\nx-b: c", "\rx", "\0", "\r\n\r\n" + SMUGGLED]
@@ -143,7 +143,7 @@ def test_rfc9113_8_1_malformed_trailers(wire, site, trailers):
     ("content-length", "5"), ("host", "evil.test"), ("authorization", "Basic Zm9v"), ("cookie", "a=b"), ("te", "trailers"),
     ("content-encoding", "gzip"), ("content-type", "text/html"), ("expect", "100-continue"), ("max-forwards", "1"),
     ("trailer", "x-a"), ("set-cookie", "a=b"), ("cache-control", "no-cache"), ("content-range", "bytes 0-1/2"),
-    ("x-forwarded-for", "1.2.3.4"), ("forwarded", "for=1.2.3.4"), ("proxy-authorization", "Basic Zm9v")])
+    ("x-forwarded-for", "1.2.3.4"), ("forwarded", "for=1.2.3.4"), ("proxy-authorization", "Basic Zm9v"), ("proxy", "http://evil.test:1/")])
 def test_rfc9110_6_5_1_trailers_that_would_change_the_message_are_dropped(wire, site, name, value):
     """Fields of framing, routing, authentication and the like are not taken out of a trailer section."""
     wire.headers(1, POST, END_HEADERS)
@@ -339,10 +339,29 @@ def test_rfc9113_8_3_1_schemes_that_are_none(wire, site, scheme):
     refused(wire, site, get(scheme=scheme))
 
 
+@pytest.mark.parametrize("scheme", ["https", "HTTPS"])
+def test_rfc9110_7_4_https_over_a_connection_without_tls_is_421(wire, site, scheme):
+    """A request for an https resource MUST be rejected unless it came over a secured connection, as in HTTP/1.1."""
+    if TLS_EVERYWHERE:
+        passed(wire, site, get(scheme=scheme))
+        return
+    count = len(site[0].requests)
+    wire.headers(1, get(scheme=scheme))
+    assert dict(wire.fields(1))[":status"] == "421" and len(site[0].requests) == count
+    wire.headers(3, get())
+    assert dict(wire.fields(3))[":status"] == "200", "it is the stream's fault alone"
+
+
+@pytest.mark.parametrize("scheme", ["ftp", "ws", "h", "httpss"])
+def test_rfc9113_8_3_1_schemes_that_are_not_translated(wire, site, scheme):
+    """A gateway need not translate requests for other schemes: 400, as HTTP/1.1 answers an absolute-form of them."""
+    refused(wire, site, get(scheme=scheme), statuses=(400,))
+
+
 @pytest.mark.parametrize("name, value, seen", [
     ("expect", "100-continue", "100-continue"), ("x_forwarded_for", "1.2.3.4", None),
     ("x-forwarded-for", "1.2.3.4", "127.0.0.1"), ("x-real-ip", "1.2.3.4", None),
-    ("forwarded", "for=1.2.3.4", None), ("http2-settings", "AAMAAABk", None), ("x-http-method-override", "DELETE", "DELETE")])
+    ("forwarded", "for=1.2.3.4", None), ("proxy", "http://evil.test:1/", None), ("http2-settings", "AAMAAABk", None), ("x-http-method-override", "DELETE", "DELETE")])
 def test_rfc9113_10_3_fields_that_somebody_may_trust(wire, site, name, value, seen):
     """What only a proxy may say is not taken from a client; what is a field like any other goes on."""
     got = passed(wire, site, get((name, value))).get(name)

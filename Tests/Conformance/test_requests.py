@@ -701,6 +701,13 @@ def test_rfc7239_8_1_nor_when_it_is_spelt_with_other_signs(stage, line):
     assert b"1.2.3.4" not in [value for _, value in record.fields] and record.get(b"x_other_name") == b"1"
 
 
+@cases("name", b"Proxy", b"proxy", b"PROXY")
+def test_rfc3875_4_1_18_no_client_names_a_proxy_to_a_cgi_program(stage, name):
+    """Proxy would be HTTP_PROXY, which programs take for the way that their own requests go (CVE-2016-5385)."""
+    record, _ = stage.forwards(get(name + b": http://evil.test:1/", b"Proxies: 1", b"X-Proxy: 2"))
+    assert record.all(b"proxy") == [] and (record.get(b"proxies"), record.get(b"x-proxy")) == (b"1", b"2")
+
+
 def test_rfc9110_10_1_1_an_expectation_of_http_1_0_is_ignored(stage):
     """A server MUST ignore 100-continue in a request of HTTP/1.0."""
     record, _ = stage.forwards(get(b"Expect: 100-continue", b"Content-Length: 5", start=b"POST / HTTP/1.0") + b"hello")

@@ -1,8 +1,10 @@
 """`proxyctl explain` and the node agree on everything that the one says and the other does."""
 
+import contextlib
+
 import pytest
 
-from weir import Peer, ReservedPort, request, run_proxyctl
+from weir import TLS_EVERYWHERE, Peer, ReservedPort, Workspace, request, run_proxyctl, scheme
 
 CONFIGURATION = """
 listeners: [{{name: web, address: {port}, trustedProxies: [127.0.0.0/8]}}]
@@ -126,3 +128,111 @@ def test_the_page_that_explain_names_is_the_one(site, status):
     answer = site.ask("/items/7")
     assert answer.get("content-type") == (pages[0]["contentType"] if pages else "image/png")
     assert len(pages) == (status >= 500)
+
+
+# What the upstream gets of fields
+
+SETTINGS = {
+    "defaults": "",
+    "own identifier": "requestID: {header: x-own-id, accept: always}",
+    "identifier of proxies": "requestID: {accept: trusted}",
+    "no pseudonym": "hiding: {via: \"\"}",
+    "no traces": "tracing: {propagate: false}",
+}
+TRACE = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+FIELDS = [
+    (),
+    ("Proxy: http://evil.test/", "X-Forwarded-For: 6.6.6.6", "Forwarded: for=6.6.6.6", "X-Forwarded-Proto: https", "X-Real-IP: 6.6.6.6"),
+    ("X-Forwarded-For: 203.0.113.9, 127.0.0.3, 127.0.0.2", "X-Forwarded-For: 127.0.0.4:80", "X-Forwarded-Proto: https", "X-Forwarded-Host: a.test"),
+    ("X-Forwarded-For: 2001:db8::1", "X-Forwarded-Proto: http", "X-Forwarded-Port: 80"),
+    ("X-Forwarded-For: 203.0.113.9, unknown, 127.0.0.2",), ("X-Forwarded-For: ,, 203.0.113.9 ,", "X-Forwarded-Proto: https, http"),
+    ("X-Request-ID: mine", "X-Own-ID: mine-too"), ("x-request-id: a", "x-request-id: b", "x_own_id: c"), ("X-Request-ID: a b",),
+    (TRACE, "tracestate: a=b"), (TRACE, TRACE, "tracestate: a=b"), ("traceparent: x", "tracestate: a=b"), ("tracestate: a=b",),
+    ("Cookie: a=b; side=x; c=d", "Cookie: side=only"), ("Cookie: side=x",), ("Cookie: sides=x;  a=b ;side=y;",),
+    ("Connection: upgrade, x-gone", "Upgrade: h2c, websocket, weather/1", "X-Gone: 1"), ("Connection: te, close", "TE: trailers, gzip", "Keep-Alive: 5"),
+    ("Connection: te, upgrade", "TE: trailers", "Upgrade: x"), ("Connection: upgrade", "Upgrade: h2c"), ("TE: trailers",), ("Connection: keep-alive",),
+    ("Via: 1.0 fred", "Max-Forwards: 3", "Accept: */*", "X-Other: 1", "X_Other: 2", "Proxy-Connection: close", "X_Forwarded_For: 1.2.3.4"),
+]
+
+
+@pytest.fixture(scope="module")
+def forwards(tmp_path_factory):
+    """Nodes by their settings, each with a listener that trusts local proxies and one that trusts nobody."""
+    with contextlib.closing(Workspace(tmp_path_factory.mktemp("explain"))) as space:
+        yield {name: Forwarding(space, number, text) for number, (name, text) in enumerate(SETTINGS.items())}
+
+
+class Forwarding:
+    def __init__(self, workspace, number, settings):
+        def script(peer, origin):
+            while (head := peer.read_head()) is not None:
+                origin.requests.append(head)
+                peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+        self.origin = workspace.origin(script)
+        self.ports = {name: workspace.keep(ReservedPort()) for name in ("plain", "trusting")}
+        text = f"""
+listeners:
+  - {{name: plain, address: {self.ports["plain"]}}}
+  - {{name: trusting, address: {self.ports["trusting"]}, trustedProxies: [127.0.0.0/8]}}
+upstreams: [{{name: main, sticky: {{cookie: side}}, endpoints: [{{address: {self.origin}}}]}}]
+policies: [{{name: more, headers: {{request: {{set: {{x-set: "${{client}} ${{scheme}}"}}, add: {{x-other: again}}, remove: [accept]}}}}}}]
+routes:
+  - {{name: more, match: {{path: {{prefix: /more}}}}, rewrite: {{host: inner.test}}, policies: [more], upstream: main}}
+  - {{name: rest, upstream: main}}
+{settings}
+"""
+        self.source = workspace.configuration(text)
+        workspace.node(text, name=f"node-{number}", workers=1)
+
+    def compare(self, listener, method, path, fields):
+        address = self.ports[listener].address
+        extra = [word for field in fields for word in ("-H", field)]
+        url = f"{scheme(address)}://shop.test:{address[1]}{path}"
+        told = run_proxyctl("explain", method, url, *extra, "-f", self.source, "-o", "json").json
+        count = len(self.origin.requests)
+        with Peer.connect(address) as peer:
+            assert peer.exchange(request(method, path, host=f"shop.test:{address[1]}", fields=fields)).status == 200
+        (seen,) = self.origin.requests[count:]
+        got = [(name.lower(), value) for name, value in seen.fields]
+        sent = lines(told["sentFields"])
+        unknown = {entry["variable"] for entry in told["unknown"]}
+        assert unknown <= {"${requestID}"}, unknown
+        assert [name for name, _ in got] == [name for name, _ in sent], (got, sent)
+        for (_, value), (_, known) in zip(got, sent):
+            assert value == known or known == "${requestID}" and len(value) >= 26, (got, sent)
+
+
+@pytest.mark.skipif(TLS_EVERYWHERE, reason="what is told of files is told of listeners without TLS")
+@pytest.mark.parametrize("fields", FIELDS, ids=range(len(FIELDS)))
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_an_upstream_gets_the_fields_that_explain_names_and_no_others(forwards, settings, fields):
+    for listener, path in (("plain", "/a?b"), ("trusting", "/more/./x")):
+        forwards[settings].compare(listener, "GET", path, fields)
+
+
+@pytest.mark.skipif(TLS_EVERYWHERE, reason="what is told of files is told of listeners without TLS")
+def test_other_methods_and_framings(forwards):
+    site = forwards["defaults"]
+    site.compare("plain", "OPTIONS", "/", ("Max-Forwards: 7",))
+    site.compare("trusting", "POST", "/more", ("Content-Length: 0", "Expect: 100-continue", "Content-Type: a/b"))
+
+
+@pytest.mark.skipif(TLS_EVERYWHERE, reason="what is told of files is told of listeners without TLS")
+def test_a_client_behind_a_proxy_that_nobody_has_named(forwards):
+    """Who is no proxy itself comes through one: all but that one's address is told."""
+    site = forwards["defaults"]
+    port = site.ports["trusting"].address
+    told = run_proxyctl("explain", "GET", f"https://shop.test:{port[1]}/", "--client", "203.0.113.9", "-f", site.source, "-o", "json").json
+    assert "${peer}" in {entry["variable"] for entry in told["unknown"]}
+    with Peer.connect(port) as peer:
+        peer.exchange(request(host=f"shop.test:{port[1]}", fields=("X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https")))
+    seen = site.origin.requests[-1]
+    for name, value in lines(told["sentFields"]):
+        assert value.replace("${peer}", "127.0.0.1") == seen.get(name) or value == "${requestID}", name
+
+
+def test_options_that_end_here_are_answered_here(forwards):
+    site = forwards["defaults"]
+    told = run_proxyctl("explain", "OPTIONS", "http://shop.test/", "-H", "Max-Forwards: 0", "-f", site.source, "-o", "json").json
+    assert told["status"] == 200 and told["route"] is None and told["sentFields"] == []

@@ -9,7 +9,8 @@ import threading
 
 import pytest
 
-from weir import Fleet, Origin, Peer, ReservedPort, answer_with_request, get, is_listening, request, run_proxyctl, until
+from http2 import GET, PREFACE, SETTINGS, Wire, frame
+from weir import TLS_EVERYWHERE, Fleet, Origin, Peer, ReservedPort, answer_with_request, get, is_listening, request, run_proxyctl, until
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
@@ -202,6 +203,22 @@ def test_http2_behind_a_header(workspace):
     with Peer.connect(web) as peer:
         peer.send(v2() + b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0")
         assert peer.read_exactly(9)[3] == 4, "the server's SETTINGS"
+
+
+@pytest.mark.skipif(TLS_EVERYWHERE, reason="is about listeners without TLS")
+@pytest.mark.parametrize("setting, header, status", [
+    ("proxyProtocol: require", v2(), 200), ("trustedProxies: [127.0.0.0/8]", b"", 200), ("trustedProxies: [192.0.2.0/24]", b"", 421)],
+    ids=["header", "trusted", "untrusted"])
+def test_https_without_tls_is_for_balancers_that_end_it(workspace, setting, header, status):
+    """RFC 9110 §7.4: unless the connection is from a trusted gateway; in both versions alike."""
+    _, web = http(workspace, setting)
+    with Peer.connect(web) as peer:
+        answer = peer.exchange(header + b"GET https://example.test/ HTTP/1.1\r\nHost: example.test\r\n\r\n")
+        assert answer.status == status
+    with Wire(socket.create_connection(web)) as wire:
+        wire.send(header + PREFACE + frame(SETTINGS, 0, 0))
+        wire.headers(1, [(name, "https" if name == ":scheme" else value) for name, value in GET])
+        assert dict(wire.fields(1))[":status"] == str(status)
 
 
 def test_connections_without_a_header_do_not_hold_a_drain_up(workspace):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from weir import TLS_EVERYWHERE, Fleet, Origin, ReservedPort, run_proxyctl
+from nameserver import NameServer
+from weir import TLS_EVERYWHERE, Fleet, Origin, ReservedPort, run_proxyctl, until
 
 # What is said of http differs over TLS, which has tests of its own here.
 pytestmark = pytest.mark.skipif(TLS_EVERYWHERE, reason="has listeners with and without TLS")
@@ -117,3 +118,39 @@ upstreams: [{{name: pool, endpoints: [{{address: {origin}}}]}}]
 routes: [{{name: all, upstream: pool}}]
 """, "--wait")
     assert "nothing leaks" in fleet.ctl("leaks").out
+
+
+def test_endpoints_that_nodes_have_found_are_inside_too(workspace):
+    names = workspace.keep(NameServer())
+    fleet = Fleet(workspace)
+    told = {}
+
+    def telling(peer, origin):
+        while (head := peer.read_head()) is not None:
+            body = told.get(head.target, b"nothing")
+            peer.send(b"HTTP/1.1 200 OK\r\nX-At: http://%s/\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
+                      % (str(origin).encode(), len(body)) + (b"" if head.method == "HEAD" else body))
+
+    origin = fleet.space.keep(Origin(telling, host="127.0.0.2"))
+    port = fleet.space.keep(ReservedPort())
+    names.set("pool.test", "A", ["127.0.0.2"], ttl=1)
+    names.set("_http.services.test", "SRV", [(1, 1, origin.address[1], "pod-1.pool.test")], ttl=1)
+    names.set("pod-1.pool.test", "A", ["127.0.0.2"], ttl=1)
+    fleet.add("n1", prefix=["env", f"WEIR_RESOLVER={names.address}"])
+    text = f"""
+listeners: [{{name: web, address: {port}}}]
+upstreams:
+  - {{name: pool, discovery: {{dns: 'pool.test:{origin.address[1]}', type: a}}}}
+  - {{name: services, discovery: {{dns: '_http.services.test:1', type: srv}}}}
+routes:
+  - {{name: srv, match: {{path: {{prefix: /srv}}}}, upstream: services}}
+  - {{name: all, upstream: pool}}
+"""
+    fleet.apply(text, "--wait")
+    until(lambda: all(len(pool["endpoints"]) == 1 for pool in fleet.ctl("upstreams", "-o", "json").json), "the endpoints are reported")
+    assert "nothing leaks" in fleet.ctl("leaks").out, "fields are hidden by nodes, which know what they have found"
+    told |= {"/": f"at {origin}".encode(), "/srv": f"at pod-1.pool.test:{origin.address[1]}".encode()}
+    found = fleet.ctl("leaks", "-o", "json", code=3).json["leaks"]
+    assert {leak["what"] for leak in found if leak["where"] == "content"} == {str(origin), f"pod-1.pool.test:{origin.address[1]}"}
+    blind = run_proxyctl("leaks", "-f", workspace.configuration(text), "-o", "json", code=None)
+    assert "only the fleet knows" in blind.err

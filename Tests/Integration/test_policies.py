@@ -1,5 +1,9 @@
 """What a route's policies make of fields and errors, and maintenance: over HTTP/1.1 and HTTP/2 on either side."""
 
+import contextlib
+import os
+import socket
+
 import h2.events
 import pytest
 
@@ -345,6 +349,69 @@ def test_a_page_that_cannot_be_read_is_refused_with_its_place(workspace, content
     result = run_proxyctl("validate", source, code=None)
     assert result.code != 0 and hint in result.err + result.out, result
     assert "fleet-1.yaml:4:25" in result.err + result.out, result
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device", "directory", "socket"])
+@pytest.mark.parametrize("text, field", [
+    ("policies: [{name: pages, errorPages: {'502': {file: odd}}}]", "policies[pages].errorPages[502].file"),
+    ("certificates: [{name: ca, authority: {file: odd}}]", "certificates[ca].authority.file"),
+    ("certificates: [{name: own, files: {certificate: odd, key: odd}}]", "certificates[own].files.certificate"),
+], ids=["page", "authority", "certificate"])
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(workspace, kind, text, field):
+    odd = workspace.folder / "odd"
+    if kind == "fifo":
+        os.mkfifo(odd)
+    elif kind == "device":
+        odd.symlink_to("/dev/zero")
+    elif kind == "directory":
+        odd.mkdir()
+    else:
+        listening = workspace.keep(contextlib.closing(socket.socket(socket.AF_UNIX)))
+        listening.bind(str(odd))
+    result = run_proxyctl("validate", workspace.configuration(text), code=1)
+    assert field in result.err and f"it is {'a directory' if kind == 'directory' else 'not a regular file'}" in result.err
+
+
+def test_a_link_to_a_regular_file_is_one(workspace):
+    workspace.write("page.html", "sorry")
+    (workspace.folder / "link").symlink_to("page.html")
+    run_proxyctl("validate", workspace.configuration("policies: [{name: pages, errorPages: {'502': {file: link}}}]"))
+
+
+# What the type that goes out asks for
+
+
+@pytest.mark.parametrize("response, type, shown", [
+    ("set: {content-type: text/html}", "text/html", b"&lt;b&gt;&quot;"),
+    ("set: {content-type: application/json}", "application/json", b'<b>\\"'),
+    ("set: {content-type: text/css}", "text/css", b'<b>"'),
+    ("set: {content-type: '${query}'}", None, b"&lt;b&gt;&quot;"),
+    ("remove: [content-type]", None, b"&lt;b&gt;&quot;"),
+    ("remove: [content-*]", None, b"&lt;b&gt;&quot;"),
+    ("add: {content-type: text/html}", None, b"&lt;b&gt;&quot;"),
+    ("set: {x-a: b}", "text/plain; charset=utf-8", b'<b>"'),
+])
+def test_values_are_escaped_as_the_type_that_goes_out_asks(workspace, response, type, shown):
+    port = workspace.keep(ReservedPort())
+    plain = "text/plain; charset=utf-8"
+    workspace.node(f"""
+listeners: [{{name: web, address: {port}}}]
+upstreams: [{{name: gone, endpoints: [{{address: 127.0.0.1:1}}]}}]
+policies:
+  - {{name: typed, headers: {{response: {{{response}}}}}}}
+  - {{name: pages, errorPages: {{"502-503": {{body: "page ${{query}}", contentType: {plain}}}}}}}
+routes:
+  - {{name: fixed, match: {{path: {{prefix: /fixed}}}}, policies: [typed], respond: {{body: "page ${{query}}"}}}}
+  - {{name: empty, match: {{path: {{prefix: /empty}}}}, policies: [typed, pages], respond: {{status: 502}}}}
+  - {{name: down, match: {{path: {{prefix: /down}}}}, policies: [pages, typed], upstream: gone}}
+  - {{name: shut, match: {{path: {{prefix: /shut}}}}, policies: [typed], upstream: gone,
+     maintenance: {{enabled: true, body: "page ${{query}}"}}}}
+""", workers=1)
+    for path in ("/fixed", "/empty", "/down", "/shut"):
+        answered = get(port.address, path + '?<b>"')
+        assert answered.body == b"page " + shown, path
+        if type is not None:
+            assert answered.all("content-type") == [type], path
 
 
 # Maintenance

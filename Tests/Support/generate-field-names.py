@@ -13,7 +13,7 @@ host content-length expect transfer-encoding connection upgrade te keep-alive pr
 http2-settings
 trailer forwarded via x-forwarded-for x-forwarded-host x-forwarded-proto x-forwarded-port
 x-forwarded-prefix x-real-ip x-request-id max-forwards proxy-authenticate proxy-authorization
-proxy-authentication-info proxy-status
+proxy-authentication-info proxy-status proxy
 age cache-control cdn-cache-control cache-status date etag expires if-match if-modified-since
 if-none-match if-range if-unmodified-since last-modified pragma vary warning
 accept accept-charset accept-encoding accept-language accept-ranges content-disposition

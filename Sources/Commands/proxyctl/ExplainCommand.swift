@@ -38,7 +38,7 @@ struct ExplainCommand: AsyncParsableCommand {
     )
     var headers: [String] = []
 
-    @Option(help: ArgumentHelp("The client's address.", valueName: "ip"))
+    @Option(help: ArgumentHelp("The client's address, or a proxy's in front.", valueName: "ip"))
     var client: String?
 
     @Option(help: "The name of the listener at which the request arrives.")

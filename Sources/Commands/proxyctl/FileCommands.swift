@@ -65,7 +65,7 @@ struct ValidateCommand: ParsableCommand {
             let place = loaded.place(of: .route, name).description
             return
                 "\(place.isEmpty ? "" : place + ": ")routes[\(name)]: \(shadowed.warning(routes))"
-        } + loaded.configuration.groupWarnings
+        } + ShadowedRoutes.notices(on: loaded.configuration) + loaded.configuration.groupWarnings
     }
 
     private static func summary(

@@ -1,3 +1,5 @@
+import AdminClient
+import AdminMessages
 import ArgumentParser
 import FleetModel
 import Foundation
@@ -16,8 +18,8 @@ struct LeaksCommand: AsyncParsableCommand {
             stack traces: in status lines, fields, interim heads, trailers, and the
             first 64 KiB of text.
 
-            What is inside is read from the head, a version, or files. Without URLs,
-            every listener of HTTP is asked at its own address, on this machine where
+            What is inside is read from the head, a version, or files; what discovery
+            has found, from the fleet, but not with files. Without URLs, every listener of HTTP is asked at its own address, on this machine where
             it listens on any; --address leads all connections elsewhere. Certificates
             are not verified. Exits with 3 when something was found.
 
@@ -72,7 +74,12 @@ struct LeaksCommand: AsyncParsableCommand {
             place: address.flatMap { HostPort($0) },
             paths: try morePaths()
         )
-        let crawl = LeakCrawl(configuration, requestsMax: max, depthMax: depth)
+        let crawl = LeakCrawl(
+            configuration,
+            discovered: try await discovered(configuration, session),
+            requestsMax: max,
+            depthMax: depth
+        )
         let result = try await crawl.run(plan)
         for failure in result.failures.prefix(5) {
             Output.note("\(failure.url): \(failure.reason)")
@@ -89,6 +96,23 @@ struct LeaksCommand: AsyncParsableCommand {
         let report = LeakReport(result)
         session.print(report.value) { report.rendered($0) }
         if !result.findings.isEmpty { throw Failure(.differences, nil) }
+    }
+
+    /// The endpoints that nodes have found, as the fleet knows them; none where nobody is asked.
+    private func discovered(
+        _ configuration: Configuration,
+        _ session: Session
+    ) async throws -> [String] {
+        guard configuration.upstreams.contains(where: { $0.discovery != nil }) else { return [] }
+        guard source.files.isEmpty else {
+            Output.note(
+                "what discovery finds is not looked for: only the fleet knows it, without -f"
+            )
+            return []
+        }
+        return try await session.withClient { client in
+            try await client.upstreams().flatMap(\.endpoints).filter(\.discovered).map(\.address)
+        }
     }
 
     /// The paths of the file, without empty lines and comments.

@@ -151,7 +151,7 @@ package struct AdminService: Sendable {
         return ShadowedRoutes.find(in: configuration).map { shadowed in
             let name = configuration.routes[shadowed.route].name
             return "routes[\(name)]: \(shadowed.warning(configuration.routes))"
-        } + configuration.groupWarnings
+        } + ShadowedRoutes.notices(on: configuration) + configuration.groupWarnings
     }
 
     /// Warns of listeners that no node takes, unless there are no nodes at all.

@@ -72,7 +72,21 @@ final class ClientStream: Client, HTTP2Stream.Owner {
         (isNew, isHeadSent) = (true, false)
         handshake = .none
         carriesSecrets = false
-        if violation == nil { writeHead() }
+        if violation == nil { settleScheme() }
+        if self.violation == nil { writeHead() }
+    }
+
+    /// RFC 9113 §8.3.1: a request names its scheme, which is judged as that of an absolute-form is.
+    private func settleScheme() {
+        asksHTTPS = false
+        let fields = session.http2.fields
+        // CONNECT has none.
+        guard let scheme = fields.scheme else { return }
+        let octets = fields.pseudoOctets.span
+        asksHTTPS = octets.matches("https", in: scheme.indices)
+        if !asksHTTPS, !octets.matches("http", in: scheme.indices) {
+            violation = .schemeUnsupported
+        }
     }
 
     /// Writes the head as HTTP/1.1 has it, up to the lines that depend on what else comes.

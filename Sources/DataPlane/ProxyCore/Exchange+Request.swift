@@ -23,8 +23,8 @@ extension Exchange {
     }
 
     /// What is not for any route: methods that a gateway does not carry out, content above the limit, a target of https
-    /// that comes without TLS, from others than a proxy that is trusted, and with TLS a host that another certificate
-    /// is meant for (RFC 9110 §7.4).
+    /// that comes without TLS, from others than a proxy that is trusted or that must say for whom it connects, and with
+    /// TLS a host that another certificate is meant for (RFC 9110 §7.4).
     func refusal(_ client: Client, _ listener: ListenerTable) -> UInt16? {
         if request.method == .connect || request.method == .trace { return 405 }
         if let security = client.security {
@@ -32,7 +32,9 @@ extension Exchange {
                 security.serves(octets.extracting(request.authority.host.indices))
             }
             if !isServed, !request.authorityRange.isEmpty { return 421 }
-        } else if request.form == .absolute, request.isSchemeHTTPS, !isPeerTrusted {
+        } else if client.asksHTTPS || request.form == .absolute && request.isSchemeHTTPS,
+            !isPeerTrusted, !listener.requiresProxyHeader
+        {
             return 421
         }
         if case .length(let count) = request.framing, count > listener.bodyBytesMax { return 413 }
@@ -195,6 +197,8 @@ extension Exchange {
         switch line.name {
         case .host, .transferEncoding: return false
         case .xForwardedFor, .forwarded: return false
+        // To a CGI program it is HTTP_PROXY: where to send its own requests (CVE-2016-5385).
+        case .proxy: return false
         case .xRequestID: return served?.tables.requestID.isUsual == false
         case .traceparent, .tracestate: return passesTraceContext(octets)
         // RFC 9110 §10.1.1: from HTTP/1.0 it means nothing.

@@ -395,9 +395,10 @@ extension Exchange {
         }
         if fixed.yieldsToPages, let page = steps?.pages?.page(for: fixed.status) {
             fields.octets = Self.withoutType(fields.octets) + page.fields
-            fits = fits && expand(page.content, escaping: page.escaping, to: &content)
+            fits = fits && expand(page.content, escaping: escaping(of: page.escaping), to: &content)
         } else {
-            fits = fits && expand(fixed.content, escaping: fixed.escaping, to: &content)
+            fits =
+                fits && expand(fixed.content, escaping: escaping(of: fixed.escaping), to: &content)
         }
         guard fits else { return refuseToWrite(headBytes: headBytes) }
         answer(

@@ -182,7 +182,13 @@ extension Exchange {
     /// A page's content for this exchange; `nil` where its variables make it too long.
     func text(of page: ErrorPages.Page) -> [UInt8]? {
         var sink = TextSink(bytesMax: Limits.localContentBytes)
-        return expand(page.content, escaping: page.escaping, to: &sink) ? sink.octets : nil
+        let escaping = escaping(of: page.escaping)
+        return expand(page.content, escaping: escaping, to: &sink) ? sink.octets : nil
+    }
+
+    /// What becomes of values in content whose own type asks for `escaping`: the type that goes out counts.
+    func escaping(of escaping: TextSink.Escaping) -> TextSink.Escaping {
+        steps?.response.escaping ?? escaping
     }
 
     /// Answers with a page in the place of the endpoint's response, of which only fields remain that are not about its

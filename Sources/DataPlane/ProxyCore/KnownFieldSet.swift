@@ -20,16 +20,8 @@ struct KnownFieldSet {
         return (word >> UInt64(name.rawValue & 63)) & 1 != 0
     }
 
-    /// Fields whose grammar has no room for a host: numbers, dates, tokens.
+    /// Fields without room for a host: what is written anew, and what settings are for.
     static let withoutHosts = KnownFieldSet([
-        .date, .lastModified, .expires, .age, .contentLength, .transferEncoding, .connection,
-        .keepAlive, .upgrade,
-        .trailer, .acceptRanges, .contentEncoding, .contentLanguage, .contentRange, .retryAfter,
-        .allow, .vary,
-        .cacheControl, .pragma, .strictTransportSecurity, .xContentTypeOptions, .referrerPolicy,
-        .accessControlAllowMethods, .accessControlAllowHeaders, .accessControlAllowCredentials,
-        .accessControlExposeHeaders, .accessControlMaxAge, .secWebsocketAccept,
-        .secWebsocketVersion,
-        .secWebsocketProtocol, .secWebsocketExtensions, .grpcStatus, .server,
+        .contentLength, .transferEncoding, .connection, .keepAlive, .upgrade, .server,
     ])
 }

@@ -4,7 +4,7 @@ internal import HTTPSemantics
 
 /// Which parts of a response need a look at all: asked of each line of each response.
 extension PublicNames {
-    /// Names of fields whose values need no look: their grammar has no room for a host.
+    /// Names of fields whose values need no look.
     var unconcerned: KnownFieldSet {
         var set = KnownFieldSet.withoutHosts
         for name in FieldName.allCases {
@@ -24,8 +24,19 @@ extension PublicNames {
         switch name {
         case .location, .contentLocation, .refresh, .link, .setCookie, .via, .altSvc, .proxyStatus:
             true
+        case .date, .lastModified, .expires:
+            !isDate(octets, value) && InternalNames.mayStand(in: octets, value)
         default: InternalNames.mayStand(in: octets, value)
         }
+    }
+
+    /// Whether a value has the form of a date (RFC 9110 §5.6.7), whose colons name nothing.
+    @inline(__always)
+    private static func isDate(_ octets: Span<UInt8>, _ value: Range<Int>) -> Bool {
+        value.count == 29 && octets[value.lowerBound + 3] == UInt8(ascii: ",")
+            && octets[value.upperBound - 4] == 0x20
+            && octets[value.upperBound - 3] == UInt8(ascii: "G")
+            && octets[value.upperBound - 1] == UInt8(ascii: "T")
     }
 
     /// Whether a line that is not rewritten, of a trailer section, may pass.

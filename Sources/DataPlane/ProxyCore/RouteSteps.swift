@@ -70,10 +70,14 @@ struct MessageEdits {
     let lines: CompiledTemplate
     /// The same without Strict-Transport-Security, which a response without TLS must not have (RFC 6797 §7.2).
     let clearLines: CompiledTemplate
+    /// What becomes of values in content that we answer with, as it is the changes that settle its type; `nil` where
+    /// they leave that.
+    let escaping: TextSink.Escaping?
     /// Whether nothing is changed.
     let isEmpty: Bool
 
     init(_ changes: FieldChanges, foldsSigns: Bool) {
+        escaping = Self.escaping(changes)
         isEmpty = changes.isEmpty
         dropped =
             changes.dropped.isEmpty
@@ -84,6 +88,16 @@ struct MessageEdits {
     }
 
     var needs: KeptParts { lines.needs }
+
+    /// Without a type a browser guesses, and of several it takes the one that it likes: it may be HTML.
+    private static func escaping(_ changes: FieldChanges) -> TextSink.Escaping? {
+        let types = changes.added.filter { $0.name == "content-type" }
+        let isReplaced = changes.dropped.contains { $0.matches("content-type") }
+        guard isReplaced, types.count == 1 else {
+            return isReplaced || !types.isEmpty ? .markup : nil
+        }
+        return types[0].value.constant.map(TextSink.Escaping.init) ?? .markup
+    }
 
     /// Joins lines to one text with as few pieces as there can be.
     private static func joined(_ lines: [FieldLine]) -> CompiledTemplate {

@@ -7,7 +7,8 @@ internal import HTTPSemantics
 ///
 /// Internal are the hosts and addresses of endpoints, with any port; the names that upstreams are asked for
 /// (`rewrite.host`, `tls.serverName`, `discovery.dns`), and as the host of a URL the upstreams' own names. Where an endpoint is this
-/// machine, so is `localhost`. What routes serve by name, and what the client asked for, is public; of such a host
+/// machine, so is `localhost`. Names below such a one are internal where the Internet has none there
+/// (`PrivateDomains`), unless clients ask for hosts below it. What routes serve by name, and what the client asked for, is public; of such a host
 /// the endpoints' ports alone are internal, unless a listener has them too.
 ///
 /// The node takes these names out of responses, and `proxyctl leaks` looks for them: both by this one rule.
@@ -27,6 +28,10 @@ package struct InternalNames: Sendable {
     private var urlHosts: Set<HostIdentity> = []
     /// Domains above the names.
     private var domains: Set<[UInt8]> = []
+    /// Names below which all are internal.
+    private var parents: Set<ArraySlice<UInt8>> = []
+    /// Suffixes of wildcard hosts that routes serve.
+    private var publicSuffixes: Set<ArraySlice<UInt8>> = []
     /// The internal hosts, and the endpoints with their ports, in their plain spelling.
     private var plainHosts: Set<[UInt8]> = []
     private var plainEndpoints: Set<[UInt8]> = []
@@ -40,8 +45,12 @@ package struct InternalNames: Sendable {
     package init(_ configuration: Configuration) {
         for upstream in configuration.upstreams { add(upstream) }
         for route in configuration.routes {
-            for case .exact(let host) in route.hosts ?? [] {
-                if let host = HostIdentity(Array(host.utf8)[...]) { publicHosts.insert(host) }
+            for pattern in route.hosts ?? [] {
+                switch pattern {
+                case .exact(let host):
+                    if let host = HostIdentity(Array(host.utf8)[...]) { publicHosts.insert(host) }
+                case .wildcard(let suffix): publicSuffixes.insert(Array(suffix.utf8)[...])
+                }
             }
             if let host = route.rewrite?.host { add(host: host) }
         }
@@ -114,12 +123,45 @@ package struct InternalNames: Sendable {
         }
         firstOctets = OctetSet(String(decoding: first, as: UTF8.self))
         for case .name(let name) in hosts where !publicHosts.contains(.name(name)) {
-            var rest = name[...]
-            while let dot = rest.firstIndex(of: UInt8(ascii: ".")) {
-                rest = rest[(dot + 1)...]
-                domains.insert(Array(rest))
-            }
+            for domain in Self.domains(above: name[...]) { domains.insert(Array(domain)) }
         }
+        parents = privateParents
+    }
+
+    /// Names of the inside that nobody outside can have a name below: no route serves one there.
+    private var privateParents: Set<ArraySlice<UInt8>> {
+        var parents: Set<ArraySlice<UInt8>> = []
+        for case .name(let name) in hosts where !publicHosts.contains(.name(name)) {
+            // The services of a domain (RFC 2782) are at hosts of that domain.
+            var domain = name[...]
+            while domain.first == UInt8(ascii: "_"), let dot = domain.firstIndex(of: 0x2E) {
+                domain = domain[(dot + 1)...]
+            }
+            let octets = Array(domain)
+            guard PrivateDomains.hold(octets.span, octets.indices) else { continue }
+            let isOfWildcard = publicSuffixes.contains { suffix in
+                suffix == domain || Self.domains(above: domain).contains(suffix)
+            }
+            if !isOfWildcard { parents.insert(domain) }
+        }
+        guard !parents.isEmpty else { return [] }
+        var served = Array(publicSuffixes)
+        for case .name(let name) in publicHosts { served.append(name[...]) }
+        for name in served {
+            parents.remove(name)
+            for domain in Self.domains(above: name) { parents.remove(domain) }
+        }
+        return parents
+    }
+
+    private static func domains(above name: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
+        var domains: [ArraySlice<UInt8>] = []
+        var rest = name
+        while let dot = rest.firstIndex(of: UInt8(ascii: ".")) {
+            rest = rest[(dot + 1)...]
+            domains.append(rest)
+        }
+        return domains
     }
 
     // MARK: What is internal
@@ -147,8 +189,24 @@ package struct InternalNames: Sendable {
         }
         if isURL, urlHosts.contains(host) { return true }
         return hosts.contains(host) && (isURL || port != nil || !host.isWord)
-            || view.endpointHosts.contains(host)
+            || view.endpointHosts.contains(host) || isBelowParent(host, view)
     }
+
+    /// Whether a name is below one of the inside, and not beside what the client asked for.
+    private func isBelowParent(_ host: HostIdentity, _ view: PublicView) -> Bool {
+        guard hasParents, case .name(let name) = host else { return false }
+        var rest = name[...]
+        while let dot = rest.firstIndex(of: UInt8(ascii: ".")) {
+            rest = rest[(dot + 1)...]
+            guard parents.contains(rest) else { continue }
+            guard case .name(let asked)? = view.host else { return true }
+            return asked[...] != rest && !asked.suffix(rest.count + 1).elementsEqual([0x2E] + rest)
+        }
+        return false
+    }
+
+    /// Whether names below others are internal, so that one may begin with any letter.
+    var hasParents: Bool { !parents.isEmpty }
 
     /// Whether a host in its plain spelling is internal as the host of a URL, unless the client has asked for it.
     ///

@@ -138,6 +138,11 @@ package final class PublicNames {
             .proxyAuthenticate, .contentSecurityPolicy, .accessControlAllowOrigin,
             .contentDisposition, .contentType:
             true
+        // Without them a response could be stored, shown or read as it must not be.
+        case .cacheControl, .pragma, .vary, .contentEncoding, .contentRange, .allow,
+            .strictTransportSecurity, .xContentTypeOptions, .xFrameOptions, .referrerPolicy,
+            .permissionsPolicy:
+            true
         default: false
         }
     }

@@ -21,10 +21,16 @@ struct Search {
     mutating func run(_ text: Span<UInt8>) -> [Sighting] {
         let first = names.firstOctets
         let asked = view.firstOctet
+        let hasParents = names.hasParents
         var index = 0
         var before: UInt8 = 0
         while index < text.count {
             let octet = text[index]
+            // A dot in front is no part of a host: of a cookie's Domain, say.
+            if octet == dot, !OctetSet.hostName.contains(before) {
+                index += 1
+                continue
+            }
             var end: Int?
             if octet == colon, index >= groupsEnd {
                 end = groups(text, around: index)
@@ -33,6 +39,10 @@ struct Search {
                 if end == nil, !OctetSet.hostName.contains(before) || isBehindEscape(text, index) {
                     end = name(text, at: index)
                 }
+            } else if hasParents, OctetSet.hostName.contains(octet),
+                !OctetSet.hostName.contains(before) || isBehindEscape(text, index)
+            {
+                end = nameBelow(text, at: index)
             }
             if let end {
                 before = text[end - 1]
@@ -87,6 +97,12 @@ struct Search {
         host.append(copying: text.extracting(start..<end))
         guard let identity = HostIdentity(host[...]) else { return nil }
         return judge(identity, start..<end, text)
+    }
+
+    /// A name that may be below another one.
+    private mutating func nameBelow(_ text: Span<UInt8>, at start: Int) -> Int? {
+        let end = OctetSet.hostName.firstIndexOutside(text, start..<text.count)
+        return PrivateDomains.hold(text, start..<end) ? name(text, at: start) : nil
     }
 
     /// An IPv6 address around a colon, with its brackets.

@@ -21,7 +21,7 @@ package struct ExplainedRequest: Sendable {
     let isSecure: Bool
     /// The port that the URL leads to.
     let port: UInt16
-    /// The client's address, as a node would have settled it.
+    /// The other end of the connection, or, where a listener trusts proxies and this is none, for whom one of them asks.
     let client: IPAddress
     /// The head as HTTP/1.1 has it.
     private let octets: [UInt8]

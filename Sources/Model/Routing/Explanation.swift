@@ -134,12 +134,17 @@ package struct Explanation: Sendable, Equatable {
             why = "every request is redirected to https on port \(port)"
             return true
         }
+        if head.method == .options, told.forwardsLeft == 0 {
+            (self.listener, status) = (listener.name, 200)
+            why = "it may be forwarded no further, so the node answers itself"
+            return true
+        }
         let routes = configuration.routes
         let decision = tables.table(of: listener).explain(
             head,
             octets,
             path: told.path.span,
-            client: ClientAddress(told.client),
+            client: told.client,
             routes: routes
         )
         let passed = decision.passed.map { Passed(route: routes[$0.route].name, why: $0.reason) }
@@ -163,26 +168,42 @@ package struct Explanation: Sendable, Equatable {
             apply(rewrite, of: route, PathRules(configuration.paths), query, told.path, &values)
         }
         guard asksEffects else { return true }
-        var effects = RouteEffects(
-            RoutePlan(route, configuration.policies),
-            told,
-            answer,
-            isForwarded: status == nil,
-            &values
-        )
+        let plan = RoutePlan(route, configuration.policies)
+        var effects = RouteEffects(plan, told, answer, isForwarded: status == nil, &values)
         if status == nil {
-            effects.hide(
-                configuration,
-                route,
+            let sent = SentFields(
                 told,
-                upstream: upstream,
-                endpoint: endpoint ?? endpoints.first,
-                path: path,
-                host: host
+                head,
+                octets,
+                at: listener,
+                configuration,
+                plan,
+                upstream: configuration.upstreams.first { $0.name == upstream },
+                host: host,
+                &values
             )
+            effects.take(sent, told, values)
+            hide(&effects, configuration, route, told)
         }
         self.effects = effects
         return true
+    }
+
+    private func hide(
+        _ effects: inout RouteEffects,
+        _ configuration: Configuration,
+        _ route: Route,
+        _ told: RequestFacts
+    ) {
+        effects.hide(
+            configuration,
+            route,
+            told,
+            upstream: upstream,
+            endpoint: endpoint ?? endpoints.first,
+            path: path,
+            host: host
+        )
     }
 
     /// Does what a route says.
@@ -206,7 +227,7 @@ package struct Explanation: Sendable, Equatable {
         case .split(let sides):
             let split = Split(sides, cohort: route.cohort)
             let shares = sides.map { "\($0.upstream) \($0.weight)" }.joined(separator: ", ")
-            switch split.side(head, octets, client: ClientAddress(told.client)) {
+            switch split.side(head, octets, client: told.client) {
             case .kept(let side):
                 why += "; the client's side of the split \(shares)"
                 take(upstream: sides[side].upstream, configuration)
@@ -325,17 +346,11 @@ private struct FieldDoubts {
     init(_ configuration: Configuration, of candidates: [Listener]) {
         isTrusted = candidates.contains { !$0.trustedProxies.isEmpty }
         var names: Set<String> = []
-        let tells = candidates.contains { !Self.told(by: $0).isEmpty }
-        if !isTrusted || tells { names = Set(configuration.listeners.flatMap(Self.told)) }
+        let tells = candidates.contains { !$0.certificateFields.isEmpty }
+        if !isTrusted || tells { names = Set(configuration.listeners.flatMap(\.certificateFields)) }
         let identifier = configuration.requestID.header
         if identifier != "x-request-id" { names.insert(identifier) }
         self.names = names
-    }
-
-    /// The fields that a listener tells of clients' certificates in.
-    private static func told(by listener: Listener) -> [String] {
-        guard let clients = listener.tls?.clientCertificate else { return [] }
-        return [clients.subjectField, clients.fingerprintField].compactMap(\.self)
     }
 
     func holds(_ line: HTTP1.FieldLine, _ octets: Span<UInt8>) -> Bool {

@@ -17,8 +17,10 @@ package struct RouteEffects: Sendable, Equatable {
     package private(set) var hidden: [String] = []
     /// How Locations that name what clients do not know come back.
     package private(set) var locations: [Location] = []
+    /// The field lines that the upstream gets, in their order; nothing where it gets no request.
+    package private(set) var sent: [Line] = []
     /// Variables that have no value before there is a request, each with why.
-    package let unknown: [Unknown]
+    package private(set) var unknown: [Unknown]
 
     /// A field line.
     package struct Line: Sendable, Equatable {
@@ -109,8 +111,25 @@ package struct RouteEffects: Sendable, Equatable {
                 contentType: run.page.contentType
             )
         }
-        unknown = values.unknown.map { variable in
-            Unknown(variable: "${\(variable.rawValue)}", why: Self.reason(variable))
+        unknown = Self.unknown(values)
+    }
+
+    /// Stands for the address of a proxy that nobody has named.
+    static let unknownPeer = "${peer}"
+
+    private static func unknown(_ values: TemplateValues) -> [Unknown] {
+        values.unknown.map { variable in
+            Unknown(variable: "${\(variable.rawValue)}", why: reason(variable))
+        }
+    }
+
+    /// Takes the lines that the upstream gets.
+    mutating func take(_ fields: SentFields, _ told: RequestFacts, _ values: TemplateValues) {
+        sent = fields.lines
+        unknown = Self.unknown(values)
+        if told.peer == nil {
+            let why = "the client is taken to come through a proxy in trustedProxies"
+            unknown.append(Unknown(variable: Self.unknownPeer, why: why))
         }
     }
 

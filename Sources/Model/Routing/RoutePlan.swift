@@ -66,6 +66,12 @@ package struct FieldChanges: Sendable {
         (self.dropped, self.removed, self.added) = (dropped, removed, added)
     }
 
+    /// Takes fields out.
+    init(removing names: [String]) {
+        dropped = names.map { NamePattern(exactly: $0) }
+        (removed, added) = (dropped, [])
+    }
+
     /// Whether nothing is changed.
     package var isEmpty: Bool { dropped.isEmpty && added.isEmpty }
 

@@ -1,12 +1,12 @@
 package import FleetModel
 internal import RegularExpressions
 
-/// A route that no request gets to, as another one takes all of them.
+/// A route that no request gets to.
 package struct ShadowedRoute: Equatable, Sendable {
     /// The route's number.
     package let route: Int
-    /// The number of the route that takes its requests, on one of its hosts at least.
-    package let by: Int
+    /// The number of the route that takes its requests, on one of its hosts at least; `nil` where none gets to any route.
+    package let by: Int?
     /// Why, as one clause.
     package let reason: String
 }
@@ -17,7 +17,8 @@ extension ShadowedRoute {
     /// - Parameter routes: The configuration's routes.
     /// - Returns: One clause, after `routes[name]: `.
     package func warning(_ routes: [Route]) -> String {
-        "never taken: \(quoted(routes[by].name)) \(reason)"
+        guard let by else { return "never taken: \(reason)" }
+        return "never taken: \(quoted(routes[by].name)) \(reason)"
     }
 }
 
@@ -26,18 +27,19 @@ extension ShadowedRoute {
 /// Only routes of the same host can shadow one: a more specific host is asked first but has other requests, and a less
 /// specific one is asked later. Of the same path, or of a prefix that holds all paths of a regular expression, a route
 /// that comes first shadows another if its conditions hold wherever those of the other do. What is reported is sure;
-/// several routes that only together leave nothing over are not found, nor is one that comes behind very many others of its
-/// host and path.
+/// several routes that only together leave nothing over are not found. Of very many routes of one host and path, one with
+/// the same conditions as another is found, and one with narrower conditions than a late one is not: `notices` tells.
 package enum ShadowedRoutes {
     /// Looks for such routes.
     ///
     /// - Parameter configuration: A checked configuration.
     /// - Returns: Each route once, in file order.
-    /// - Complexity: O(routes); a route is compared with `Limits.shadowComparisonsMax` of one kind at most.
+    /// - Complexity: O(routes); a route is compared with `Limits.shadowComparisonsMax` of one kind at most, and found among
+    ///   all of them by its conditions.
     package static func find(in configuration: Configuration) -> [ShadowedRoute] {
-        var found: [Int: ShadowedRoute] = [:]
+        var found = redirected(configuration)
         var reachable: Set<Int> = []
-        for listener in configuration.listeners where listener.transport.hasRequests {
+        for listener in configuration.listeners where listener.takesRoutes {
             let groups = groups(configuration.routes, listener.name)
             for (number, route) in configuration.routes.enumerated()
             where route.serves(listener.name) {
@@ -61,6 +63,36 @@ package enum ShadowedRoutes {
         return found.values.filter { !reachable.contains($0.route) }.sorted { $0.route < $1.route }
     }
 
+    /// What the search leaves out, for the author of a configuration.
+    ///
+    /// - Parameter configuration: A checked configuration.
+    /// - Returns: One clause, or none.
+    package static func notices(on configuration: Configuration) -> [String] {
+        let listeners = configuration.listeners.filter(\.takesRoutes)
+        let hosts = listeners.flatMap { groups(configuration.routes, $0.name).values }
+        let leftOut = hosts.flatMap { host in host.values.compactMap(\.firstLeftOut) }
+        guard let first = leftOut.min() else { return [] }
+        return [
+            "routes[\(configuration.routes[first].name)] and those behind it: routes of one host and path are "
+                + "compared with the first \(Limits.shadowComparisonsMax) alone, so some that are never taken may "
+                + "not be named"
+        ]
+    }
+
+    /// Routes all of whose listeners send every request to https, whoever asks.
+    private static func redirected(_ configuration: Configuration) -> [Int: ShadowedRoute] {
+        var found: [Int: ShadowedRoute] = [:]
+        let listeners = configuration.listeners.filter(\.transport.hasRequests)
+        for (number, route) in configuration.routes.enumerated() {
+            let own = listeners.filter { route.serves($0.name) }
+            guard !own.isEmpty, !own.contains(where: \.takesRoutes) else { continue }
+            let name = own.count == 1 ? quoted(own[0].name) : "each of its listeners"
+            let reason = "\(name) redirects every request to https"
+            found[number] = ShadowedRoute(route: number, by: nil, reason: reason)
+        }
+        return found
+    }
+
     /// The routes of one host by path; `nil` is any.
     private typealias HostGroup = [PathPattern?: PathGroup]
 
@@ -72,13 +104,23 @@ package enum ShadowedRoutes {
         var open: [Int] = []
         /// The others, by the first value that they ask for; as many as are compared.
         var byValue: [Value: [Int]] = [:]
+        /// The first of those that have the same conditions, whatever their number.
+        var byConditions: [Route.Test: Int] = [:]
+        /// The first that others are not compared with.
+        var firstLeftOut: Int?
 
         mutating func add(_ number: Int, _ route: Route) {
-            if let value = route.values.first {
-                Self.append(number, to: &byValue[value, default: []])
-            } else {
-                Self.append(number, to: &open)
-            }
+            let isFirst = byConditions[route.test] == nil
+            // What is true of others with the same conditions is so of the first.
+            guard isFirst else { return }
+            byConditions[route.test] = number
+            let isTaken =
+                if let value = route.values.first {
+                    Self.append(number, to: &byValue[value, default: []])
+                } else {
+                    Self.append(number, to: &open)
+                }
+            if !isTaken, firstLeftOut == nil { firstLeftOut = number }
         }
 
         /// The routes that may shadow one.
@@ -88,8 +130,10 @@ package enum ShadowedRoutes {
             return (open + Set(values).flatMap { byValue[$0] ?? [] }).sorted()
         }
 
-        private static func append(_ number: Int, to list: inout [Int]) {
-            if list.count < Limits.shadowComparisonsMax { list.append(number) }
+        private static func append(_ number: Int, to list: inout [Int]) -> Bool {
+            guard list.count < Limits.shadowComparisonsMax else { return false }
+            list.append(number)
+            return true
         }
     }
 
@@ -126,8 +170,11 @@ package enum ShadowedRoutes {
         _ group: HostGroup
     ) -> (by: Int, reason: String)? {
         let route = routes[number]
-        let alike = group[route.conditions.path]?.candidates(for: route) ?? []
-        for other in alike where other != number {
+        let own = group[route.conditions.path]
+        if let equal = own?.byConditions[route.test], equal < number {
+            return (equal, "has the same host and path, and comes first")
+        }
+        for other in own?.candidates(for: route) ?? [] where other != number {
             let isFirst =
                 routes[other].conditionCount == route.conditionCount
                 ? other < number : routes[other].conditionCount > route.conditionCount
@@ -143,7 +190,23 @@ package enum ShadowedRoutes {
     }
 }
 
+extension Listener {
+    /// Whether some requests get to a route: where all are redirected, only what has come over https to a proxy that is
+    /// trusted does.
+    fileprivate var takesRoutes: Bool {
+        transport.hasRequests && (redirectPort == nil || !trustedProxies.isEmpty)
+    }
+}
+
 extension Route {
+    /// All that a route asks for besides its host.
+    fileprivate struct Test: Hashable {
+        let conditions: RouteConditions
+        let exceptions: RouteConditions
+    }
+
+    fileprivate var test: Test { Test(conditions: conditions, exceptions: exceptions) }
+
     /// The values that its conditions ask for.
     fileprivate var values: [ShadowedRoutes.Value] {
         func values(

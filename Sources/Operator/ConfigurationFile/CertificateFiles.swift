@@ -243,7 +243,7 @@ private struct CertificateReader {
             return nil
         }
         do {
-            return try FileContents.read(field.resolved, bytesMax: PEM.textBytesMax + 1)
+            return try FileContents.read(regular: field.resolved, bytesMax: PEM.textBytesMax + 1)
         } catch {
             problems.append(
                 field.problem(

@@ -1,4 +1,5 @@
 import Foundation
+import SystemCalls
 
 /// Reads files with a bound.
 enum FileContents {
@@ -18,6 +19,32 @@ enum FileContents {
         } else {
             handle = .standardInput
         }
+        return try read(handle, path, bytesMax: bytesMax)
+    }
+
+    /// Reads a file that a configuration names, up to `bytesMax` octets.
+    ///
+    /// It must be a regular one: a FIFO would be waited for, and what a device gives is no text of anybody's.
+    static func read(regular path: String, bytesMax: Int) throws(Failure) -> [UInt8] {
+        let descriptor: Int32
+        do throws(SystemCallError) {
+            descriptor = try openRegularFile(path).release()
+        } catch {
+            switch error.errno {
+            case .noSuchFile, .permissionDenied, .isDirectory: throw Failure(reason: reason(path))
+            case .notDirectory: throw Failure(reason: "there is no such file")
+            default: throw Failure(reason: "it is not a regular file")
+            }
+        }
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        return try read(handle, path, bytesMax: bytesMax)
+    }
+
+    private static func read(
+        _ handle: FileHandle,
+        _ path: String?,
+        bytesMax: Int
+    ) throws(Failure) -> [UInt8] {
         var octets: [UInt8] = []
         do {
             while octets.count < bytesMax,

@@ -53,7 +53,7 @@ private struct PageReader {
         let bytesMax = ModelLimits.errorPageBytesMax
         do throws(FileContents.Failure) {
             let octets = try FileContents.read(
-                place.resolving(path),
+                regular: place.resolving(path),
                 bytesMax: bytesMax + 1
             )
             guard octets.count <= bytesMax else {

@@ -22,10 +22,16 @@ package struct LeakCrawl: Sendable {
     ///
     /// - Parameters:
     ///   - configuration: What is inside.
+    ///   - discovered: Endpoints that nodes have found, as `host:port`.
     ///   - requestsMax: Most requests.
     ///   - depthMax: How many links away from the plan it looks.
-    package init(_ configuration: Configuration, requestsMax: Int, depthMax: Int) {
-        rules = LeakRules(configuration)
+    package init(
+        _ configuration: Configuration,
+        discovered: [String],
+        requestsMax: Int,
+        depthMax: Int
+    ) {
+        rules = LeakRules(configuration, discovered: discovered)
         (self.requestsMax, self.depthMax) = (requestsMax, depthMax)
     }
 

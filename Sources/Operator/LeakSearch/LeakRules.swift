@@ -10,13 +10,24 @@ package struct LeakRules: Sendable {
     private let upstreams: Set<String>
 
     /// Takes what is inside from a configuration.
-    package init(_ configuration: Configuration) {
-        names = InternalNames(configuration)
+    ///
+    /// - Parameters:
+    ///   - configuration: The configuration.
+    ///   - discovered: Endpoints that nodes have found, as `host:port`.
+    package init(_ configuration: Configuration, discovered: [String] = []) {
+        let found = discovered.compactMap { HostPort($0) }.map { place in
+            let address = IPAddress(place.host)
+            return NetworkAddress(
+                host: address.map { .ip($0) } ?? .name(place.host.lowercased()),
+                port: UInt16(clamping: place.port)
+            )
+        }
+        names = InternalNames(configuration).adding(found)
         hiding = configuration.hiding
         let listening = Set(configuration.listeners.map(\.address.port))
+        let places = configuration.upstreams.flatMap(\.endpoints).map(\.address) + found
         ports = Set(
-            configuration.upstreams.flatMap(\.endpoints).map(\.address.port)
-                .filter { $0 > 1023 && !listening.contains($0) }.map { ":\($0)" }
+            places.map(\.port).filter { $0 > 1023 && !listening.contains($0) }.map { ":\($0)" }
         )
         upstreams = Set(configuration.upstreams.map { $0.name.lowercased() })
     }

@@ -61,7 +61,8 @@ extension Explanation {
 }
 
 extension RouteEffects? {
-    /// `requestFields, responseFields, answerFields, errorPages, hidden, locations, unknown`, empty without a route.
+    /// `requestFields, sentFields, responseFields, answerFields, errorPages, hidden, locations, unknown`, empty without a
+    /// route.
     fileprivate var members: [String: OutputValue] {
         let pages = self?.pages.map { page -> OutputValue in
             [
@@ -77,6 +78,7 @@ extension RouteEffects? {
         }
         return [
             "requestFields": .object(Self.members(self?.request, isRequest: true)),
+            "sentFields": Self.lines(self?.sent),
             "responseFields": .object(Self.members(self?.response, isRequest: false)),
             "answerFields": Self.lines(self?.answer),
             "errorPages": .array(pages ?? []),
@@ -116,6 +118,7 @@ extension RouteEffects {
             }
         }
         add("request", request.rendered)
+        add("sends", sent.map(\.rendered))
         add("answer", answer.map(\.rendered))
         add("response", response.rendered)
         add("pages", pages.map { "\($0.statuses) \($0.contentType), of \($0.policy)" })

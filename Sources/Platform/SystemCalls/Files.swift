@@ -35,6 +35,28 @@ package func openFile(
     return FileDescriptor(owning: number)
 }
 
+/// open(2) of a regular file for reading, close-on-exec.
+///
+/// Nothing else is waited for, as a FIFO without a writer would be; it fails with EINVAL, a directory with EISDIR.
+package func openRegularFile(_ path: String) throws(SystemCallError) -> FileDescriptor {
+    guard !path.utf8.contains(0) else {
+        throw SystemCallError(call: "open", errno: .invalidArgument)
+    }
+    // SAFETY: the call gets NUL-terminated copies that live as long as it does.
+    let number = try check("open") {
+        unsafe weir_open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0)
+    }
+    let file = FileDescriptor(owning: number)
+    var status = stat()
+    // SAFETY: fstat fills the structure it is given and keeps no pointer to it.
+    try check("fstat") { unsafe fstat(file.number, &status) }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: return file
+    case S_IFDIR: throw SystemCallError(call: "open", errno: .isDirectory)
+    default: throw SystemCallError(call: "open", errno: .invalidArgument)
+    }
+}
+
 /// Reads a whole file of at most `octetsMax` octets; a longer one fails with EFBIG.
 package func readFile(_ path: String, octetsMax: Int) throws(SystemCallError) -> [UInt8] {
     let file = try openFile(path, .read)

@@ -61,6 +61,8 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
     case proxyAuthenticationInfo
     /// `proxy-status`
     case proxyStatus
+    /// `proxy`
+    case proxy
     /// `age`
     case age
     /// `cache-control`
@@ -277,6 +279,7 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
         case .proxyAuthorization: "proxy-authorization"
         case .proxyAuthenticationInfo: "proxy-authentication-info"
         case .proxyStatus: "proxy-status"
+        case .proxy: "proxy"
         case .age: "age"
         case .cacheControl: "cache-control"
         case .cdnCacheControl: "cdn-cache-control"
@@ -406,6 +409,7 @@ public enum FieldName: UInt8, Sendable, CaseIterable {
         case 0x6574: .te
         case 0x72656c69617274: .trailer
         case 0x616976: .via
+        case 0x79786f7270: .proxy
         case 0x656761: .age
         case 0x65746164: .date
         case 0x67617465: .etag

@@ -91,6 +91,11 @@ struct InternalNamesTests {
             ("<//products/x>", "products"), ("shop.test:8443", "shop.test:8443"),
             ("https://shop.test:8443/", "https|shop.test:8443"), ("localhost:80", "localhost:80"),
             ("http://localhost/", "http|localhost"), ("10.1.1.1", "10.1.1.1"),
+            ("d=.10.0.0.1;", "10.0.0.1"), ("Domain=..origin.internal", "origin.internal"),
+            ("a.origin.internal", "a.origin.internal"),
+            ("Pod-7.X.Origin.Internal.:80", "Pod-7.X.Origin.Internal.:80"),
+            ("https://z9.origin.internal/x", "https|z9.origin.internal"),
+            ("u=http%3a%2f%2f9.origin.internal", "http|9.origin.internal"),
             ("fd00::1:8080", "fd00::1:8080"),
             ("fd00:0:0:0:0:0:0:1:65535", "fd00:0:0:0:0:0:0:1:65535"),
             ("peer:fd00::1", "fd00::1"), ("node:fd00::1:80;", "fd00::1:80"),
@@ -111,7 +116,9 @@ struct InternalNamesTests {
         arguments: [
             "", "10.0.0.2", "110.0.0.1", "10.0.0.11", "10.0.0.1.5", "1.10.0.0.1", "10.0.0",
             "10.0.0.1234",
-            "xorigin.internal", "origin.internal.test", "a.origin.internal", "origin.internal-2",
+            "xorigin.internal", "origin.internal.test", "other.internal", "origin.internal-2",
+            "http://a.shop.test/", "a.xorigin.internal", "a.app", "http://a.products/",
+            "a.internal",
             "app", "an app.",
             "products", "products.csv", "/products/x", "/a//products/7", "localhost", "shop.test",
             "https://shop.test/",
@@ -123,6 +130,33 @@ struct InternalNamesTests {
     )
     func leaves(text: String) throws {
         #expect(try found(text) == [])
+    }
+
+    @Test("names below an internal one are internal where only a network of one's own has such")
+    func below() throws {
+        func count(_ text: String, _ hosts: String, _ authority: String = "public.test") throws
+            -> Int
+        {
+            let json = """
+                {"upstreams": [
+                    {"name": "main", "endpoints": [{"address": "api.corp:80"}, {"address": "api.example.com:80"}]},
+                    {"name": "found", "discovery": {"dns": "_http._tcp.pods.lan:1", "type": "srv"}},
+                    {"name": "wide", "endpoints": [{"address": "lan:80"}]}],
+                 "routes": [{"name": "r", "hosts": [\(hosts)], "upstream": "main"}]}
+                """
+            let names = InternalNames(try Configuration(json: json))
+            return names.sightings(in: Array(text.utf8).span, from: view(authority)).count
+        }
+        let usual = #""shop.test""#
+        #expect(try count("http://v1.api.corp/ v2.api.corp p1.pods.lan:8080", usual) == 3)
+        #expect(try count("http://v1.api.example.com/ other.lan http://b.corp/", usual) == 0)
+        #expect(try count("http://v1.api.corp/", usual, "v2.api.corp") == 0)
+        for hosts in [
+            #""api.corp""#, #""x.api.corp""#, #""*.corp""#, #""*.api.corp""#, #""*.x.api.corp""#,
+        ] {
+            #expect(try count("http://v1.api.corp/", hosts) == 0, "\(hosts)")
+            #expect(try count("http://p1.pods.lan/", hosts) == 1, "\(hosts)")
+        }
     }
 
     @Test("of a host that the client asked for, endpoints' ports alone are found")

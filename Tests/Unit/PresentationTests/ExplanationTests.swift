@@ -107,7 +107,7 @@ import Testing
             "answerFields", "endpoint", "endpoints", "errorPages", "hidden", "host", "listener",
             "locations",
             "normalisedPath", "passed", "path", "policies", "query", "requestFields",
-            "responseFields", "route", "status", "unknown", "upstream", "why",
+            "responseFields", "route", "sentFields", "status", "unknown", "upstream", "why",
         ]
         #expect(explanation.value.members?.keys.sorted() == keys)
     }
@@ -161,6 +161,13 @@ import Testing
                 "          set x-id: ${requestID}",
                 "          add x-via: 7", "          remove x-debug*",
                 "          came and goes: x_debug_level",
+                "sends     host: inner.test", "          x-via: old",
+                "          x-from: shop.test:80/items/7?q=1", "          x-id: ${requestID}",
+                "          x-via: 7", "          x-forwarded-for: 127.0.0.1, ${peer}",
+                "          x-forwarded-proto: http",
+                #"          forwarded: for=127.0.0.1, proto=http;for=${peer};host="shop.test""#,
+                "          x-forwarded-host: shop.test", "          x-request-id: ${requestID}",
+                "          via: 1.1 weir",
                 "response  set x-served: r u http", "          set server: shop",
                 "          remove x-gone",
                 "pages     502 text/html, of b", "          503 text/html; charset=utf-8, of b",
@@ -168,6 +175,7 @@ import Testing
                 "location  http://10.1.1.1:9001/items/7 becomes http://shop.test/items/7",
                 "          http://inner.test/items/7 becomes http://shop.test/items/7",
                 "unknown   ${requestID}: each request has another, unless a peer that is believed says it",
+                "          ${peer}: the client is taken to come through a proxy in trustedProxies",
             ]
         )
     }

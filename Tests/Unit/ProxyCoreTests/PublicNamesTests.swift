@@ -254,6 +254,12 @@ struct PublicNamesTests {
                 .contentType, "application/ld+json; profile=\"http://origin.internal/s\"",
                 "application/ld+json; profile=\"http://shop.test:8080/s\""
             ),
+            (
+                .cacheControl, "private, node=\"10.0.0.1:9001\"",
+                "private, node=\"shop.test:8080\""
+            ),
+            (.vary, "accept, 10.0.0.1", "accept, shop.test:8080"),
+            (.other, "Domain=.10.0.0.1", nil),
             (.via, "1.1 10.0.0.1:9001 (Apache, 2), HTTP/2 fred,", "1.1 backend, HTTP/2 backend"),
         ] as [(FieldName, String, String?)]
     )
@@ -304,8 +310,26 @@ struct PublicNamesTests {
         #expect(!fields.contains(.location) && !fields.contains(.setCookie))
         #expect(fields.contains(.via) && fields.contains(.altSvc) && fields.contains(.other))
         let all = try #require(try names()).unconcerned
-        #expect(all.contains(.date) && all.contains(.contentLength) && !all.contains(.etag))
-        #expect(!all.contains(.xFrameOptions))
+        #expect(all.contains(.contentLength) && !all.contains(.etag))
+        for name in [FieldName.xFrameOptions, .cacheControl, .vary, .allow, .secWebsocketProtocol] {
+            #expect(!all.contains(name), "\(name) has room for a host")
+        }
+    }
+
+    @Test("A date needs no search, and what stands in the place of one does")
+    func dates() {
+        for (value, needsLook) in [
+            ("Fri, 27 Nov 2026 09:29:17 GMT", false), ("0", false), ("10.0.0.1:9001", true),
+            ("Fri, 27 Nov 2026 09:29:17 UTC", true), ("Friday, 27-Nov-26 09:29:17 GMT", true),
+        ] {
+            let octets = Array(value.utf8)
+            for name in [FieldName.date, .lastModified, .expires] {
+                #expect(
+                    PublicNames.concerns(name, octets.span, octets.indices) == needsLook,
+                    "\(value)"
+                )
+            }
+        }
     }
 
     @Test("Whatever an origin says, no name of an endpoint is left")

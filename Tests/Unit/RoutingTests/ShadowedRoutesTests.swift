@@ -7,7 +7,8 @@ struct ShadowedRoutesTests {
     private static func shadowed(_ rules: [Rule]) throws -> [String] {
         let configuration = try configuration(rules, listeners: ["web", "other"])
         return ShadowedRoutes.find(in: configuration).map { shadowed in
-            "\(configuration.routes[shadowed.route].name) by \(configuration.routes[shadowed.by].name)"
+            let by = shadowed.by.map { configuration.routes[$0].name } ?? shadowed.reason
+            return "\(configuration.routes[shadowed.route].name) by \(by)"
         }
     }
 
@@ -87,6 +88,59 @@ struct ShadowedRoutesTests {
             ]
         )
         #expect(found == ["same by r999", "again by more", "deep by r7"])
+    }
+
+    @Test(
+        "behind very many alike, the same conditions are found, and what is not looked at is told"
+    )
+    func many() throws {
+        func client(_ number: Int, _ bits: Int) -> String {
+            #""clients":["10.\#(number / 256).\#(number % 256).0/\#(bits)"]"#
+        }
+        let many = (0..<300).map { Rule("r\($0)", ["h"], .prefix("/x"), [client($0, 24)]) }
+        let late = [
+            Rule("same", ["h"], .prefix("/x"), [client(299, 24)]),
+            Rule("early", ["h"], .prefix("/x"), [client(5, 30)]),
+            Rule("narrower", ["h"], .prefix("/x"), [client(250, 30)]),
+        ]
+        #expect(try Self.shadowed(many + late) == ["same by r299", "early by r5"])
+        let notices = ShadowedRoutes.notices(on: try configuration(many + late))
+        #expect(notices.count == 1 && notices[0].hasPrefix("routes[r200] and those behind it"))
+        let few = many.prefix(200) + [Rule("again", ["h"], .prefix("/x"), [client(7, 24)])]
+        #expect(ShadowedRoutes.notices(on: try configuration(Array(few))) == [])
+    }
+
+    @Test(
+        "a route of listeners that redirect every request is never taken, unless a proxy is believed"
+    )
+    func redirects() throws {
+        func shadowed(_ listeners: String) throws -> [String] {
+            let configuration = try Configuration(
+                json: """
+                    {"listeners": [\(listeners),
+                        {"name": "secure", "address": "127.0.0.1:9443", "redirectToHTTPS": 1}],
+                     "routes": [
+                        {"name": "all", "respond": {}},
+                        {"name": "own", "listeners": ["plain"], "hosts": ["a"], "respond": {}},
+                        {"name": "late", "listeners": ["plain"], "hosts": ["a"], "respond": {}}]}
+                    """
+            )
+            return ShadowedRoutes.find(in: configuration).map {
+                "\(configuration.routes[$0.route].name): \($0.warning(configuration.routes))"
+            }
+        }
+        let plain = #"{"name": "plain", "address": "127.0.0.1:80""#
+        #expect(
+            try shadowed(plain + #", "redirectToHTTPS": 443}"#) == [
+                "all: never taken: each of its listeners redirects every request to https",
+                #"own: never taken: "plain" redirects every request to https"#,
+                #"late: never taken: "plain" redirects every request to https"#,
+            ]
+        )
+        let proxied = #", "redirectToHTTPS": 443, "trustedProxies": ["10.0.0.0/8"]}"#
+        let usual = [#"late: never taken: "own" has the same host and path, and comes first"#]
+        #expect(try shadowed(plain + proxied) == usual)
+        #expect(try shadowed(plain + "}") == usual)
     }
 
     @Test("a route is taken if it is on one of its hosts or listeners")
