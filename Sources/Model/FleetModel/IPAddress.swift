@@ -62,6 +62,10 @@ package enum IPAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     private static func parseV4(_ octets: ArraySlice<UInt8>) -> UInt32? {
+        // Most texts are names.
+        guard let last = octets.last, UInt8(ascii: "0") <= last, last <= UInt8(ascii: "9") else {
+            return nil
+        }
         let parts = octets.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         guard parts.count == 4 else { return nil }
         var word: UInt32 = 0
@@ -82,8 +86,8 @@ package enum IPAddress: Hashable, Sendable, CustomStringConvertible {
     /// Eight groups; `::` stands once for one or more groups of zeros, and the last two may be an
     /// IPv4 address.
     private static func parseV6(_ octets: [UInt8]) -> [UInt16]? {
-        guard octets.count >= 2, octets.count <= 45 else { return nil }
         let colon = UInt8(ascii: ":")
+        guard octets.count >= 2, octets.count <= 45, octets.contains(colon) else { return nil }
         var gap: Range<Int>?
         for index in 0..<(octets.count - 1)
         where octets[index] == colon && octets[index + 1] == colon {

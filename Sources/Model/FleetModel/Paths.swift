@@ -8,6 +8,18 @@ internal import HTTPSemantics
 enum Paths {
     /// Why no path fits a pattern by the rules of `paths`; `nil` if one may.
     static func unmatchable(_ path: String, _ rules: PathSettings) -> String? {
+        if path.utf8.contains(UInt8(ascii: "%")), let reason = unmatchable(encoded: path, rules) {
+            return reason
+        }
+        let octets = path.utf8.span
+        let isPath =
+            PathNormaliser.normalise(octets, octets.indices, rules: PathRules(rules)) != nil
+        return isPath
+            ? nil
+            : "\(quoted(path)): such paths are rejected, as readers differ on them, so this never matches"
+    }
+
+    private static func unmatchable(encoded path: String, _ rules: PathSettings) -> String? {
         let hasSlash = path.contains("%2F")
         if rules.encodedSlash == .reject, hasSlash || path.contains("%5C") {
             let what = hasSlash ? "slash" : "backslash"
@@ -20,12 +32,7 @@ enum Paths {
             return "\(quoted(path)): paths with a dot segment at an encoded slash are rejected, so "
                 + "this never matches"
         }
-        let octets = path.utf8.span
-        let isPath =
-            PathNormaliser.normalise(octets, octets.indices, rules: PathRules(rules)) != nil
-        return isPath
-            ? nil
-            : "\(quoted(path)): such paths are rejected, as readers differ on them, so this never matches"
+        return nil
     }
 
     /// A pattern as paths are by the rules of `paths`.
@@ -50,6 +57,7 @@ enum Paths {
     }
 
     private static let slash = UInt8(ascii: "/")
+    private static let dot = UInt8(ascii: ".")
 
     static func prefix(_ text: String) throws(Complaint) -> String {
         var path = try normalised(text)
@@ -65,10 +73,12 @@ enum Paths {
         }
         if text.utf8.count > 8192 { throw Complaint("longer than 8192 octets") }
         let path = try decodeNeedless(text)
-        for segment in path.split(separator: "/") {
-            let name = segment.prefix { $0 != ";" }
-            guard name == "." || name == ".." else { continue }
-            throw Complaint("\(quoted(text)): no normalised path has \(segment) as a segment")
+        for segment in path.utf8.split(separator: slash) where segment.first == dot {
+            let name = segment.prefix { $0 != UInt8(ascii: ";") }
+            guard name.count <= 2, name.last == dot else { continue }
+            throw Complaint(
+                "\(quoted(text)): no normalised path has \(Substring(segment)) as a segment"
+            )
         }
         return path
     }
@@ -106,12 +116,13 @@ enum Paths {
                 continue
             case UInt8(ascii: "?"), UInt8(ascii: "#"):
                 throw Complaint("\(quoted(text)): a path has no query and no fragment")
-            case 0x21...0x7E where !#""<>\^`{|}"#.utf8.contains(octet):
-                path.append(octet)
-            default:
+            case UInt8(ascii: "\""), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "\\"),
+                UInt8(ascii: "^"), UInt8(ascii: "`"), UInt8(ascii: "{")...UInt8(ascii: "}"), 0x7F...,
+                ...0x20:
                 throw Complaint(
                     "\(quoted(text)) has characters that a path must percent-encode"
                 )
+            default: path.append(octet)
             }
             index += 1
         }

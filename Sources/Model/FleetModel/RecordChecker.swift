@@ -61,9 +61,9 @@ struct RecordChecker {
         _ type: RecordType,
         at place: Place
     ) {
-        for setting in type.settings where setting.presence == .required {
-            if entries.contains(where: { $0.key == setting.name }) { continue }
-            complain("\(setting.name) is missing", at: place)
+        for name in type.required {
+            if entries.contains(where: { $0.key == name }) { continue }
+            complain("\(name) is missing", at: place)
         }
         for group in type.exactlyOneOf {
             let given = entries.filter { group.contains($0.key) }

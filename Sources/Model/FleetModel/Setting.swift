@@ -2,7 +2,7 @@
 ///
 /// Validation, defaults, "not supported by this build", suggestions, the JSON Schema and the
 /// reference page all come from the table of these.
-package struct Setting: Sendable {
+package final class Setting: Sendable {
     /// The field's name.
     package let name: String
     /// What it holds.
@@ -98,16 +98,19 @@ package struct RecordType: Sendable {
     package let settings: [Setting]
     /// Names of fields of which exactly one must be given.
     package let exactlyOneOf: [[String]]
+    /// Names of fields that must be given.
+    let required: [String]
+    private let byName: [String: Setting]
 
     /// Lists fields.
     init(_ settings: [Setting], exactlyOneOf: [[String]] = []) {
         (self.settings, self.exactlyOneOf) = (settings, exactlyOneOf)
+        required = settings.filter { $0.presence == .required }.map(\.name)
+        byName = Dictionary(settings.map { ($0.name, $0) }) { first, _ in first }
     }
 
     /// The field of that name.
-    package subscript(name: String) -> Setting? {
-        settings.first { $0.name == name }
-    }
+    package subscript(name: String) -> Setting? { byName[name] }
 }
 
 extension SettingType {
