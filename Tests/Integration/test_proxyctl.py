@@ -87,6 +87,28 @@ def test_a_bomb_is_refused_at_once(workspace, name):
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 8
 
 
+def test_what_does_nothing_or_is_not_covered_is_refused_with_its_place(workspace):
+    folder = workspace.certificates.folder
+    source = folder / "fleet.yaml"
+    source.write_text("""listeners:
+  - {name: web, address: 127.0.0.1:0, protocol: https, tls: {certificates: [test]}}
+certificates: [{name: test, files: {certificate: test.crt, key: test.key}}]
+routes:
+  - name: one
+    hosts: [example.test, elsewhere.test]
+    respond: {status: 204}
+""")
+    assert "fleet.yaml:6:12: routes[one].hosts: no certificate of web covers elsewhere.test" in run_proxyctl("validate", source, code=1).err
+    source.write_text("""listeners:
+  - {name: edge, address: 127.0.0.1:0, protocol: tls-passthrough, serverNames: {}}
+tests:
+  - {name: t, request: {url: "http://a.test/"}, expect: {}}
+""")
+    problems = run_proxyctl("validate", source, code=1).err
+    assert "fleet.yaml:2:80: listeners[edge].serverNames: names nobody" in problems
+    assert "fleet.yaml:4:57: tests[t].expect: expects nothing" in problems
+
+
 def test_a_missing_file_is_an_error_and_not_a_usage_error(workspace):
     result = run_proxyctl("validate", workspace.folder / "none.yaml", code=1)
     assert "none.yaml" in result.err

@@ -31,7 +31,12 @@ extension RecordChecker {
             checkACME(value, node)
         case .requestID: checkRequestID(value, node)
         case .group: checkLabels(value, node)
-        case .consumer, .api, .test, .hiding, .overload, .paths, .tracing, .metrics:
+        case .test:
+            if let expected = node["expect"], expected.entries?.isEmpty == true {
+                let message = "expects nothing, so it would always pass"
+                complain(message, field: "expect", at: expected.place)
+            }
+        case .consumer, .api, .hiding, .overload, .paths, .tracing, .metrics:
             break
         }
         return value
@@ -184,6 +189,12 @@ extension RecordChecker {
         case "tls-passthrough":
             if node["serverNames"] == nil {
                 complain("serverNames is missing: they say where connections go", at: node.place)
+            } else if let names = node["serverNames"], names.entries?.isEmpty == true {
+                complain(
+                    "names nobody: they say where connections go",
+                    field: "serverNames",
+                    at: names.place
+                )
             }
         case "https":
             if node["tls"] == nil {

@@ -58,13 +58,13 @@ package struct LoadedConfiguration: Sendable {
     /// What is found wrong later on, with the place of its resource.
     package func placed(_ problem: Problem) -> Problem {
         guard let kind = problem.kind else { return problem }
-        return Problem(
-            kind: kind,
-            name: problem.name,
-            field: problem.field,
-            message: problem.message,
-            place: place(of: kind, problem.name)
-        )
+        return problem.placed(at: place(of: kind, problem.name))
+    }
+}
+
+extension Problem {
+    fileprivate func placed(at place: Place) -> Problem {
+        Problem(kind: kind, name: name, field: field, message: message, place: place)
     }
 }
 
@@ -91,7 +91,7 @@ extension ConfigurationFile {
         do {
             let configuration = try Configuration(document: document)
             loaded = configuration
-            problems += uncovered(configuration, reader.names)
+            problems += uncovered(configuration, reader.names, document)
         } catch {
             problems = error.problems.unless(saidBy: missing) + problems
         }
@@ -103,15 +103,21 @@ extension ConfigurationFile {
         )
     }
 
+    /// Hosts that no certificate covers, each with the place of its route's hosts.
     private static func uncovered(
         _ configuration: Configuration,
-        _ read: [String: ServerNames]
+        _ read: [String: ServerNames],
+        _ document: ConfigurationNode
     ) -> [Problem] {
         var names = read
         for certificate in configuration.certificates {
             if let known = certificate.configuredNames { names[certificate.name] = known }
         }
-        return CertificateCoverage.problems(in: configuration, names: names)
+        let routes = document[ResourceKind.route.section]?.items ?? []
+        return CertificateCoverage.problems(in: configuration, names: names).map { problem in
+            let route = routes.first { $0["name"]?.text == problem.name }
+            return problem.placed(at: route?["hosts"]?.place ?? .none)
+        }
     }
 }
 

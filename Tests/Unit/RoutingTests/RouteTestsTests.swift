@@ -39,7 +39,7 @@ struct RouteTestsTests {
         let problems = try Self.problems(
             #"{"name":"an item","request":{"url":"http://a.test/items/7","method":"POST",\#(Self.client)},"expect":{"route":"items","status":200}},"#
                 + #"{"name":"bad","request":{"url":"ftp://a.test/"},"expect":{"route":"gone"}},"#
-                + #"{"name":"who","request":{"url":"http://a.test/","client":"me"},"expect":{}}"#
+                + #"{"name":"who","request":{"url":"http://a.test/","client":"me"},"expect":{"status":404}}"#
         )
         #expect(problems.count == 4)
         #expect(problems[0].hasPrefix("tests[an item].expect.route: it is none, not \"items\": "))
