@@ -166,7 +166,7 @@ final class UpstreamPool {
     /// Whether there is such a plan: what every request asks, without a reference to be counted.
     private(set) var hasTryPlan = false
     /// Exchanges that wait for a connection.
-    var line = WaitingLine()
+    var line = WaitingLine<Effort>()
     /// How many of them can go on.
     var freed = 0
     /// When other workers were asked for a connection.
