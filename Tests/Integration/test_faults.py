@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+import http2
 from faults import Clients, FaultyOrigin, SlowLink
 from weir import Peer, ReservedPort, get, request, until
 
@@ -103,6 +104,34 @@ def test_without_any_settings_only_what_is_in_flight_fails(workspace):
     assert set(clients.statuses) <= {200, 502}, clients.statuses
     # On each of the clients' connections one request, and one more of those that were under way with it.
     assert clients.statuses[502] <= 2 * CLIENTS, clients.statuses
+
+
+def test_a_connection_of_http2_that_breaks_loses_none_of_its_requests(workspace):
+    bad, well = workspace.keep(http2.Origin(http2.echoing)), workspace.keep(http2.Origin(http2.echoing))
+    node, web = serve(workspace, [bad, well], f"protocol: h2c, {RETRY}, outliers: {{}}")
+    with Clients(web, CLIENTS) as clients:
+        clients.more(500)
+        bad.stop()
+        until(lambda: events(node, "upstream.endpoint_unreachable"), "it is seen that it is gone")
+        settled(clients, lambda: metric(node, "weir_upstream_retries_total"))
+    assert set(clients.statuses) == {200}, clients.statuses
+    assert metric(node, "weir_upstream_retries_total") <= max(RETRIES_MIN, clients.total // 5)
+
+
+def test_relays_leave_an_endpoint_alone_that_is_gone(workspace):
+    bad, well = origins(workspace, 2)
+    port = workspace.keep(ReservedPort())
+    node = workspace.node(f"""
+listeners: [{{name: raw, address: {port}, protocol: tcp, upstream: main}}]
+upstreams: [{{name: main, endpoints: [{{address: {bad}}}, {{address: {well}}}]}}]
+""", workers=1)
+    bad.behave("refuses")
+    until(lambda: get(port.address).body == b"origin-1" and events(node, "upstream.endpoint_unreachable"), "it is seen")
+    failures = metric(node, "weir_upstream_connect_failures_total")
+    assert {get(port.address).body for _ in range(10)} == {b"origin-1"}
+    assert metric(node, "weir_upstream_connect_failures_total") == failures
+    bad.behave("well")
+    until(lambda: get(port.address).body == b"origin-0", "it has its share again")
 
 
 def test_where_all_are_gone_the_first_that_is_back_is_found(workspace):

@@ -57,7 +57,11 @@ final class CheckDesk {
             } else {
                 let made = HealthChecker(self, name, member.state, plan, target)
                 next[key] = made
-                made.start(after: firstDelay(plan.check, among: members.count))
+                // Who could not be reached a moment ago need not be asked at once.
+                let delay =
+                    member.isReachable
+                    ? firstDelay(plan.check, among: members.count) : interval(of: plan.check)
+                made.start(after: delay)
             }
         }
         for gone in known.values { gone.stop() }

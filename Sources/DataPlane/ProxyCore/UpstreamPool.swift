@@ -143,12 +143,14 @@ final class EndpointPool {
 
     /// A connection to it could not be made.
     ///
-    /// - Returns: Whether that is so at each of its addresses, and not known yet: the monitor is to be told, and says when
-    ///   it is over.
+    /// - Returns: Whether that is so at each of its addresses, as far as turns tell, and not known yet: the monitor is to
+    ///   be told, and says when it is over.
     func connectFailed() -> Bool {
         guard isReachable else { return false }
-        failedConnects += 1  // as many as it has addresses, at most
-        guard failedConnects >= addresses.count else { return false }
+        failedConnects += 1  // twice as many as it has addresses, at most
+        // Of several connections at a time, those to the same address may fail first.
+        let limit = addresses.count > 1 ? addresses.count * 2 : 1
+        guard failedConnects >= limit else { return false }
         (isReachable, isAvoided) = (false, true)
         return true
     }
