@@ -185,6 +185,25 @@ def test_requests_leave_an_endpoint_whose_checks_are_not_answered(workspace):
     assert set(posted) <= {200, 502}
 
 
+def test_streams_leave_a_connection_of_http2_that_falls_silent(workspace):
+    is_silent = threading.Event()
+
+    def script(origin, connection, event):
+        return None if is_silent.is_set() else http2.echoing(origin, connection, event)
+
+    bad, well = workspace.keep(http2.Origin(script)), workspace.keep(http2.Origin(http2.echoing))
+    node, web = serve(workspace, [bad, well], "protocol: h2c, retry: {attempts: 1}, health: "
+                      "{http: {path: /health}, interval: 100ms, timeout: 300ms, unhealthyAfter: 2}", workers=1)
+    is_silent.set()
+    with http2.Client(web) as client, Peer.connect(web) as peer:
+        streams = [client.request(f"/{count}", body=b"hello", method="PUT") for count in range(6)]
+        client.flush()
+        assert [client.response(stream).status for stream in streams] == [200] * 6
+        assert peer.exchange(request()).status == peer.exchange(request()).status == 200
+    assert events(node, "upstream.endpoint_down")
+    assert 1 <= metric(node, "weir_upstream_retries_total") <= 6
+
+
 def test_a_check_that_is_answered_badly_takes_no_request_away(workspace):
     bad, well = origins(workspace, 2)
     node, web = serve(workspace, [bad, well], "retry: {attempts: 1}, health: "
