@@ -84,6 +84,20 @@ def test_a_name_is_looked_up_again_when_its_answer_holds_no_longer(workspace, na
     assert metric(node, "weir_name_lookups_total", result="answered") >= 2
 
 
+def test_a_name_of_which_one_address_answers_is_within_reach(workspace, names):
+    made, port = origins(workspace, 1)
+    other = workspace.keep(Origin(answer_with_request, "other"))
+    # Nobody listens at the second address.
+    names.set("api.test", "A", ["127.0.0.1", "127.0.0.9"], ttl=600)
+    node, web = serve(workspace, names, "retry: {attempts: 4}, connections: {idle: 1ms}, "
+                      f"endpoints: [{{address: 'api.test:{port}'}}, {{address: '{other}'}}]")
+    assert [get(web).status for _ in range(20)] == [200] * 20
+    assert metric(node, "weir_upstream_connect_failures_total") > 0 and made[0].requests
+    assert "upstream.endpoint_unreachable" not in node.program.stderr()
+    made[0].stop()
+    until(lambda: get(web).status == 200 and "upstream.endpoint_unreachable" in node.program.stderr(), "neither does")
+
+
 def test_both_families_and_aliases_count(workspace, names):
     _, port = origins(workspace, 1)
     names.set("api.test", "CNAME", ["a.test"], ttl=1)

@@ -472,7 +472,7 @@ def test_an_endpoint_that_is_gone_is_ejected_and_comes_back_later_each_time(work
               f"ejection {times}", SECONDS)
         # So many seconds as there were ejections in a row, and it comes back by itself.
         line = events(node, "upstream.endpoint_down", f"endpoint={b}")[-1]
-        assert "connection_refused" in line
+        assert "Connection refused" in line
         await_event(node, "upstream.endpoint_up", f"endpoint={b}", count=times)
     lines = events(node, "upstream.endpoint_down", f"endpoint={b}")
     assert "out for 100 ms" in lines[0]

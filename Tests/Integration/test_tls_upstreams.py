@@ -44,13 +44,14 @@ def server(certificates, identity="origin", protocols=("http/1.1",), authority=N
 
 
 def serve(workspace, origin, tls="authority: authority, serverName: origin.test", protocol="http1", more="", endpoint=None,
-          names=(), workers=1):
+          names=(), workers=1, others=()):
     port = workspace.keep(ReservedPort())
+    listed = ", ".join(f'{{address: "{address}"}}' for address in (endpoint or origin, *others))
     identities = "".join(f", {{name: {name}, files: {{certificate: a, key: b}}}}" for name in names)
     node = workspace.node(f"""
 listeners: [{{name: web, address: {port}}}]
 certificates: [{{name: authority, authority: {{file: authority.pem}}}}{identities}]
-upstreams: [{{name: main, protocol: {protocol}, endpoints: [{{address: "{endpoint or origin}"}}], tls: {{{tls}}}{more}}}]
+upstreams: [{{name: main, protocol: {protocol}, endpoints: [{listed}], tls: {{{tls}}}{more}}}]
 routes: [{{name: all, upstream: main}}]
 """, workers=workers, certificates=workspace.certificates.folder)
     return node, port.address
@@ -159,6 +160,30 @@ routes: [{{name: all, upstream: main}}]
 """, name="second", certificates=certificates.folder)
     head = ask(port.address)
     assert head.status == 502 and "error=tls_alert_received" in head.get("proxy-status")
+
+
+@pytest.mark.parametrize("protocol", ["http1", "h2"])
+@pytest.mark.parametrize("fault", ["another name", "no TLS", "reset", "silent"])
+def test_a_handshake_that_fails_is_no_connection_and_any_request_goes_elsewhere(workspace, certificates, fault, protocol):
+    certificates.issue("stranger", "stranger.test")
+    protocols = ("h2",) if protocol == "h2" else ("http/1.1",)
+    bad = workspace.keep({
+        "another name": lambda: SecureOrigin(answer_with_request, server(certificates, "stranger", protocols)),
+        "no TLS": lambda: Origin(answering(b"220 hello\r\n")),
+        "reset": lambda: Origin(lambda peer, _: peer.reset()),
+        "silent": lambda: Origin(lambda peer, _: peer.read_to_end()),
+    }[fault]())
+    well = workspace.keep(SecureHTTP2Origin(http2.echoing, server(certificates, protocols=protocols)) if protocol == "h2"
+                          else SecureOrigin(answer_with_request, server(certificates)))
+    node, web = serve(workspace, bad, protocol=protocol, others=[well],
+                      more=", timeouts: {connect: 500ms}, retry: {attempts: 1, on: [connect]}")
+    # Nothing was sent there, so it does not matter what a request may do twice; and none of the budget is used.
+    for count in range(24):
+        assert ask(web, request("POST", f"/{count}", body=b"once")).status == 200
+    metrics = node.get("/metrics").body.decode()
+    assert "weir_upstream_retries_limited_total 0" in metrics and "weir_upstream_retries_total 0" not in metrics
+    if fault != "reset":
+        until(lambda: "upstream.endpoint_unreachable" in node.program.stderr(), "it is left alone")
 
 
 def test_an_endpoint_that_does_not_answer_the_handshake_is_given_up(workspace, certificates):

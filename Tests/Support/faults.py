@@ -1,9 +1,10 @@
-"""A fault injector: an origin that fails as it is told, and clients that ask all the time."""
+"""A fault injector: an origin that fails as it is told, a link that is slow, and clients that ask all the time."""
 
 import collections
 import contextlib
 import socket
 import threading
+import time
 
 from weir import PEER_SECONDS, Peer, ReservedPort, request, until
 
@@ -135,6 +136,64 @@ class FaultyOrigin:
         return True
 
 
+class SlowLink:
+    """A way to an origin on which octets go in groups, in either direction, and each takes its time.
+
+    `seconds` may be set to something else at any time; what is under way then comes to its end as it began.
+    """
+
+    def __init__(self, origin, seconds=0.0, octets=64):
+        self.origin = origin
+        self.seconds = seconds
+        self.octets = octets
+        self.is_over = threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.address = self.listener.getsockname()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def __str__(self):
+        return f"{self.address[0]}:{self.address[1]}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self.listener.accept()
+                try:
+                    far = socket.create_connection(self.origin.reserved.address, PEER_SECONDS)
+                except OSError:
+                    near.close()
+                    continue
+                far.settimeout(None)
+                for source, sink in ((near, far), (far, near)):
+                    sink.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    threading.Thread(target=self.carry, args=(source, sink), daemon=True).start()
+
+    def carry(self, source, sink):
+        """Copies octets group by group until the end, then ends the other direction too."""
+        with contextlib.suppress(OSError):
+            while octets := source.recv(65536):
+                seconds = self.seconds
+                if not seconds:
+                    sink.sendall(octets)
+                    continue
+                for start in range(0, len(octets), self.octets):
+                    if self.is_over.wait(seconds):
+                        return
+                    sink.sendall(octets[start:start + self.octets])
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
 class Clients:
     """Clients that send one request after the other on connections of their own, and count what they get."""
 
@@ -143,6 +202,7 @@ class Clients:
         self.make = make
         self.statuses = collections.Counter()
         self.is_over = False
+        self.began = time.monotonic()
         self.threads = [threading.Thread(target=self.ask, daemon=True) for _ in range(count)]
 
     def __enter__(self):
@@ -174,7 +234,12 @@ class Clients:
 
     @property
     def total(self):
-        return sum(self.statuses.values())
+        return sum(list(self.statuses.values()))
+
+    @property
+    def seconds(self):
+        """How long they have been asking."""
+        return time.monotonic() - self.began
 
     def more(self, count):
         """Waits until so many more have been answered."""

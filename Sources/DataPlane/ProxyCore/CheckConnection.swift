@@ -4,6 +4,7 @@ internal import FleetModel
 internal import SystemCalls
 internal import TLSLibrary
 internal import Transport
+internal import Upstreams
 
 /// One check of an endpoint: a connection, and what is said on it.
 ///
@@ -27,7 +28,7 @@ final class CheckConnection: EventHandler {
     private var phase = Phase.connecting
     private var dialogue: CheckDialogue?
     /// Why an address before could not be connected to.
-    private var lastFailure: String?
+    private var lastFailure: CheckVerdict?
 
     private enum Phase {
         case connecting, securing, talking, over
@@ -51,7 +52,7 @@ final class CheckConnection: EventHandler {
         (self.loop, self.plan, self.target, self.room) = (loop, plan, target, room)
         self.completion = completion
         addresses = target.addresses[...]
-        deadline = loop.now.advanced(by: plan.timeoutNanoseconds)
+        deadline = loop.now.advanced(by: plan.check.timeout)
         connect()
     }
 
@@ -76,11 +77,11 @@ final class CheckConnection: EventHandler {
                 return loop.setDeadline(of: registration, at: connectDeadline)
             } catch {
                 if error.errno.isShortage { return endLater(.undecided) }
-                lastFailure = "cannot connect: \(error.errno.message)"
+                lastFailure = Self.failure(error.errno)
             }
         }
         // Without an address there is nobody to check.
-        endLater(lastFailure.map(CheckVerdict.failed) ?? .undecided)
+        endLater(lastFailure ?? .undecided)
     }
 
     /// What is left of the time is shared by the addresses that are left.
@@ -99,9 +100,15 @@ final class CheckConnection: EventHandler {
 
     private var pending: CheckVerdict?
 
+    private static func failure(_ errno: Errno) -> CheckVerdict {
+        // Who resets a connection had let it stand.
+        let kind: CheckResult.Failure = errno == .connectionReset ? .wrong : .unconnected
+        return .failed("cannot connect: \(errno.message)", kind)
+    }
+
     private func connectFailed(_ errno: Errno) {
         if errno.isShortage { return end(.undecided) }
-        lastFailure = "cannot connect: \(errno.message)"
+        lastFailure = Self.failure(errno)
         connect()
     }
 
@@ -124,10 +131,10 @@ final class CheckConnection: EventHandler {
         switch phase {
         case .over: break
         case .connecting:
-            lastFailure = "no connection in time"
+            lastFailure = .failed("no connection in time", .late)
             connect()
-        case .securing: end(.failed("no TLS in time"))
-        case .talking: end(.failed("no answer in time"))
+        case .securing: end(.failed("no TLS in time", .late))
+        case .talking: end(.failed("no answer in time", .late))
         }
     }
 

@@ -4,13 +4,14 @@ internal import SystemCalls
 internal import Telemetry
 internal import Upstreams
 
-/// Whom a node checks: one checker for each endpoint of the upstreams with checks, and how many check at a time.
+/// Whom a node checks: one checker for each endpoint that is to be checked, and how many check at a time.
 ///
 /// Confined to the monitor's loop.
 final class CheckDesk {
     let loop: EventLoop
     let room = CheckRoom()
-    private let metrics: MetricsShard
+    /// Where checks are counted; `nil` is nowhere.
+    private let metrics: MetricsShard?
     private var plans: [String: CheckPlan] = [:]
     private var checkers: [String: [ObjectIdentifier: HealthChecker]] = [:]
     /// Checks that run.
@@ -22,7 +23,7 @@ final class CheckDesk {
     /// Told of each check that has come to a verdict: by upstream, and its endpoint's state.
     var report: ((String, EndpointState, CheckResult) -> Void)?
 
-    init(loop: EventLoop, metrics: MetricsShard) {
+    init(loop: EventLoop, metrics: MetricsShard?) {
         (self.loop, self.metrics) = (loop, metrics)
     }
 
@@ -31,14 +32,19 @@ final class CheckDesk {
     /// Checks these endpoints of an upstream from now on, and no others of it.
     ///
     /// - Parameters:
+    ///   - check: What is asked; `nil` is nothing.
     ///   - upstream: Its settings.
     ///   - connector: What TLS to its endpoints is made of.
     ///   - members: Its endpoints.
-    func check(_ upstream: Upstream, _ connector: ConnectorPlan?, _ members: [Member]) {
+    func check(
+        _ check: CheckPlan.Check?,
+        _ upstream: Upstream,
+        _ connector: ConnectorPlan?,
+        _ members: [Member]
+    ) {
         let name = upstream.name
-        guard let plan = CheckPlan.plan(for: upstream, connector, or: plans[name]) else {
-            return stop(name)
-        }
+        guard let check, !members.isEmpty else { return stop(name) }
+        let plan = CheckPlan.plan(check, for: upstream, connector, or: plans[name])
         plans[name] = plan
         var known = checkers[name] ?? [:]
         var next: [ObjectIdentifier: HealthChecker] = [:]
@@ -51,7 +57,11 @@ final class CheckDesk {
             } else {
                 let made = HealthChecker(self, name, member.state, plan, target)
                 next[key] = made
-                made.start(after: firstDelay(plan.check, among: members.count))
+                // Who could not be reached a moment ago need not be asked at once.
+                let delay =
+                    member.isReachable
+                    ? firstDelay(plan.check, among: members.count) : interval(of: plan.check)
+                made.start(after: delay)
             }
         }
         for gone in known.values { gone.stop() }
@@ -82,14 +92,14 @@ final class CheckDesk {
     // MARK: When
 
     /// First checks are spread, over two milliseconds for each endpoint and at most an interval.
-    private func firstDelay(_ check: HealthCheck, among count: Int) -> UInt64 {
-        let spread = min(check.interval.nanoseconds, UInt64(count) * Limits.firstCheckNanoseconds)
+    private func firstDelay(_ check: CheckPlan.Check, among count: Int) -> UInt64 {
+        let spread = min(check.interval, UInt64(count) * Limits.firstCheckNanoseconds)
         return UInt64.random(in: 0...spread, using: &random)
     }
 
     /// From the beginning of a check to that of the next one.
-    func interval(of check: HealthCheck) -> UInt64 {
-        let interval = check.interval.nanoseconds
+    func interval(of check: CheckPlan.Check) -> UInt64 {
+        let interval = check.interval
         let part = UInt64(Double(interval) * Double(check.jitter) / 100_000)
         guard part > 1, part <= interval else { return interval }
         return interval - part / 2 + UInt64.random(in: 0...part, using: &random)
@@ -126,17 +136,19 @@ final class CheckDesk {
         nanoseconds: UInt64
     ) {
         var failure: String?
+        var kind = CheckResult.Failure.wrong
         switch verdict {
         case .undecided: return checkIsOver()
-        case .passed: metrics.add(.checksPassed)
-        case .failed(let why):
-            metrics.add(.checksFailed)
-            failure = why
+        case .passed: metrics?.add(.checksPassed)
+        case .failed(let why, let of):
+            metrics?.add(.checksFailed)
+            (failure, kind) = (why, of)
         }
         let result = CheckResult(
             unixNanoseconds: realtimeNanoseconds(),
             nanoseconds: nanoseconds,
-            failure: failure
+            failure: failure,
+            kind: kind
         )
         report?(checker.upstream, state, result)
         checkIsOver()

@@ -1,4 +1,5 @@
 internal import FleetModel
+internal import Upstreams
 
 /// What is said on the connection of a check: octets in, octets and a verdict out.
 ///
@@ -25,8 +26,8 @@ class CheckDialogue {
 /// What a check came to.
 enum CheckVerdict: Equatable {
     case passed
-    /// In words.
-    case failed(String)
+    /// In words, and of what kind that is.
+    case failed(String, CheckResult.Failure = .wrong)
     /// Nothing: what was missing is missing here.
     case undecided
 }

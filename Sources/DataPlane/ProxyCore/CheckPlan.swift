@@ -7,9 +7,7 @@ internal import TLSLibrary
 ///
 /// Confined to the monitor's loop.
 final class CheckPlan {
-    let check: HealthCheck
-    /// Nanoseconds that a whole check may take.
-    let timeoutNanoseconds: UInt64
+    let check: Check
     /// What connections begin with: that the node speaks for itself.
     let proxyHeader: [UInt8]
     /// TLS to the endpoints; `nil` is none.
@@ -20,6 +18,32 @@ final class CheckPlan {
     let needsHTTP2: Bool
     private let settings: Settings
 
+    /// What is asked, how often, and how long it may take.
+    struct Check: Equatable {
+        let probe: HealthCheck.Probe
+        /// Nanoseconds from the beginning of a check to that of the next one.
+        let interval: UInt64
+        /// Nanoseconds that a whole check may take.
+        let timeout: UInt64
+        /// Which part of the interval is left to chance, in thousandths of a percent.
+        let jitter: Int
+
+        /// What an upstream's settings ask for; `nil` where they ask for nothing.
+        init?(of upstream: Upstream) {
+            guard let health = upstream.health else { return nil }
+            (probe, jitter) = (health.probe, health.jitter)
+            (interval, timeout) = (health.interval.nanoseconds, health.timeout.nanoseconds)
+        }
+
+        /// What finds an endpoint again that was out of reach: a connection, in the time that one for requests has.
+        init(reaching upstream: Upstream) {
+            (probe, jitter) = (.tcp, 10_000)
+            (interval, timeout) = (
+                Limits.reachNanoseconds, upstream.timeouts.connect.nanoseconds
+            )
+        }
+    }
+
     /// TLS to endpoints.
     struct TLS {
         /// `nil` where the settings are of no use.
@@ -28,7 +52,7 @@ final class CheckPlan {
 
     /// What a plan is made of: an equal one is as good.
     struct Settings: Equatable {
-        let check: HealthCheck
+        let check: Check
         let transport: UpstreamProtocol
         let proxyProtocol: UpstreamProxyProtocol
         let tls: UpstreamTLS?
@@ -38,16 +62,17 @@ final class CheckPlan {
     /// Makes a plan, or gives back one that does.
     ///
     /// - Parameters:
+    ///   - check: What is asked.
     ///   - upstream: The settings.
     ///   - connector: What TLS to its endpoints is made of.
     ///   - known: A plan from before.
-    /// - Returns: The plan, or `nil` where there are no checks.
+    /// - Returns: The plan.
     static func plan(
+        _ check: Check,
         for upstream: Upstream,
         _ connector: ConnectorPlan?,
         or known: CheckPlan?
-    ) -> CheckPlan? {
-        guard let check = upstream.health else { return nil }
+    ) -> CheckPlan {
         let settings = Settings(
             check: check,
             transport: upstream.transport,
@@ -62,7 +87,6 @@ final class CheckPlan {
     private init(_ settings: Settings) {
         self.settings = settings
         check = settings.check
-        timeoutNanoseconds = check.timeout.nanoseconds
         switch settings.proxyProtocol {
         case .off: proxyHeader = []
         case .v1: proxyHeader = ProxyHeader.unspecified.encoded(as: .v1)

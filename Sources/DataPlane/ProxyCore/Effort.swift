@@ -8,7 +8,7 @@ internal import Upstreams
 ///     (none) ──failed, nobody else──▶ pausing ──▶ (none)
 ///
 /// Most exchanges never have one. It belongs to one exchange, ends with it, and is confined to its worker's loop.
-final class Effort: EventHandler {
+final class Effort: EventHandler, WaitsInLine {
     private unowned let exchange: Exchange
     private let worker: Worker
     private var registration = Registration.none
@@ -83,6 +83,8 @@ final class Effort: EventHandler {
 
     /// Whether it has a place in that line, though it may be its turn.
     func isInLine(of upstream: UpstreamPool) -> Bool { line === upstream }
+
+    var isInLine: Bool { wait == .connection }
 
     /// Calls `resume` at the end of this tick.
     func resumeLater() {

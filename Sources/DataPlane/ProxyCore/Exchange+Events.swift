@@ -37,6 +37,7 @@ extension Exchange {
                 return originFailed(ExchangeError.connect(errno))
             }
             guard origin.canWrite else { return }
+            endpoint?.connected()
             guard origin.greet() else {
                 return originFailed(ExchangeError(.connectionTerminated, .upstream))
             }
@@ -145,6 +146,7 @@ extension Exchange {
     func originFailed(_ failure: ExchangeError) {
         let isReused = origin?.isReused ?? false
         noteFailure(failure, isReused: isReused)
+        if phase == .connecting { noteNoConnection(failure) }
         // A connection that has ended meanwhile says nothing about the endpoint.
         if !isReused || failure.retry == .never { noteAnswer(isFailure: true) }
         closeOrigin()

@@ -35,6 +35,14 @@ extension Exchange {
         upstream.noteSuccess(at: endpoint, worker)
     }
 
+    /// No connection could be had: others leave the endpoint alone, until one stands again.
+    ///
+    /// - Parameter failure: Why.
+    func noteNoConnection(_ failure: ExchangeError) {
+        guard let endpoint else { return }
+        upstream?.noteNoConnection(to: endpoint, failure, worker)
+    }
+
     /// The try has failed.
     ///
     /// - Parameters:
@@ -49,6 +57,15 @@ extension Exchange {
 }
 
 extension UpstreamPool {
+    /// No connection to an endpoint could be had.
+    func noteNoConnection(to endpoint: EndpointPool, _ failure: ExchangeError, _ worker: Worker) {
+        // Without a port of ours there is no connection to anybody, and who resets one lets others stand.
+        guard failure.isOfEndpoint, failure.errno != .addressNotAvailable,
+            failure.errno != .connectionReset, endpoint.connectFailed()
+        else { return }
+        worker.link?.lost(upstream.name, endpoint.state, why: failure.description)
+    }
+
     /// A try at an endpoint has come to a good end; only where outcomes are watched.
     func noteSuccess(at endpoint: EndpointPool, _ worker: Worker) {
         let isCounted = outcomes?.countsAll ?? false
@@ -62,8 +79,10 @@ extension UpstreamPool {
             worker: worker.index,
             isCounted: outcomes.countsAll
         )
+        guard let limit = outcomes.failuresMax, count >= limit else { return }
+        if mayEject { endpoint.isToBeEjected() }
         // Again each time that as many have failed: the monitor may have passed one over.
-        guard let limit = outcomes.failuresMax, count >= limit, count % limit == 0 else { return }
+        guard count % limit == 0 else { return }
         worker.link?.failed(upstream.name, endpoint.state, count: count, last: last())
     }
 }

@@ -101,6 +101,20 @@ extension Exchange {
         return triesAgain(plan, retry)
     }
 
+    /// Its checks say that the endpoint does not answer: asks another one, where the settings say so, or waits on.
+    func endpointIsSilent() {
+        guard phase == .forwarding, let upstream, let plan = upstream.tryPlan,
+            let retry = plan.retry, request.method.isIdempotent,
+            !retry.conditions.isDisjoint(with: [.reset, .timeout]),
+            upstream.mayReachOther(than: effort?.tried ?? [], endpoint),
+            mayTryAgain(plan, retry)
+        else { return }
+        noteOutcome(plan, hasFailed: true)
+        noteAnswer(isFailure: true)
+        closeOrigin()
+        tryAgain(plan)
+    }
+
     private func allows(_ retry: Retry, _ failure: ExchangeError) -> Bool {
         let isTimeout = failure.kind == .httpResponseTimeout || failure.kind == .connectionTimeout
         if isTimeout, retry.conditions.contains(.timeout) {
@@ -154,12 +168,18 @@ extension Exchange {
             totalDeadline > worker.loop.now, fitsAgain,
             plan.circuit == nil || plan.tries.breaker.isClosed
         else { return false }
+        if isForFree { return true }
         let now = worker.loop.now.nanoseconds
         guard plan.tries.budget.take(worker: worker.index, now: now, share: retry.budget) else {
             worker.metrics.add(.upstreamRetriesLimited)
             return false
         }
         return true
+    }
+
+    /// Whether the try had no connection and another endpoint may have one: nobody has more to do for it.
+    private var isForFree: Bool {
+        phase == .connecting && upstream?.mayReachOther(than: effort?.tried ?? [], endpoint) == true
     }
 
     /// Whether what was sent before goes before what the client's buffer holds.

@@ -181,6 +181,9 @@ enum Limits {
     /// How soon after workers were told of endpoints they are told again: soon enough to go unnoticed, and however many
     /// endpoints come and go, workers make their tables of them fifty times a second at most.
     static let publishNanoseconds: UInt64 = 20_000_000
+    /// How often an endpoint that was out of reach is connected to: soon enough to find it again before clients notice
+    /// that it lacks, and five failures in a row, which eject, come within the 3 s in which that is wanted.
+    static let reachNanoseconds: UInt64 = 500_000_000
     /// How often it is looked at which share of an endpoint's requests went well.
     static let successRateNanoseconds: UInt64 = 1_000_000_000
     /// Octets of a response's head up to the end of a line with public names.

@@ -63,6 +63,8 @@ extension Monitor {
                     "ejected": "\(ejected)",
                 ]
             )
+            // Workers have left it alone until this was decided.
+            publish(monitor)
             return
         }
         metrics.add(.ejections)
@@ -99,6 +101,55 @@ extension Monitor {
         upstreams.values.contains { ($0.upstream.outliers?.successRate ?? 0) > 0 }
     }
 
+    // MARK: Reach
+
+    /// A request got no connection to an endpoint: it is left alone, as long as there are others, until one stands.
+    func lost(_ upstream: String, _ state: EndpointState, why: String) {
+        guard let monitor = upstreams[upstream],
+            let index = monitor.endpoints.firstIndex(where: { $0.state === state }),
+            monitor.endpoints[index].health.lost(for: why)
+        else { return }
+        log.write(
+            .warning,
+            "upstream.endpoint_unreachable",
+            [
+                "endpoint": "\(monitor.endpoints[index].endpoint.address)", "upstream": upstream,
+                "reason": why,
+            ]
+        )
+        check(monitor)
+        publish(monitor)
+    }
+
+    /// An endpoint that was out of reach, or is ejected, has been connected to, or not.
+    func searched(_ upstream: String, _ state: EndpointState, _ result: CheckResult) {
+        guard let monitor = upstreams[upstream],
+            let watched = monitor.endpoints.first(where: { $0.state === state })
+        else { return }
+        if let failure = result.failure {
+            if result.kind != .wrong { lost(upstream, state, why: failure) }
+            guard let limit = monitor.upstream.outliers?.consecutiveErrors,
+                !watched.health.isEjected
+            else { return }
+            // No request comes by any more whose failure would count.
+            let count = state.outcomes.failed(worker: 0, isCounted: false)
+            if count >= limit { failed(upstream, state, count: count, last: failure) }
+            return
+        }
+        guard !watched.health.isReachable else { return }
+        state.outcomes.forgetFailures()
+        log.write(
+            .notice,
+            "upstream.endpoint_reachable",
+            ["endpoint": "\(watched.endpoint.address)", "upstream": upstream]
+        )
+        change(upstream, state) { monitor, index in
+            monitor.endpoints[index].health.found(now: loop.now)
+        }
+        check(monitor)
+        publish(monitor)
+    }
+
     // MARK: Changes
 
     /// Has something happen to an endpoint, and tells of it where its availability changes.
@@ -123,7 +174,10 @@ extension Monitor {
             state.outcomes.forgetFailures()
             monitor.endpoints[index].window.clear()
         }
-        if wasEjected != isEjected { timers?.set() }
+        if wasEjected != isEjected {
+            timers?.set()
+            check(monitor)
+        }
         guard hasChanged else { return }
         monitor.noteChange(at: index)
         let health = monitor.endpoints[index].health
@@ -239,6 +293,12 @@ struct MonitorLink: Sendable {
     func failed(_ upstream: String, _ state: EndpointState, count: Int, last: String) {
         let monitor = monitor
         mailbox.post { monitor.value.failed(upstream, state, count: count, last: last) }
+    }
+
+    /// A request got no connection to an endpoint.
+    func lost(_ upstream: String, _ state: EndpointState, why: String) {
+        let monitor = monitor
+        mailbox.post { monitor.value.lost(upstream, state, why: why) }
     }
 
     /// An upstream's circuit has opened, or closed.

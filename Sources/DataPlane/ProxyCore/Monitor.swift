@@ -25,6 +25,8 @@ final class Monitor: EventHandler {
     var upstreams: [String: UpstreamMonitor] = [:]
     /// Checks endpoints.
     let desk: CheckDesk
+    /// Finds endpoints again that are out of reach.
+    let searchDesk: CheckDesk
     /// What TLS to endpoints is made of, by upstream.
     private var connectors: [String: ConnectorPlan] = [:]
     /// When ejections end, and when shares of successes are looked at; made with the loop.
@@ -93,7 +95,11 @@ final class Monitor: EventHandler {
         (self.nameServers, self.memoryPath) = (nameServers, memoryPath)
         (self.log, self.metrics) = (log, metrics)
         desk = CheckDesk(loop: loop, metrics: metrics)
+        searchDesk = CheckDesk(loop: loop, metrics: nil)
         desk.report = { [unowned self] name, state, result in checked(name, state, result) }
+        searchDesk.report = { [unowned self] name, state, result in
+            searched(name, state, result)
+        }
     }
 
     /// Runs until `stop`.
@@ -174,6 +180,7 @@ final class Monitor: EventHandler {
         upstreams = next
         self.connectors = connectors
         desk.keep(next.keys)
+        searchDesk.keep(next.keys)
         for monitor in next.values { check(monitor) }
         timers?.set()
         endPreparing()
@@ -186,13 +193,21 @@ final class Monitor: EventHandler {
         for monitor in upstreams.values { check(monitor) }
     }
 
-    /// Has the endpoints of an upstream checked that it has now.
+    /// Has the endpoints of an upstream checked that it has now, and those searched for that are out of reach, or
+    /// ejected: they may have been about to go.
     ///
     /// What an operator has disabled is left alone.
-    private func check(_ monitor: UpstreamMonitor) {
+    func check(_ monitor: UpstreamMonitor) {
         let upstream = monitor.upstream
+        let connector = connectors[upstream.name]
         let members = monitor.members.filter { $0.availability != .disabled }
-        desk.check(upstream, connectors[upstream.name], members)
+        desk.check(CheckPlan.Check(of: upstream), upstream, connector, members)
+        searchDesk.check(
+            CheckPlan.Check(reaching: upstream),
+            upstream,
+            connector,
+            members.filter { !$0.isReachable || $0.availability == .ejected }
+        )
     }
 
     /// The version that was made ready is not served.

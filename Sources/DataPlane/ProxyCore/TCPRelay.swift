@@ -118,7 +118,9 @@ final class TCPRelay: PortConnection {
                 return try connect(to: endpoint)
             }
             worker.metrics.add(.upstreamConnectFailures)
-            throw ExchangeError.connect(error.errno)
+            let failure = ExchangeError.connect(error.errno)
+            upstream.noteNoConnection(to: endpoint, failure, worker)
+            throw failure
         }
     }
 
@@ -128,6 +130,7 @@ final class TCPRelay: PortConnection {
         if upstream.watchesOutcomes, let endpoint {
             upstream.noteFailure(at: endpoint, worker) { error.kind.rawValue }
         }
+        if let endpoint { upstream.noteNoConnection(to: endpoint, error, worker) }
         placement.answered(isFailure: true, now: worker.loop.now.nanoseconds)
         failure = error
         origin?.close(isReset: false)
@@ -138,6 +141,7 @@ final class TCPRelay: PortConnection {
     /// The connection stands.
     private func begin() {
         isRelaying = true
+        endpoint?.connected()
         if upstream.watchesOutcomes, let endpoint { upstream.noteSuccess(at: endpoint, worker) }
         placement.answered(isFailure: false, now: worker.loop.now.nanoseconds)
         failure = nil

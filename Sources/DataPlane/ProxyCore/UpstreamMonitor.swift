@@ -245,8 +245,11 @@ final class UpstreamMonitor {
         )
     }
 
-    /// Why an endpoint takes no requests.
+    /// Why an endpoint takes no requests, or none as long as there are others.
     private static func reason(_ watched: WatchedEndpoint) -> String {
+        if watched.health.availability == .available, let why = watched.health.lostFor {
+            return "no connection: \(why)"
+        }
         let reason = watched.health.reason
         guard watched.health.availability == .unresolved, let why = watched.nameFailure else {
             return reason
@@ -262,7 +265,9 @@ final class UpstreamMonitor {
                 addresses: watched.addresses,
                 state: watched.state,
                 availability: watched.health.availability,
-                weight: wish(for: watched).weight ?? watched.endpoint.weight
+                weight: wish(for: watched).weight ?? watched.endpoint.weight,
+                isReachable: watched.health.isReachable,
+                isSilent: watched.health.isSilent
             )
         }
     }

@@ -9,7 +9,7 @@ extension UpstreamPool {
     /// - Parameters:
     ///   - placement: What is known of the request, and where it is noted what it counts at.
     ///   - now: Monotonic nanoseconds.
-    ///   - tried: Endpoints to leave out, if there are others.
+    ///   - tried: Endpoints to leave out, if there are others; those that are avoided are left out in any case.
     /// - Returns: The endpoint, or `nil` when none takes any.
     func choose(
         _ placement: inout Placement,
@@ -27,8 +27,8 @@ extension UpstreamPool {
     /// The endpoint that the client's cookie names.
     private func kept(_ placement: Placement, _ tried: [EndpointPool]) -> EndpointPool? {
         guard let asked = placement.asked, let endpoint = affinity?.marks[asked] else { return nil }
-        guard endpoint.isOpen || endpoint.position != nil,
-            !tried.contains(where: { $0 === endpoint })
+        guard endpoint.isOpen || endpoint.position != nil, !endpoint.isAmong(tried),
+            !endpoint.isAvoided || !mayReachOther(than: tried, endpoint)
         else { return nil }
         return endpoint
     }
@@ -39,22 +39,32 @@ extension UpstreamPool {
         _ tried: [EndpointPool]
     ) -> EndpointPool? {
         guard let balancer else { return inTurn(avoiding: tried) }
-        let index: Int? =
-            tried.isEmpty
-            ? balancer.choose(key: placement.key, now: now)
-            : balancer.choose(
-                key: placement.key,
-                now: now,
-                avoiding: tried.compactMap(\.position)
-            )
+        var index: Int? = nil
+        if tried.isEmpty {
+            index = balancer.choose(key: placement.key, now: now)
+            guard let first = index, first < candidates.count else { return nil }
+            guard candidates[first].isAvoided else { return candidates[first] }
+        }
+        index = balancer.choose(key: placement.key, now: now, avoiding: positions(besides: tried))
         guard let index, index < candidates.count else { return nil }
         return candidates[index]
     }
 
+    /// The places of those that have been tried, and of those to be avoided if that leaves any.
+    private func positions(besides tried: [EndpointPool]) -> [Int] {
+        let avoids = mayReachOther(than: tried, nil)
+        return candidates.indices.filter { index in
+            candidates[index].isAmong(tried) || avoids && candidates[index].isAvoided
+        }
+    }
+
     /// The endpoint whose turn it is among those that have not been tried, if there are others.
     private func inTurn(avoiding tried: [EndpointPool]) -> EndpointPool? {
-        func isNew(_ endpoint: EndpointPool) -> Bool { !tried.contains { $0 === endpoint } }
         guard !tried.isEmpty else { return nextInTurn() }
+        let avoids = mayReachOther(than: tried, nil)
+        func isNew(_ endpoint: EndpointPool) -> Bool {
+            !endpoint.isAmong(tried) && !(avoids && endpoint.isAvoided)
+        }
         // In turns of their own: were other tries to take those of first ones, an endpoint that fails might get them all.
         for _ in 0...tried.count {
             guard let next = nextInTurnAgain() else { return nil }

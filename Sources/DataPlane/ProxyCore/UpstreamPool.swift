@@ -29,13 +29,22 @@ final class EndpointPool {
     var position: Int?
     /// Whether it takes requests, whoever's turn it is.
     private(set) var isOpen: Bool
+    /// Whether connections to it can be made, as far as is known.
+    private var isReachable: Bool
+    /// Whether it is left alone as long as there are others: it is out of reach, or about to be ejected.
+    private(set) var isAvoided: Bool
+    /// Whether nothing came of its checks.
+    private var isSilent: Bool
+    /// Connections in a row that could not be made.
+    private var failedConnects = 0
     /// What stands for it in cookies; `nil` where there are none.
     var mark: EndpointMark?
 
     init(_ member: Member) {
         (endpoint, addresses, state) = (member.endpoint, member.addresses, member.state)
         label = Array(member.endpoint.address.description.utf8)
-        isOpen = member.availability == .available && member.weight > 0
+        (isOpen, isReachable) = (member.takesRequests, member.isReachable)
+        (isAvoided, isSilent) = (!member.isReachable, member.isSilent)
         isOut = Self.isOut(member)
     }
 
@@ -47,11 +56,17 @@ final class EndpointPool {
     var count: ConnectionCount { state.count }
 
     /// Takes over what has changed of it.
-    func update(to member: Member) {
+    ///
+    /// - Returns: Whether it has fallen silent.
+    func update(to member: Member) -> Bool {
+        let wasSilent = isSilent
+        isSilent = member.isSilent
         (endpoint, addresses) = (member.endpoint, member.addresses)
-        isOpen = member.availability == .available && member.weight > 0
+        (isOpen, isReachable) = (member.takesRequests, member.isReachable)
+        (isAvoided, failedConnects) = (!member.isReachable, 0)
         isOut = Self.isOut(member)
         if isOut { closeResting() }
+        return isSilent && !wasSilent
     }
 
     /// What a TLS session with it goes on from: nothing that was verified otherwise.
@@ -121,6 +136,36 @@ final class EndpointPool {
         return true
     }
 
+    /// A connection to it stands.
+    func connected() {
+        failedConnects = 0
+    }
+
+    /// A connection to it could not be made.
+    ///
+    /// - Returns: Whether that is so at each of its addresses, as far as turns tell, and not known yet: the monitor is to
+    ///   be told, and says when it is over.
+    func connectFailed() -> Bool {
+        guard isReachable else { return false }
+        failedConnects += 1  // twice as many as it has addresses, at most
+        // Of several connections at a time, those to the same address may fail first.
+        let limit = addresses.count > 1 ? addresses.count * 2 : 1
+        guard failedConnects >= limit else { return false }
+        (isReachable, isAvoided) = (false, true)
+        return true
+    }
+
+    /// It has failed so often that it is to be ejected: until that is decided it is left alone.
+    func isToBeEjected() {
+        // Who is out already gets requests because there is nobody else.
+        if isOpen { isAvoided = true }
+    }
+
+    /// Whether it is one of these.
+    func isAmong(_ endpoints: [EndpointPool]) -> Bool {
+        endpoints.contains { $0 === self }
+    }
+
     /// The next of the endpoint's addresses, in turn.
     ///
     /// - Returns: An address, or `nil` when the name could not be resolved.
@@ -166,7 +211,7 @@ final class UpstreamPool {
     /// Whether there is such a plan: what every request asks, without a reference to be counted.
     private(set) var hasTryPlan = false
     /// Exchanges that wait for a connection.
-    var line = WaitingLine()
+    var line = WaitingLine<Effort>()
     /// How many of them can go on.
     var freed = 0
     /// When other workers were asked for a connection.
@@ -251,13 +296,35 @@ final class UpstreamPool {
     /// - Returns: The endpoint, or `nil` when none takes any.
     func nextInTurn() -> EndpointPool? {
         guard let index = sequence.choose(), index < candidates.count else { return nil }
-        return candidates[index]
+        let next = candidates[index]
+        return next.isAvoided ? other(than: next) : next
+    }
+
+    /// Who takes the turn of an endpoint that is left alone: itself, if all are.
+    private func other(than avoided: EndpointPool) -> EndpointPool {
+        guard mayReachOther(than: [], avoided) else { return avoided }
+        for _ in candidates {
+            if let next = nextInTurnAgain(), !next.isAvoided { return next }
+        }
+        return candidates.first { !$0.isAvoided } ?? avoided
     }
 
     /// Why a request is refused while nobody is to be chosen.
     var refusal: ExchangeError {
         let isNamed = roster?.members.contains { $0.availability != .unresolved } ?? false
         return ExchangeError(isNamed ? .destinationUnavailable : .dnsError, .upstream)
+    }
+
+    /// Whether requests go to an endpoint that nothing is known against, and that is none of these.
+    func mayReachOther(than tried: [EndpointPool], _ last: EndpointPool?) -> Bool {
+        candidates.contains { !$0.isAvoided && $0 !== last && !$0.isAmong(tried) }
+    }
+
+    /// Whether another endpoint may be ejected, as far as is known here.
+    var mayEject: Bool {
+        guard let outliers = upstream.outliers, let members = roster?.members else { return false }
+        let ejected = members.count { $0.availability == .ejected }
+        return ejected < outliers.ejectable(of: members.count)
     }
 
     /// Whether requests wait for a connection: who comes now stands behind them.
@@ -321,14 +388,17 @@ final class UpstreamPool {
     /// Goes over to other endpoints; those that stay keep their connections.
     ///
     /// - Parameter roster: All endpoints, and which of them requests go to.
-    func take(_ roster: Roster) {
+    /// - Returns: Endpoints that have fallen silent.
+    @discardableResult
+    func take(_ roster: Roster) -> [EndpointPool] {
+        var silent: [EndpointPool] = []
         var old: [ObjectIdentifier: EndpointPool] = [:]
         for endpoint in endpoints { old[ObjectIdentifier(endpoint.state)] = endpoint }
         endpoints = roster.members.map { member in
             guard let kept = old.removeValue(forKey: ObjectIdentifier(member.state)) else {
                 return EndpointPool(member)
             }
-            kept.update(to: member)
+            if kept.update(to: member) { silent.append(kept) }
             return kept
         }
         for endpoint in old.values { endpoint.retire() }
@@ -339,7 +409,7 @@ final class UpstreamPool {
             weights == self.weights && chosen.elementsEqual(candidates) { $0 === $1 }
         guard !isSame || !roster.table.isSameKind(as: self.roster?.table) else {
             self.roster = roster
-            return
+            return silent
         }
         for endpoint in endpoints { endpoint.position = nil }
         for (position, endpoint) in chosen.enumerated() { endpoint.position = position }
@@ -349,6 +419,7 @@ final class UpstreamPool {
             sequence = EndpointSequence(made, weights: weights, after: sequence, seed: worker.index)
             furtherSequence = sequence
         }
+        return silent
     }
 
     /// Makes out what stands for endpoints in cookies.

@@ -1,11 +1,19 @@
 internal import EventLoop
 
+/// Who has a place in a line.
+protocol WaitsInLine: AnyObject {
+    /// Whether it waits there still, and not elsewhere or for nothing.
+    var isInLine: Bool { get }
+    /// Until when it waits.
+    var deadline: LoopInstant { get }
+}
+
 /// Exchanges of a worker that wait for a connection to an upstream, the first one first.
 ///
 /// Those that leave from the middle are passed over when they come to the front. It knows how fast it has moved of late,
 /// and so whether somebody at its end would wait in vain.
-struct WaitingLine {
-    private var places: [Effort] = []
+struct WaitingLine<Place: WaitsInLine> {
+    private var places: [Place] = []
     private var first = 0
     /// How many wait.
     private(set) var count = 0
@@ -16,43 +24,43 @@ struct WaitingLine {
     private var spanBegan = LoopInstant.never
 
     /// So many may always wait: a few say nothing about how fast it moves.
-    private static let countMin = 4
+    private static var countMin: Int { 4 }
     /// Spans of time in which one may wait; endpoints that answer in bursts do so in each of them.
-    private static let spans: UInt64 = 8
+    private static var spans: UInt64 { 8 }
 
     var isEmpty: Bool { count == 0 }
 
     /// Adds one at the end.
-    mutating func append(_ effort: Effort, at now: LoopInstant) {
+    mutating func append(_ place: Place, at now: LoopInstant) {
         if isEmpty { (movesBefore, moves, spanBegan) = (nil, 0, now) }
-        places.append(effort)
+        places.append(place)
         count += 1
     }
 
     /// Puts back the one that was taken last.
-    mutating func putBack(_ effort: Effort) {
+    mutating func putBack(_ place: Place) {
         if first > 0 {
             first -= 1
-            places[first] = effort
+            places[first] = place
         } else {
-            places.insert(effort, at: 0)
+            places.insert(place, at: 0)
         }
         count += 1
     }
 
     /// Takes the first one out.
-    mutating func takeFirst() -> Effort? {
+    mutating func takeFirst() -> Place? {
         trim()
         guard first < places.count else { return nil }
-        let effort = places[first]
+        let place = places[first]
         first += 1
         count -= 1
         trim()
-        return effort
+        return place
     }
 
     /// The one whose turn is next.
-    mutating func next() -> Effort? {
+    mutating func next() -> Place? {
         trim()
         return first < places.count ? places[first] : nil
     }
@@ -86,9 +94,9 @@ struct WaitingLine {
     ///   - timeout: How long one waits, in nanoseconds.
     ///   - now: The moment.
     /// - Returns: Who should not be kept waiting.
-    mutating func hopelessLast(within timeout: UInt64, at now: LoopInstant) -> Effort? {
+    mutating func hopelessLast(within timeout: UInt64, at now: LoopInstant) -> Place? {
         guard count > Self.countMin else { return nil }
-        while let last = places.last, last.wait != .connection { places.removeLast() }
+        while let last = places.last, !last.isInLine { places.removeLast() }
         guard let last = places.last,
             nanoseconds(for: count, within: timeout, at: now)
                 > last.deadline.nanoseconds(since: now)
@@ -117,7 +125,7 @@ struct WaitingLine {
 
     /// Passes over those at the front who have left.
     private mutating func trim() {
-        while first < places.count, places[first].wait != .connection { first += 1 }
+        while first < places.count, !places[first].isInLine { first += 1 }
         if first == places.count {
             places.removeAll(keepingCapacity: true)
             first = 0

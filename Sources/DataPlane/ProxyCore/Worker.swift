@@ -227,11 +227,22 @@ final class Worker: EventHandler {
     /// Which endpoints of an upstream take requests has changed.
     func take(_ roster: Roster, of upstream: String) {
         guard let pool = pools[upstream] else { return }
-        pool.take(roster)
+        let silent = pool.take(roster)
         if pool.upstream.discovery != nil {
             tables?.publicNames?.take(roster.places, of: upstream)
         }
         if pool.isQueueing { pool.wake(self) }
+        if !silent.isEmpty, pool.tryPlan?.retry != nil { leave(silent) }
+    }
+
+    /// Has requests go elsewhere that wait for an answer of endpoints which have fallen silent, as far as `retry` says so.
+    ///
+    /// - Complexity: O(connections of the worker): for verdicts, not for requests.
+    private func leave(_ silent: [EndpointPool]) {
+        let waiting = loop.allHandlers.compactMap { ($0 as? Client)?.exchange }
+        for exchange in waiting where exchange.endpoint?.isAmong(silent) == true {
+            exchange.endpointIsSilent()
+        }
     }
 
     /// Another worker lacks a connection to an upstream.

@@ -8,7 +8,9 @@ package import FleetModel
 /// Until its first check has ended an endpoint is available, and a first check that fails is enough to call it
 /// unhealthy, as a server of HAProxy has it; from then on results in a row count. Ejections that follow each other grow;
 /// for each time of `ejectFor` that an endpoint is well afterwards, the next one is shorter again.
-/// Time is passed in.
+///
+/// Beside all that, an endpoint to which requests got no connection is out of reach until one stands again. That is no
+/// verdict: it stays available, and is left alone as long as there are others. Time is passed in.
 package struct EndpointHealth: Sendable {
     /// How it is checked; `nil` is not at all.
     private var check: HealthCheck?
@@ -31,6 +33,8 @@ package struct EndpointHealth: Sendable {
     private var returnedAt = LoopInstant.never
     /// What is told of the checks, where they fail.
     private var failure = ""
+    /// Why no connection can be made; `nil` while nothing is known against it.
+    package private(set) var lostFor: String?
 
     /// Whether it takes requests, and if not, why.
     package private(set) var availability = Availability.available
@@ -46,8 +50,8 @@ package struct EndpointHealth: Sendable {
     private struct Ejection {
         let until: LoopInstant
         let reason: String
-        /// Whether a check has failed since.
-        var hasFailedChecks = false
+        /// Whether a check, or a connection, has failed since.
+        var hasFailedChecks: Bool
     }
 
     /// How much longer than the first one an ejection becomes at most.
@@ -59,6 +63,12 @@ package struct EndpointHealth: Sendable {
         (since, availableSince) = (now, now)
     }
 
+    /// Whether connections to it can be made, as far as is known.
+    package var isReachable: Bool { lostFor == nil }
+    /// Whether it is unhealthy, and nothing came of the check that ended last.
+    package var isSilent: Bool {
+        !isHealthy && lastCheck?.failure != nil && lastCheck?.kind == .late
+    }
     /// Whether it is ejected, whatever else holds.
     package var isEjected: Bool { ejection != nil }
     /// When its ejection ends; `never` without one.
@@ -100,6 +110,26 @@ package struct EndpointHealth: Sendable {
     package mutating func forget(now: LoopInstant) -> Bool {
         (isHealthy, isChecked, contradictions, passes) = (true, false, 0, 0)
         (ejection, ejectionCount, returnedAt) = (nil, 0, .never)
+        lostFor = nil
+        return settle(now)
+    }
+
+    /// A request got no connection.
+    ///
+    /// - Parameter why: What became of it.
+    /// - Returns: Whether that is news.
+    package mutating func lost(for why: String) -> Bool {
+        guard isReachable else { return false }
+        lostFor = why
+        ejection?.hasFailedChecks = true
+        return true
+    }
+
+    /// A connection stands again: what it was ejected for before is over.
+    package mutating func found(now: LoopInstant) -> Bool {
+        guard !isReachable else { return false }
+        lostFor = nil
+        if ejection?.hasFailedChecks == true { endEjection(now) }
         return settle(now)
     }
 
@@ -147,7 +177,8 @@ package struct EndpointHealth: Sendable {
         let (length, overflow) = unit.multipliedReportingOverflow(by: UInt64(ejectionCount))
         ejection = Ejection(
             until: now.advanced(by: overflow ? .max : length),
-            reason: "\(why); out for \(Self.text(overflow ? .max : length))"
+            reason: "\(why); out for \(Self.text(overflow ? .max : length))",
+            hasFailedChecks: !isReachable
         )
         return settle(now)
     }
@@ -214,10 +245,27 @@ package struct CheckResult: Sendable {
     package let nanoseconds: UInt64
     /// Why it failed; `nil` where it passed.
     package let failure: String?
+    /// Of what kind the failure is, where it failed.
+    package let kind: Failure
 
-    package init(unixNanoseconds: UInt64, nanoseconds: UInt64, failure: String?) {
+    /// How a check fails.
+    package enum Failure: Sendable {
+        /// Something else came than was wanted.
+        case wrong
+        /// Nothing came in time.
+        case late
+        /// There was no connection to be had.
+        case unconnected
+    }
+
+    package init(
+        unixNanoseconds: UInt64,
+        nanoseconds: UInt64,
+        failure: String?,
+        kind: Failure = .wrong
+    ) {
         (self.unixNanoseconds, self.nanoseconds) = (unixNanoseconds, nanoseconds)
-        self.failure = failure
+        (self.failure, self.kind) = (failure, kind)
     }
 }
 

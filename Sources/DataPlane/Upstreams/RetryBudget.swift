@@ -1,13 +1,14 @@
 /// How many requests to an upstream may be tried again: a share of those of the last ten seconds, on all workers.
 ///
 /// A few always may, so that a client's lone request is not lost because nobody else has asked of late. So retries
-/// never add more than the share to what endpoints have to do, however many of them fail.
+/// never add more than the share to what endpoints have to do, however many of them fail. Tries that got no connection
+/// have added nothing; they are repeated without asking where there is an endpoint to go to.
 package final class RetryBudget: Sendable {
     /// Retries, and requests.
     private let tally: SlidingTally
 
-    /// Retries in ten seconds that need no requests.
-    package static let retriesMin: UInt64 = 3
+    /// Retries in ten seconds that need no requests: as many as eject two endpoints that few ask for.
+    package static let retriesMin: UInt64 = 10
     private static let windowNanoseconds: UInt64 = 10_000_000_000
 
     /// Makes a budget that nobody has used.

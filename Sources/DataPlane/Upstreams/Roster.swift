@@ -32,6 +32,10 @@ package struct Member: Sendable {
     package let availability: Availability
     /// Its share of the requests now, where it takes any.
     package let weight: Int
+    /// Whether connections to it can be made, as far as is known.
+    package let isReachable: Bool
+    /// Whether nothing came of its checks: who waits there for an answer may wait in vain.
+    package let isSilent: Bool
 
     /// A member.
     package init(
@@ -39,11 +43,17 @@ package struct Member: Sendable {
         addresses: [StreamAddress],
         state: EndpointState,
         availability: Availability,
-        weight: Int
+        weight: Int,
+        isReachable: Bool = true,
+        isSilent: Bool = false
     ) {
         (self.endpoint, self.addresses, self.state) = (endpoint, addresses, state)
         (self.availability, self.weight) = (availability, weight)
+        (self.isReachable, self.isSilent) = (isReachable, isSilent)
     }
+
+    /// Whether requests go to it, or would if its tier's turn came.
+    package var takesRequests: Bool { availability == .available && weight > 0 && isReachable }
 }
 
 /// An upstream's endpoints at one moment, and which of them requests go to.
@@ -69,6 +79,8 @@ package struct Roster: Sendable {
 
     /// Settles where requests go: the lowest tier with an available endpoint, and in it the node's own zone.
     ///
+    /// Those that are out of reach are left out wherever that leaves anybody.
+    ///
     /// - Parameters:
     ///   - members: All endpoints.
     ///   - zone: The node's; `nil` for none.
@@ -88,17 +100,22 @@ package struct Roster: Sendable {
         let tiers = Set(weighted.map { members[$0].endpoint.tier }).sorted()
         func ofTier(_ tier: Int) -> [Int] { weighted.filter { members[$0].endpoint.tier == tier } }
         func isAvailable(_ index: Int) -> Bool { members[index].availability == .available }
-        let tier = tiers.first { ofTier($0).contains(where: isAvailable) } ?? tiers.first
-        let all = tier.map(ofTier) ?? []
-        let usable = all.filter { members[$0].availability.isForPanic }
-        let available = all.filter(isAvailable)
+        func isReachable(_ index: Int) -> Bool { members[index].isReachable }
+        let tier =
+            tiers.first { ofTier($0).contains { members[$0].takesRequests } }
+            ?? tiers.first { ofTier($0).contains(where: isAvailable) } ?? tiers.first
+        let ofIt = tier.map(ofTier) ?? []
+        let usable = ofIt.filter { members[$0].availability.isForPanic }
+        let available = ofIt.filter(isAvailable)
         let hasOthers = weighted.contains { members[$0].endpoint.tier != tier && isAvailable($0) }
         isPanicking =
             panicShare.map { share in
                 guard !usable.isEmpty, !hasOthers else { return false }
                 return available.isEmpty || available.count * 100_000 < usable.count * share
             } ?? false
-        let chosen = isPanicking ? usable : available
+        let all = isPanicking ? usable : available
+        let reachable = all.filter(isReachable)
+        let chosen = reachable.isEmpty ? all : reachable
         candidates = Self.near(chosen, members, zone: zone).map { index in
             Candidate(member: index, weight: members[index].weight)
         }

@@ -79,9 +79,6 @@ package struct SlowStarts: Sendable {
 }
 
 extension Member {
-    /// Whether requests go to it, or would if its tier's turn came.
-    fileprivate var takesRequests: Bool { availability == .available && weight > 0 }
-
     /// The same with another share of the requests.
     fileprivate func weighing(_ weight: Int) -> Member {
         Member(
@@ -89,7 +86,9 @@ extension Member {
             addresses: addresses,
             state: state,
             availability: availability,
-            weight: weight
+            weight: weight,
+            isReachable: isReachable,
+            isSilent: isSilent
         )
     }
 }

@@ -34,7 +34,7 @@ package struct EndpointStatus: Hashable, Sendable {
     package let address: NetworkAddress
     /// Whether it takes requests.
     package let availability: Availability
-    /// Why not; empty where it does.
+    /// Why not, or why it is left alone as long as there are others; empty where it takes its share.
     package let reason: String
     /// Since when that is so, in nanoseconds since 1970.
     package let sinceUnixNanoseconds: UInt64

@@ -186,7 +186,7 @@ extension Settings {
             "budget",
             .percentage,
             .defaultsTo("20%"),
-            "Share of the requests of the last ten seconds that may be retries, per node; three always may"
+            "Share of the requests of the last ten seconds that may be retries, per node; ten always may"
         ),
         Setting(
             "perTryTimeout",

@@ -59,7 +59,7 @@ struct CheckDialogueTests {
         #expect(
             verdict("HTTP/1.1 101 x\r\nupgrade: x\r\n\r\n", probe()) == .failed("status 101")
         )
-        guard case .failed(let why) = verdict("SSH-2.0-x\r\n", probe()) else {
+        guard case .failed(let why, _) = verdict("SSH-2.0-x\r\n", probe()) else {
             Issue.record("passed")
             return
         }
@@ -224,7 +224,7 @@ struct CheckDialogueTests {
             server.writeData(stream, content.span, endStream: false)
             head(&server, stream, [("grpc-status", status)], status: nil, endStream: true)
         }
-        #expect(verdict == failure.map(CheckVerdict.failed) ?? .passed)
+        #expect(verdict == failure.map { .failed($0) } ?? .passed)
     }
 
     @Test("gRPC: an answer of trailers alone, of another status, and one that is too long")

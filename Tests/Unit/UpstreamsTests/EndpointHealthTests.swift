@@ -53,6 +53,60 @@ struct EndpointHealthTests {
         }
     }
 
+    @Test("out of reach is no verdict; a connection that stands ends it, and an ejection with it")
+    func reach() {
+        var health = health("+")
+        func lost(_ why: String = "refused") -> Bool { health.lost(for: why) }
+        func found(_ second: UInt64) -> Bool { health.found(now: at(second)) }
+        func eject(_ second: UInt64) -> Bool { health.eject(for: "500", now: at(second)) }
+        func forget() -> Bool { health.forget(now: at(11)) }
+        #expect(lost())
+        #expect(!lost("late"))
+        #expect(health.availability == .available && health.lostFor == "refused")
+        #expect(!found(1), "nothing else was said of it")
+        #expect(health.isReachable)
+        // What it answers badly is not forgotten for a connection ...
+        #expect(eject(2))
+        #expect(!found(3))
+        #expect(health.isEjected)
+        // ... unless it was gone in between.
+        #expect(lost())
+        #expect(found(4))
+        #expect(health.availability == .available)
+        #expect(lost())
+        #expect(eject(5))
+        #expect(found(6))
+        #expect(!health.isEjected)
+        // Checks keep their say, and so do operators.
+        feed("---", to: &health, from: 7)
+        #expect(lost())
+        #expect(!found(10))
+        #expect(health.availability == .unhealthy)
+        #expect(lost())
+        #expect(forget())
+        #expect(health.isReachable)
+    }
+
+    @Test("silent is who lets a check wait, once that has made it unhealthy")
+    func silence() {
+        var health = health("+")
+        func check(_ failure: String?, _ kind: CheckResult.Failure = .wrong) -> Bool {
+            let result = CheckResult(
+                unixNanoseconds: 0,
+                nanoseconds: 1,
+                failure: failure,
+                kind: kind
+            )
+            _ = health.checked(result, now: at(1))
+            return health.isSilent
+        }
+        for _ in 0..<2 { #expect(!check("late", .late)) }
+        #expect(check("late", .late))
+        #expect(!check("status 500"))
+        #expect(check("late", .late))
+        for _ in 0..<2 { #expect(!check(nil)) }
+    }
+
     @Test(
         "results in a row count, but for a first one that fails",
         arguments: [

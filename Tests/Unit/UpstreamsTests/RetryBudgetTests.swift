@@ -10,14 +10,14 @@ struct RetryBudgetTests {
         (0..<asked).count { _ in budget.take(worker: 0, now: now, share: share) }
     }
 
-    @Test("Three always may, and not three more than the share")
+    @Test("Ten always may, and not ten more than the share")
     func smallest() {
         let budget = RetryBudget(workerCount: 1)
-        #expect(granted(budget, of: 10, at: 0, share: 20_000) == 3)
-        for _ in 0..<10 { budget.countRequest(worker: 0, now: 0) }
-        #expect(granted(budget, of: 10, at: 0, share: 20_000) == 0, "20 % of 10 are fewer than 3")
-        for _ in 0..<10 { budget.countRequest(worker: 0, now: 0) }
-        #expect(granted(budget, of: 10, at: 0, share: 20_000) == 1, "20 % of 20 are 4")
+        #expect(granted(budget, of: 20, at: 0, share: 20_000) == 10)
+        for _ in 0..<50 { budget.countRequest(worker: 0, now: 0) }
+        #expect(granted(budget, of: 20, at: 0, share: 20_000) == 0, "20 % of 50 are no more")
+        for _ in 0..<5 { budget.countRequest(worker: 0, now: 0) }
+        #expect(granted(budget, of: 20, at: 0, share: 20_000) == 1, "20 % of 55 are 11")
     }
 
     @Test("A share of the requests of the last ten seconds, on all workers")
@@ -35,9 +35,9 @@ struct RetryBudgetTests {
     func age() {
         let budget = RetryBudget(workerCount: 1)
         for _ in 0..<100 { budget.countRequest(worker: 0, now: 5 * second) }
-        #expect(granted(budget, of: 100, at: 14 * second, share: 10_000) == 10)
-        #expect(granted(budget, of: 100, at: 15 * second, share: 10_000) == 0)
-        #expect(granted(budget, of: 100, at: 24 * second, share: 10_000) == 3)
+        #expect(granted(budget, of: 100, at: 14 * second, share: 20_000) == 20)
+        #expect(granted(budget, of: 100, at: 15 * second, share: 20_000) == 0)
+        #expect(granted(budget, of: 100, at: 24 * second, share: 20_000) == 10)
     }
 
     @Test("Every interleaving of workers stays below the share")
@@ -53,7 +53,7 @@ struct RetryBudgetTests {
                     requests += 1
                 } else if budget.take(worker: worker, now: second, share: 30_000) {
                     retries += 1
-                    #expect(retries <= max(3, requests * 3 / 10))
+                    #expect(retries <= max(10, requests * 3 / 10))
                 }
             }
         }

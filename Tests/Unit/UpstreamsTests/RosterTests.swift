@@ -8,7 +8,8 @@ struct RosterTests {
         _ availability: Availability = .available,
         weight: Int = 1,
         zone: String? = nil,
-        tier: Int = 0
+        tier: Int = 0,
+        isReachable: Bool = true
     ) -> Member {
         let address = NetworkAddress(path: "/run/origin")
         let endpoint = Endpoint(address: address, weight: weight, zone: zone, tier: tier)
@@ -17,7 +18,8 @@ struct RosterTests {
             addresses: [],
             state: EndpointState(connectionsMax: .max),
             availability: availability,
-            weight: weight
+            weight: weight,
+            isReachable: isReachable
         )
     }
 
@@ -39,6 +41,19 @@ struct RosterTests {
         #expect(roster.candidates.map(\.member) == [0, 4])
         #expect(roster.candidates.map(\.weight) == [1, 3])
         #expect(!roster.isPanicking)
+    }
+
+    @Test("Those out of reach only where nobody else is left, and then all of them")
+    func unreachable() {
+        let (well, lost) = (member(), member(isReachable: false))
+        #expect(chosen([lost, well, lost]) == [1])
+        #expect(chosen([lost, lost, member(.unhealthy)]) == [0, 1])
+        let backup = member(tier: 1)
+        #expect(chosen([lost, backup]) == [1])
+        #expect(chosen([lost, member(tier: 1, isReachable: false)]) == [0])
+        // Panic is for endpoints that are said to be unwell, not for those that nobody can ask.
+        let (ejected, gone) = (member(.ejected), member(.unhealthy, isReachable: false))
+        #expect(chosen([well, ejected, gone, gone], panicShare: 50_000) == [0, 1])
     }
 
     @Test("A backup only when nobody before it is available")
