@@ -314,7 +314,9 @@ final class Exchange {
             guard worker.mayRead(reads) else { return client.continueLater() }
             dropSentRequest(client)
             switch client.fill() {
-            case .octets: client.contentCame(totalDeadline)
+            case .octets:
+                client.contentCame(totalDeadline)
+                if phase == .forwarding { limitTryAnew() }
             case .wait, .full: return awaitRequest(client, origin)
             case .end:
                 guard requestEnded(client, origin) else { return }
@@ -327,10 +329,7 @@ final class Exchange {
 
     /// The client has not sent all of the request: it is not the endpoint that is waited for.
     private func awaitRequest(_ client: Client, _ origin: Origin) {
-        if phase == .forwarding {
-            origin.setDeadline(after: .max)
-            if tryDeadline != .never, let plan = upstream?.tryPlan { limitTry(plan) }
-        }
+        if phase == .forwarding { origin.setDeadline(after: .max) }
         client.awaitContent()
     }
 
