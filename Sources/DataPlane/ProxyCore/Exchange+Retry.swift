@@ -193,6 +193,7 @@ extension Exchange {
         guard let client, let upstream else { return }
         let effort = makeEffort()
         effort.retries += 1
+        effort.addresses = 0
         if let endpoint { effort.tried.append(endpoint) }
         worker.metrics.add(.upstreamRetries)
         rewind(client, effort)

@@ -248,7 +248,7 @@ final class Exchange {
         guard let client, let upstream, let endpoint else { return }
         phase = .connecting
         if sharesConnection(to: endpoint) { return }
-        guard let address = endpoint.address() else {
+        guard let address = endpoint.address(at: worker.loop.now) else {
             return originFailed(ExchangeError(.dnsError, .upstream))
         }
         guard upstream.admit(to: endpoint, worker, makesRoom: !isCopy) else {
@@ -279,6 +279,7 @@ final class Exchange {
                 return connect()
             }
             worker.metrics.add(.upstreamConnectFailures)
+            endpoint.avoid(address, at: worker.loop.now)
             originFailed(ExchangeError.connect(error.errno))
         }
     }

@@ -42,6 +42,11 @@ enum Limits {
     static let askNanoseconds: UInt64 = 5_000_000
     /// Endpoints that are tried for one connection of a tcp listener: where so many fail, others are likely to.
     static let relayAttempts = 4
+    /// Addresses of one endpoint that are tried for a request beyond the first: both families, and a machine that is down.
+    static let addressAttempts = 3
+    /// How long an address to which no connection could be had is passed over while the endpoint has others: as long as a
+    /// machine takes to come back at the least, and at most one connection in that time is tried in vain.
+    static let avoidedAddressNanoseconds: UInt64 = 10_000_000_000
     /// Records that are encrypted before they are written, and what a slow client's connection may hold of them: a
     /// response's block and its framing.
     static let recordsGathered = 5

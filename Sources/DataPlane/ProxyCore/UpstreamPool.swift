@@ -19,6 +19,8 @@ final class EndpointPool {
     /// Connections that speak HTTP/2 and take exchanges.
     private var sessions: [OriginSession] = []
     private var nextAddress = 0
+    /// Until when addresses are passed over to which no connection could be had; nearly always empty.
+    private var avoided: [StreamAddress: LoopInstant] = [:]
     /// The last session with it, and with what it was made.
     private var lastSession: (connector: TLSConnector, resumption: TLSResumption)?
     /// Whether the configuration no longer names it; connections that come back are closed.
@@ -48,6 +50,9 @@ final class EndpointPool {
 
     /// Takes over what has changed of it.
     func update(to member: Member) {
+        if !avoided.isEmpty, addresses != member.addresses {
+            avoided = avoided.filter { member.addresses.contains($0.key) }
+        }
         (endpoint, addresses) = (member.endpoint, member.addresses)
         isOpen = member.availability == .available && member.weight > 0
         isOut = Self.isOut(member)
@@ -121,13 +126,33 @@ final class EndpointPool {
         return true
     }
 
-    /// The next of the endpoint's addresses, in turn.
+    /// The next of the endpoint's addresses, in turn; one that is passed over only where all are.
     ///
+    /// - Parameter now: The moment.
     /// - Returns: An address, or `nil` when the name could not be resolved.
-    func address() -> StreamAddress? {
+    func address(at now: LoopInstant) -> StreamAddress? {
         guard !addresses.isEmpty else { return nil }
-        nextAddress = nextAddress + 1 < addresses.count ? nextAddress + 1 : 0
+        for step in 0...addresses.count {
+            nextAddress = nextAddress + 1 < addresses.count ? nextAddress + 1 : 0
+            if step == addresses.count || !isAvoided(addresses[nextAddress], now) { break }
+        }
         return addresses[nextAddress]
+    }
+
+    /// Passes an address over for a while to which no connection could be had.
+    func avoid(_ address: StreamAddress, at now: LoopInstant) {
+        guard addresses.count > 1 else { return }
+        avoided[address] = now.advanced(by: Limits.avoidedAddressNanoseconds)
+    }
+
+    /// Whether the name has another address than those that are passed over, where any is.
+    func hasOtherAddress(at now: LoopInstant) -> Bool {
+        !avoided.isEmpty && addresses.contains { !isAvoided($0, now) }
+    }
+
+    private func isAvoided(_ address: StreamAddress, _ now: LoopInstant) -> Bool {
+        guard !avoided.isEmpty, let end = avoided[address] else { return false }
+        return now < end
     }
 
     /// Closes what rests, and what comes back later.
