@@ -179,8 +179,6 @@ enum Limits {
     /// A thousand endpoints that do not answer are checked once in the time that one check may take, and hold a descriptor
     /// each meanwhile.
     static let checksAtOnce = 1024
-    /// Octets of a check's answer in which the wanted text must stand.
-    static let checkContentBytes = 64 * 1024
     /// How far apart the first checks of an upstream's endpoints begin, on average: a thousand take two seconds.
     static let firstCheckNanoseconds: UInt64 = 2_000_000
     /// How soon after workers were told of endpoints they are told again: soon enough to go unnoticed, and however many
