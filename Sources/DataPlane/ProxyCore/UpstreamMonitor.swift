@@ -241,7 +241,8 @@ final class UpstreamMonitor {
                     isDiscovered: !isConfigured(watched.endpoint)
                 )
             },
-            note: note
+            note: note,
+            tallies: endpoints.map(\.state.outcomes.tally)
         )
     }
 

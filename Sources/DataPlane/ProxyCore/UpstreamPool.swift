@@ -230,15 +230,21 @@ final class UpstreamPool {
     /// - Parameters:
     ///   - shared: What the workers share of the upstream.
     ///   - connectors: The worker's side of TLS.
+    ///   - countsTries: As for `update`.
     ///   - worker: The worker, whose index sets where its turn begins.
-    init(shared: SharedUpstream, _ connectors: UpstreamConnectors?, worker: Worker) {
+    init(
+        shared: SharedUpstream,
+        _ connectors: UpstreamConnectors?,
+        countsTries: Bool,
+        worker: Worker
+    ) {
         upstream = shared.upstream
         label = Array(shared.upstream.name.utf8)
         state = shared.state
         self.worker = worker
         limits = UpstreamLimits(shared.upstream)
         tryPlan = TryPlan(shared)
-        update(to: shared, connectors)
+        update(to: shared, connectors, countsTries: countsTries)
     }
 
     /// Open connections over all workers.
@@ -323,7 +329,12 @@ final class UpstreamPool {
     /// - Parameters:
     ///   - shared: What the workers share of the upstream.
     ///   - connectors: The worker's side of TLS.
-    func update(to shared: SharedUpstream, _ connectors: UpstreamConnectors?) {
+    ///   - countsTries: Whether it is of interest what all tries at its endpoints come to.
+    func update(
+        to shared: SharedUpstream,
+        _ connectors: UpstreamConnectors?,
+        countsTries: Bool
+    ) {
         // Connections that speak another protocol, or have begun otherwise, are of no use.
         let speaksTheSame =
             upstream.transport == shared.upstream.transport
@@ -334,7 +345,7 @@ final class UpstreamPool {
         if !speaksTheSame { spoken = nil }
         upstream = shared.upstream
         limits = UpstreamLimits(shared.upstream)
-        outcomes = shared.upstream.outliers.map(OutcomeInterest.init)
+        outcomes = OutcomeInterest(shared.upstream.outliers, countsAll: countsTries)
         watchesOutcomes = outcomes != nil
         tryPlan = TryPlan(shared)
         affinity = Affinity(shared.upstream)

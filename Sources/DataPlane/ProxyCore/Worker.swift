@@ -178,11 +178,16 @@ final class Worker: EventHandler {
         for (shared, row) in zip(next.upstreams, next.upstreamRows) {
             let name = shared.upstream.name
             if let kept = self.pools.removeValue(forKey: name) {
-                kept.update(to: shared, next.connectors[name])
+                kept.update(to: shared, next.connectors[name], countsTries: next.countsTries)
                 if kept.isQueueing { kept.wake(self) }
                 pools[name] = kept
             } else {
-                pools[name] = UpstreamPool(shared: shared, next.connectors[name], worker: self)
+                pools[name] = UpstreamPool(
+                    shared: shared,
+                    next.connectors[name],
+                    countsTries: next.countsTries,
+                    worker: self
+                )
             }
             if let pool = pools[name] {
                 pool.row = row
