@@ -343,3 +343,18 @@ routes: [{{name: all, upstream: app}}]
                                        ("tries_total", "127.0.0.9:1", ',result="failure"', 4)):
         assert f'weir_endpoint_{name}{{upstream="app",endpoint="{address}"{more}}} {value}\n' in shown
     assert "weir_endpoints_omitted 0\n" in shown
+
+
+def test_a_backup_says_that_it_waits(workspace):
+    port, origins = workspace.keep(ReservedPort()), origins_of(workspace, 2)
+    node = workspace.node(f"""
+listeners: [{{name: web, address: {port}}}]
+upstreams: [{{name: app, health: {{tcp: {{}}, interval: 100ms, unhealthyAfter: 1}},
+             endpoints: [{{address: {origins[0]}}}, {{address: {origins[1]}, tier: 3}}]}}]
+routes: [{{name: all, upstream: app}}]
+""")
+    reasons = lambda: [found["reason"] for found in node.get("/upstreams").json["upstreams"][0]["endpoints"]]
+    assert reasons() == ["", "a backup: tier 0 takes the requests"]
+    origins[0].stop()
+    until(lambda: reasons()[1] == "", "the backup takes the requests")
+    assert ask(port.address, 4) == {"o1": 4}

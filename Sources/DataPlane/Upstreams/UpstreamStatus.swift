@@ -42,7 +42,7 @@ package struct EndpointStatus: Hashable, Sendable {
     package let address: NetworkAddress
     /// Whether it takes requests.
     package let availability: Availability
-    /// Why not; empty where it does.
+    /// Why not, or why less than its weight says; empty where it does.
     package let reason: String
     /// Since when that is so, in nanoseconds since 1970.
     package let sinceUnixNanoseconds: UInt64
