@@ -107,3 +107,7 @@ def test_a_new_endpoint_grows_into_its_share(workspace, fleet):
         counts = collections.Counter(peer.exchange(request()).body for _ in range(400))
     # One in two hundred is expected; a third without slow start.
     assert counts[b"o2"] < 20, counts
+    seen = until(lambda: fleet.ctl("upstreams", "-o", "json").json[0]["endpoints"][2]["reason"] and
+                 fleet.ctl("upstreams", "-o", "json").json[0]["endpoints"], "it is told why")
+    assert seen[2]["reason"] == "slow start: takes 1 % of its weight" and seen[0]["reason"] is None
+    assert [found["weight"] for found in seen] == [1, 1, 1]

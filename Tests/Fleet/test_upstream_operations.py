@@ -273,9 +273,9 @@ def test_endpoints_that_are_discovered_are_shown_and_drained(workspace):
     assert len(b.requests) == count and "(dns)" in fleet.ctl("upstreams").out
     # It goes, and it is drained still when it comes back.
     names.set("main.test", "A", ["127.0.0.1"], ttl=1)
-    until(lambda: len(upstream(fleet)["endpoints"]) == 1, "the endpoint has gone")
+    until(lambda: endpoint(fleet, b)["state"] == "unknown", "the endpoint has gone")
+    assert [found["action"] for found in endpoint(fleet, b)["adjustments"]] == ["drain"], "what is in force is listed"
     names.set("main.test", "A", ["127.0.0.1", "127.0.0.2"], ttl=1)
-    until(lambda: len(upstream(fleet)["endpoints"]) == 2, "the endpoint is back")
     wait_state(fleet, b, "drained")
     # An endpoint that nobody has found is none.
     fleet.ctl("upstream", "drain", "main", f"127.0.0.3:{a.address[1]}", code=1)
@@ -322,6 +322,22 @@ def test_a_process_that_takes_over_keeps_to_it(workspace, fleet):
     wait_state(fleet, a, "disabled")
 
 
+def test_a_name_without_endpoints_says_why(workspace):
+    names = workspace.keep(NameServer())
+    fleet, port = Fleet(workspace), workspace.keep(ReservedPort())
+    fleet.add("n1", prefix=["env", f"WEIR_RESOLVER={names.address}"])
+    names.misbehave("pool.test", "servfail")
+    fleet.apply(f"""
+listeners: [{{name: web, address: {port}}}]
+upstreams: [{{name: main, discovery: {{dns: "pool.test:80"}}}}]
+routes: [{{name: all, upstream: main}}]
+""", "--wait")
+    note = until(lambda: upstream(fleet)["notes"], "the name is told of")[0]
+    assert note["node"] == "n1" and "pool.test does not resolve" in note["note"] and "SERVFAIL" in note["note"]
+    shown = fleet.ctl("upstreams").out
+    assert "upstream main: no endpoint" in shown and "upstream main on n1: pool.test does not resolve" in shown
+
+
 def test_what_is_not_there_is_told_with_what_is(workspace, fleet):
     port, a = workspace.keep(ReservedPort()), workspace.origin()
     fleet.apply(configuration(port, a), "--wait")
@@ -335,6 +351,7 @@ def test_what_is_not_there_is_told_with_what_is(workspace, fleet):
     fleet.ctl("upstream", "weight", "main", str(a), "10001", code=2)
     fleet.ctl("upstream", "weight", "main", str(a), "-1", code=2)
     fleet.ctl("upstream", "drain", "main", str(a), "--for", "0s", code=2)
+    assert "at most 366d" in fleet.ctl("upstream", "drain", "main", str(a), "--for", "367d", code=2).err
     fleet.ctl("upstream", "drain", "main", code=2)
     assert fleet.ctl("upstreams").out.count(str(a)) == 1
     assert "upstream" in fleet.ctl("completion", "bash").out

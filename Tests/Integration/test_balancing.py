@@ -322,3 +322,39 @@ upstreams: [{{name: app, balance: leastRequests, endpoints: [{shown}]}}]
         if owner == again:
             peer.close()
     until(lambda: opened()[1] == again, "the endpoint that was left is chosen")
+
+
+def test_metrics_tell_of_each_endpoint_where_that_is_asked_for(workspace):
+    port, origins = workspace.keep(ReservedPort()), origins_of(workspace, 1)
+    text = f"""
+listeners: [{{name: web, address: {port}}}]
+upstreams: [{{name: app, retry: {{attempts: 1, budget: 100%}}, endpoints: [{{address: {origins[0]}}}, {{address: "127.0.0.9:1"}}]}}]
+routes: [{{name: all, upstream: app}}]
+"""
+    plain = workspace.node(text)
+    assert ask(port.address, 4) == {"o0": 4}
+    assert b"weir_endpoint" not in plain.get("/metrics").body
+    plain.program.stop()
+    node = workspace.node(text + "metrics: {perEndpoint: true}", "counting")
+    assert ask(port.address, 8) == {"o0": 8}
+    shown = node.get("/metrics").body.decode()
+    for name, address, more, value in (("available", origins[0], "", 1), ("connections", origins[0], "", 1),
+                                       ("requests", origins[0], "", 0), ("tries_total", origins[0], ',result="success"', 8),
+                                       ("tries_total", "127.0.0.9:1", ',result="failure"', 4)):
+        assert f'weir_endpoint_{name}{{upstream="app",endpoint="{address}"{more}}} {value}\n' in shown
+    assert "weir_endpoints_omitted 0\n" in shown
+
+
+def test_a_backup_says_that_it_waits(workspace):
+    port, origins = workspace.keep(ReservedPort()), origins_of(workspace, 2)
+    node = workspace.node(f"""
+listeners: [{{name: web, address: {port}}}]
+upstreams: [{{name: app, health: {{tcp: {{}}, interval: 100ms, unhealthyAfter: 1}},
+             endpoints: [{{address: {origins[0]}}}, {{address: {origins[1]}, tier: 3}}]}}]
+routes: [{{name: all, upstream: app}}]
+""")
+    reasons = lambda: [found["reason"] for found in node.get("/upstreams").json["upstreams"][0]["endpoints"]]
+    assert reasons() == ["", "a backup: tier 0 takes the requests"]
+    origins[0].stop()
+    until(lambda: reasons()[1] == "", "the backup takes the requests")
+    assert ask(port.address, 4) == {"o1": 4}

@@ -7,8 +7,9 @@ import socket
 
 import pytest
 
+import http2
 from nameserver import NameServer
-from weir import BIN, Fleet, Origin, Peer, ReservedPort, answer_with_request, get, is_listening, request, run_proxyctl, until
+from weir import BIN, Fleet, Origin, Peer, ReservedPort, answer_with_request, answering, get, is_listening, request, run_proxyctl, until
 
 
 @pytest.fixture
@@ -287,6 +288,37 @@ def test_a_long_answer_comes_over_tcp_whole_and_is_bounded(workspace, names):
     until(lambda: "name.answer_too_long name=api.test wanted=addresses left_out=201" in node.program.stderr(),
           "the log says what was left out")
     assert names.asked("api.test", "A", "tcp") == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_address_that_refuses_is_no_failure_while_the_name_has_another(workspace, names, method):
+    origin = workspace.keep(Origin(answering(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")))
+    names.set("api.test", "A", ["127.0.0.1", "127.0.0.9"], ttl=60)
+    node, web = serve(workspace, names, f"endpoints: [{{address: 'api.test:{origin.address[1]}'}}], "
+                      "outliers: {consecutiveErrors: 1, maximumEjected: 100%}")
+    with Peer.connect(web) as peer:
+        assert [peer.exchange(request(method)).status for _ in range(12)] == [200] * 12
+    assert len(origin.requests) == 12
+    assert '"state": "healthy"' in node.get("/upstreams").body.decode()
+    # It is passed over afterwards, and not asked with every other request.
+    assert 1 <= metric(node, "weir_upstream_connect_failures_total") <= 3
+    origin.stop()
+    assert get(web, method=method).status == 502
+
+
+@pytest.mark.parametrize("addresses", [["127.0.0.1", "127.0.0.9"], ["127.0.0.9", "127.0.0.1"]])
+def test_shared_connections_and_relays_take_another_address_too(workspace, names, addresses):
+    listener, origin = workspace.keep(ReservedPort()), workspace.keep(http2.Origin(http2.echoing))
+    plain = workspace.origin()
+    names.set("api.test", "A", addresses, ttl=60)
+    _, web = serve(workspace, names, f"protocol: h2c, endpoints: [{{address: 'api.test:{origin.address[1]}'}}]")
+    workspace.node(f"""
+listeners: [{{name: raw, address: {listener}, protocol: tcp, upstream: main}}]
+upstreams: [{{name: main, endpoints: [{{address: 'api.test:{plain.address[1]}'}}]}}]""", "relay",
+                   prefix=["env", f"WEIR_RESOLVER={names.address}"])
+    assert [get(web).status for _ in range(4)] == [200] * 4
+    for _ in range(4):
+        assert get(listener.address).status == 200
 
 
 def test_a_relay_goes_to_endpoints_that_were_found(workspace, names):

@@ -1,5 +1,6 @@
 """When a request is tried again, and when it must not be."""
 
+import threading
 import time
 
 import h2.events
@@ -137,6 +138,27 @@ def test_a_try_has_a_time_of_its_own(workspace):
     _, web = serve(workspace, [silent, well], ", retry: {attempts: 1, on: [timeout], perTryTimeout: 100ms}")
     assert [get(web).body for _ in range(2)] == [b"a", b"a"]
     assert sorted(get(web, method="POST").status for _ in range(2)) == [200, 504]
+
+
+def test_the_time_of_a_try_is_not_what_the_client_takes(workspace):
+    arrived = threading.Event()
+
+    def script(peer, origin):
+        while (head := peer.read_head()) is not None:
+            if head.method == "GET":
+                peer.read_to_end()  # and says nothing
+                return
+            arrived.set()
+            peer.read_body(head)
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    _, web = serve(workspace, [workspace.keep(Origin(script))], ", retry: {attempts: 1, on: [timeout], perTryTimeout: 100ms}")
+    with Peer.connect(web) as peer:
+        peer.send(b"POST / HTTP/1.1\r\nHost: example.test\r\nContent-Length: 4\r\n\r\nab")
+        assert arrived.wait(15)
+        # Two tries that nobody answers take longer than the upload's one may.
+        assert get(web).status == 504
+        assert peer.exchange(b"cd").status == 200
 
 
 def test_the_total_time_bounds_all_tries(workspace):

@@ -51,6 +51,33 @@ package enum PrometheusText {
         return text
     }
 
+    /// What is told of endpoints, as the families `weir_endpoint_…`.
+    ///
+    /// - Parameters:
+    ///   - endpoints: The first ones of a node.
+    ///   - omitted: How many there are besides.
+    /// - Returns: Lines of the format.
+    package static func endpoints(_ endpoints: [EndpointNumbers], omitted: Int) -> String {
+        var text = ""
+        for family in EndpointNumbers.families {
+            begin(family.name, family.kind, family.help, &text)
+            for endpoint in endpoints {
+                for (result, value) in family.samples(endpoint) {
+                    text += "\(family.name){upstream=\""
+                    escape(endpoint.upstream, &text)
+                    text += "\",endpoint=\""
+                    escape(endpoint.address, &text)
+                    text += result.isEmpty ? "\"" : "\",result=\"\(result)\""
+                    text += "} \(value)\n"
+                }
+            }
+        }
+        let name = "weir_endpoints_omitted"
+        begin(name, .gauge, "Endpoints of which nothing is told, because there are many.", &text)
+        line(name, "", "", String(omitted), &text)
+        return text
+    }
+
     private static func render(
         _ histogram: HistogramSnapshot,
         as family: MetricFamily,

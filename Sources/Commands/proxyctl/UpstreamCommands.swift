@@ -230,6 +230,12 @@ struct AdjustmentTime: ParsableArguments {
         if let duration, duration.duration <= .zero {
             throw ValidationError("--for needs a time above 0, such as 90s or 2h")
         }
+        if let seconds, seconds > ModelLimits.adjustmentSecondsMax {
+            throw ValidationError(
+                "--for takes at most \(ModelLimits.adjustmentSecondsMax / 86_400)d: what is to last longer "
+                    + "belongs in the configuration"
+            )
+        }
     }
 }
 

@@ -76,7 +76,7 @@ extension AdminService {
         guard word != "undrain", word != "reset" else {
             throw AdminError.badRequest("\(word) takes no forSeconds: it is done at once")
         }
-        let most = AdminLimits.adjustmentSecondsMax
+        let most = ModelLimits.adjustmentSecondsMax
         guard (1...UInt64(most)).contains(seconds) else {
             throw AdminError.badRequest("the field forSeconds must be a number from 1 to \(most)")
         }

@@ -54,10 +54,6 @@ package enum AdminLimits {
     package static let messageBytesMax = 4_096
     /// Time to live of a join token when a request does not say, in seconds.
     package static let tokenSecondsDefault = 3_600
-    /// Longest time after which an adjustment of an endpoint ends by itself, in seconds; 400 above.
-    ///
-    /// What is to last longer belongs in the configuration.
-    package static let adjustmentSecondsMax = 366 * 86_400
     /// Rows of nodes in an answer about upstreams; above, only nodes that differ from the others have one.
     static let upstreamNodeRowsMax = 100_000
     /// Log lines that wait for stderr; more are dropped and counted.

@@ -22,7 +22,9 @@ struct UpstreamView {
         let byEndpoint = Dictionary(grouping: adjustments, by: \.endpoint)
         let rowCount = nodes.reduce(0) { $0 + $1.upstreams.count }
         return outlines.map { name, outline in
-            let endpoints = addresses(name, outline).map { address, configured in
+            let present = addresses(name, outline)
+            let absent = absent(name, Set(present.map(\.address)))
+            let endpoints = (present + absent).map { address, configured in
                 let wanted = byEndpoint[EndpointName(upstream: name, address: address)] ?? []
                 return endpoint(
                     address,
@@ -71,6 +73,15 @@ struct UpstreamView {
         }
         others.subtract(outline.endpoints.map(\.address))
         return named + others.sorted().map { ($0, nil) }
+    }
+
+    /// Those that no node knows now, and that something is wanted of when they are found again.
+    private func absent(
+        _ upstream: String,
+        _ present: Set<String>
+    ) -> [(address: String, configured: UpstreamOutline.Endpoint?)] {
+        let wanted = adjustments.lazy.map(\.endpoint).filter { $0.upstream == upstream }
+        return Set(wanted.map(\.address)).subtracting(present).sorted().map { ($0, nil) }
     }
 
     private func rows(_ upstream: String, _ address: String) -> [Row] {

@@ -81,8 +81,9 @@ package struct NodeUpstreams: Sendable, Equatable {
             count += known.count - before
             room -= known.count - before
             endpoints[upstream.upstream] = known.isEmpty ? nil : known
-            notes[upstream.upstream] =
-                known.isEmpty || upstream.note.isEmpty ? nil : upstream.note
+            // One without endpoints is worth a word above all, and counts for nothing in the limits of those.
+            let isKept = !known.isEmpty || notes.count < Limits.reportedNoteCountMax
+            notes[upstream.upstream] = upstream.note.isEmpty || !isKept ? nil : upstream.note
         }
     }
 }

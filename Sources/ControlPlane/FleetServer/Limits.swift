@@ -95,6 +95,9 @@ enum Limits {
     /// One takes some 300 octets; 1,000 nodes with 250 endpoints each fit.
     static let reportedEndpointCountMax = 250_000
 
+    /// Upstreams without endpoints of which is kept what a node says of the whole; beyond, nothing of them is.
+    static let reportedNoteCountMax = 1_000
+
     /// Time after which what could not be ended in the store is tried again.
     static let adjustmentRetrySeconds: Int64 = 5
 

@@ -41,6 +41,31 @@ extension AdminAnswer {
         self.init(200, text, type: "application/json")
     }
 
+    /// The metrics of a node, in Prometheus' format.
+    init(metrics text: String) {
+        self.init(200, text, type: PrometheusText.contentType)
+    }
+
+    /// The metrics of the first endpoints, in the order of the upstreams' names.
+    static func endpointMetrics(_ statuses: [UpstreamStatus]) -> String {
+        let all = statuses.lazy.flatMap { upstream in
+            zip(upstream.endpoints, upstream.tallies).lazy.map { (upstream.name, $0, $1) }
+        }
+        let shown = all.prefix(Limits.endpointSeriesMax).map { name, endpoint, tally in
+            EndpointNumbers(
+                upstream: name,
+                address: endpoint.address.description,
+                isAvailable: endpoint.availability == .available,
+                connections: endpoint.connections,
+                requests: endpoint.requests,
+                successes: tally.successes,
+                failures: tally.failures
+            )
+        }
+        let count = statuses.reduce(0) { $0 + $1.endpoints.count }
+        return PrometheusText.endpoints(Array(shown), omitted: count - shown.count)
+    }
+
     private static func node(_ endpoint: EndpointStatus) -> ConfigurationNode {
         .map([
             ("address", .quoted(endpoint.address.description)),
@@ -100,15 +125,20 @@ extension NodeProcess {
         case "/readyz":
             guard let unreadiness else { return AdminAnswer(200, "ready\n") }
             return AdminAnswer(503, "not ready: \(unreadiness)\n")
-        case "/metrics":
-            refreshGauges()
-            let text =
-                PrometheusText.render(server.metrics.snapshot())
-                + PrometheusText.certificates(agent?.material.ends ?? [:])
-            return AdminAnswer(200, text, type: PrometheusText.contentType)
+        case "/metrics": return AdminAnswer(metrics: metricsText)
         case "/config": return configurationAnswer
         default: return AdminAnswer(404, "try /metrics, /healthz, /readyz, /config or /upstreams\n")
         }
+    }
+
+    /// Whether its metrics tell of each endpoint.
+    var tellsOfEndpoints: Bool { served?.share.metrics.perEndpoint ?? false }
+
+    /// All metrics but those of endpoints.
+    var metricsText: String {
+        refreshGauges()
+        return PrometheusText.render(server.metrics.snapshot())
+            + PrometheusText.certificates(agent?.material.ends ?? [:])
     }
 
     private var configurationAnswer: AdminAnswer {

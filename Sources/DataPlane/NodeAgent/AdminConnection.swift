@@ -118,18 +118,29 @@ final class AdminConnection: EventHandler {
             return prepare(AdminAnswer(405, "only GET and HEAD are answered here\n"))
         }
         let withoutContent = request.method == .head
-        if path == "/upstreams" { return awaitUpstreams(withoutContent: withoutContent) }
+        if path == "/upstreams" {
+            return awaitUpstreams(withoutContent: withoutContent) { _, seen in AdminAnswer(seen) }
+        }
+        if path == "/metrics", listener.node.tellsOfEndpoints {
+            return awaitUpstreams(withoutContent: withoutContent) { node, seen in
+                AdminAnswer(metrics: node.metricsText + AdminAnswer.endpointMetrics(seen))
+            }
+        }
         prepare(listener.node.answer(path), withoutContent: withoutContent)
     }
 
     /// The monitor says how it sees the upstreams, on its own loop.
-    private func awaitUpstreams(withoutContent: Bool) {
+    private func awaitUpstreams(
+        withoutContent: Bool,
+        answering: @escaping (NodeProcess, [UpstreamStatus]) -> AdminAnswer
+    ) {
         awaitsAnswer = true
         let mailbox = loop.mailbox
         let seen = Handover { [weak self] (statuses: [UpstreamStatus]) in
             guard let self, self.registration != .none else { return }
             self.awaitsAnswer = false
-            self.prepare(AdminAnswer(statuses), withoutContent: withoutContent)
+            let answer = answering(self.listener.node, statuses)
+            self.prepare(answer, withoutContent: withoutContent)
             self.goOn()
         }
         listener.node.server.upstreamStatuses { statuses in mailbox.post { seen.value(statuses) } }

@@ -16,6 +16,8 @@ package enum Limits {
     static let outgoingBytesMax = 4 << 20
     /// Octets that may wait when a metrics report is due; above, it is left out and counted in the next one.
     static let reportBacklogBytesMax = 64 << 10
+    /// Endpoints that have series of their own in `/metrics`: half a megabyte; of others only the number is told.
+    static let endpointSeriesMax = 1_000
     /// Reads of one connection in one tick; then others get their turn.
     static let readsPerTick = 16
     /// Longest token file: a token has 93 octets.

@@ -11,7 +11,7 @@ package struct UpstreamReporter {
 
     /// What is worth a message.
     package enum Extent: Sendable {
-        /// What has changed of availability and weight, and of endpoints that are to become idle.
+        /// What has changed of availability, weight and what endpoints take of it, and of those that are to become idle.
         case changes
         /// Times, results of checks and numbers too.
         case all
@@ -87,6 +87,7 @@ package struct UpstreamReporter {
         if extent == .all { return new != old }
         let isOut = new.availability == .drained || new.availability == .disabled
         return new.availability != old.availability || new.weight != old.weight
+            || new.availability == .available && new.reason != old.reason
             || isOut && (new.requests, new.connections) != (old.requests, old.connections)
     }
 

@@ -39,7 +39,7 @@ struct ExpectedAnswer {
     private var content: [UInt8] = []
 
     /// Octets of content in which the wanted text must stand.
-    static let contentBytesMax = Limits.checkContentBytes
+    static let contentBytesMax = ModelLimits.checkContentBytes
 
     init(_ probe: HealthCheck.HTTPProbe) {
         self.probe = probe

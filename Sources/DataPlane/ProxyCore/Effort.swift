@@ -22,6 +22,8 @@ final class Effort: EventHandler, WaitsInLine {
     private(set) var deadline = LoopInstant.never
     /// Tries beyond the first.
     var retries = 0
+    /// Addresses of the endpoint beyond the first to which a connection was tried.
+    var addresses = 0
     /// Endpoints that have failed, in the order in which they did.
     var tried: [EndpointPool] = []
     /// The octets of the request that have been sent and are not in the client's buffer any more.

@@ -144,6 +144,7 @@ extension Exchange {
 
     /// The connection to the endpoint has failed: sends the request again where that is safe.
     func originFailed(_ failure: ExchangeError) {
+        if phase == .connecting, failure.errno != nil, connectsElsewhere() { return }
         let isReused = origin?.isReused ?? false
         noteFailure(failure, isReused: isReused)
         if phase == .connecting { noteNoConnection(failure) }
@@ -165,6 +166,22 @@ extension Exchange {
             upstream.stay(&placement, at: endpoint, now: worker.loop.now.nanoseconds)
         }
         connect()
+    }
+
+    /// Tries another address of the endpoint, where its name has one: the endpoint has not failed then.
+    private func connectsElsewhere() -> Bool {
+        guard let upstream, let endpoint, endpoint.hasOtherAddress(at: worker.loop.now),
+            totalDeadline > worker.loop.now
+        else { return false }
+        let effort = makeEffort()
+        guard effort.addresses < Limits.addressAttempts else { return false }
+        effort.addresses += 1
+        closeOrigin()
+        if !upstream.takesTurns {
+            upstream.stay(&placement, at: endpoint, now: worker.loop.now.nanoseconds)
+        }
+        connect()
+        return true
     }
 
     /// Whether the request may be sent again after a failure; notes that it is.

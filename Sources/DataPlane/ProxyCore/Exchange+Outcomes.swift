@@ -94,9 +94,11 @@ struct OutcomeInterest {
     /// Whether all are counted.
     let countsAll: Bool
 
-    init(_ outliers: Outliers) {
-        failuresMax = outliers.consecutiveErrors.map { max($0, 1) }
-        countsAll = outliers.successRate > 0
+    /// What ejection, and whoever reads metrics, want to know; `nil` where that is nothing.
+    init?(_ outliers: Outliers?, countsAll: Bool) {
+        guard outliers != nil || countsAll else { return nil }
+        failuresMax = outliers?.consecutiveErrors.map { max($0, 1) }
+        self.countsAll = countsAll || outliers.map { $0.successRate > 0 } ?? false
     }
 }
 

@@ -58,6 +58,12 @@ extension Exchange {
         }
     }
 
+    /// The same where the client has sent more of the request: what it took for that does not count.
+    @inline(__always)
+    func limitTryAnew() {
+        if tryDeadline != .never, let plan = upstream?.tryPlan { limitTry(plan) }
+    }
+
     /// Sets when the endpoint must have done something, in the time that its try has.
     @inline(__always)
     func setDeadline(of origin: Origin, after nanoseconds: UInt64) {
@@ -207,6 +213,7 @@ extension Exchange {
         guard let client, let upstream else { return }
         let effort = makeEffort()
         effort.retries += 1
+        effort.addresses = 0
         if let endpoint { effort.tried.append(endpoint) }
         worker.metrics.add(.upstreamRetries)
         rewind(client, effort)

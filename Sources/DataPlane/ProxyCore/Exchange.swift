@@ -248,7 +248,7 @@ final class Exchange {
         guard let client, let upstream, let endpoint else { return }
         phase = .connecting
         if sharesConnection(to: endpoint) { return }
-        guard let address = endpoint.address() else {
+        guard let address = endpoint.address(at: worker.loop.now) else {
             return originFailed(ExchangeError(.dnsError, .upstream))
         }
         guard upstream.admit(to: endpoint, worker, makesRoom: !isCopy) else {
@@ -279,6 +279,7 @@ final class Exchange {
                 return connect()
             }
             worker.metrics.add(.upstreamConnectFailures)
+            endpoint.avoid(address, at: worker.loop.now)
             originFailed(ExchangeError.connect(error.errno))
         }
     }
@@ -314,7 +315,9 @@ final class Exchange {
             guard worker.mayRead(reads) else { return client.continueLater() }
             dropSentRequest(client)
             switch client.fill() {
-            case .octets: client.contentCame(totalDeadline)
+            case .octets:
+                client.contentCame(totalDeadline)
+                if phase == .forwarding { limitTryAnew() }
             case .wait, .full: return awaitRequest(client, origin)
             case .end:
                 guard requestEnded(client, origin) else { return }
@@ -327,10 +330,7 @@ final class Exchange {
 
     /// The client has not sent all of the request: it is not the endpoint that is waited for.
     private func awaitRequest(_ client: Client, _ origin: Origin) {
-        if phase == .forwarding {
-            origin.setDeadline(after: .max)
-            if tryDeadline != .never, let plan = upstream?.tryPlan { limitTry(plan) }
-        }
+        if phase == .forwarding { origin.setDeadline(after: .max) }
         client.awaitContent()
     }
 

@@ -44,8 +44,8 @@ final class HTTP2CheckDialogue: CheckDialogue {
             role: .client,
             limits: HTTP2Limits(
                 streamsMax: 1,
-                streamWindowBytes: Limits.checkContentBytes * 2,
-                connectionWindowBytes: Limits.checkContentBytes * 2,
+                streamWindowBytes: ModelLimits.checkContentBytes * 2,
+                connectionWindowBytes: ModelLimits.checkContentBytes * 2,
                 fieldSectionBytesMax: Limits.responseFieldSectionBytes,
                 fieldLinesMax: Limits.responseFieldLines
             )

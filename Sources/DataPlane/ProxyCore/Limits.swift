@@ -42,6 +42,11 @@ enum Limits {
     static let askNanoseconds: UInt64 = 5_000_000
     /// Endpoints that are tried for one connection of a tcp listener: where so many fail, others are likely to.
     static let relayAttempts = 4
+    /// Addresses of one endpoint that are tried for a request beyond the first: both families, and a machine that is down.
+    static let addressAttempts = 3
+    /// How long an address to which no connection could be had is passed over while the endpoint has others: as long as a
+    /// machine takes to come back at the least, and at most one connection in that time is tried in vain.
+    static let avoidedAddressNanoseconds: UInt64 = 10_000_000_000
     /// Records that are encrypted before they are written, and what a slow client's connection may hold of them: a
     /// response's block and its framing.
     static let recordsGathered = 5
@@ -174,8 +179,6 @@ enum Limits {
     /// A thousand endpoints that do not answer are checked once in the time that one check may take, and hold a descriptor
     /// each meanwhile.
     static let checksAtOnce = 1024
-    /// Octets of a check's answer in which the wanted text must stand.
-    static let checkContentBytes = 64 * 1024
     /// How far apart the first checks of an upstream's endpoints begin, on average: a thousand take two seconds.
     static let firstCheckNanoseconds: UInt64 = 2_000_000
     /// How soon after workers were told of endpoints they are told again: soon enough to go unnoticed, and however many

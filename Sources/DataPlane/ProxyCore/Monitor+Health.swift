@@ -189,8 +189,9 @@ extension Monitor {
                 ["endpoint": address, "upstream": upstream]
             )
         } else {
+            let isWanted = [.drained, .disabled].contains(health.availability)
             log.write(
-                .warning,
+                isWanted ? .notice : .warning,
                 "upstream.endpoint_down",
                 [
                     "endpoint": address, "upstream": upstream,

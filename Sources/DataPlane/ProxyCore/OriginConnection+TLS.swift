@@ -15,7 +15,7 @@ extension OriginConnection {
     func secure() {
         do throws(ExchangeError) {
             if socket.isPlain {
-                if let errno = socket.connectError() { throw ExchangeError.connect(errno) }
+                if let errno = connectError() { throw ExchangeError.connect(errno) }
                 guard socket.canWrite else { return }
                 guard greet() else { throw ExchangeError(.connectionTerminated, .upstream) }
                 try beginTLS()

@@ -14,6 +14,7 @@ internal import Upstreams
 /// One that speaks HTTP/2 has a session instead, which carries many. Confined to its worker's loop.
 final class OriginConnection: Origin {
     var socket: StreamSocket
+    private let address: StreamAddress
     /// Whether it has carried an exchange before this one.
     private var hasRested = false
     /// The PROXY header that tells whose connection it is; nobody else's requests go there then.
@@ -35,7 +36,7 @@ final class OriginConnection: Origin {
         _ address: StreamAddress,
         offering offer: ProtocolOffer
     ) throws(SystemCallError) {
-        self.offer = offer
+        (self.address, self.offer) = (address, offer)
         isSecuring = upstream.connectors != nil
         do throws(SystemCallError) {
             socket = StreamSocket(owning: try connectStream(to: address), isConnected: false)
@@ -71,7 +72,16 @@ final class OriginConnection: Origin {
     override var isAhead: Bool { socket.canRead && socket.hasOctets() }
     override var isRestless: Bool { socket.canRead && socket.isReadable() }
 
-    override func connectError() -> Errno? { socket.connectError() }
+    override func connectError() -> Errno? {
+        guard let errno = socket.connectError() else { return nil }
+        avoidAddress()
+        return errno
+    }
+
+    /// It could not be made: the endpoint's other addresses are taken for a while.
+    func avoidAddress() {
+        endpoint.avoid(address, at: worker.loop.now)
+    }
 
     override func greet() -> Bool {
         let header = proxyHeader
@@ -131,7 +141,10 @@ final class OriginConnection: Origin {
     }
 
     override func deadlinePassed() {
-        if let exchange { return exchange.originDeadlinePassed(self) }
+        if let exchange {
+            if exchange.phase == .connecting { avoidAddress() }
+            return exchange.originDeadlinePassed(self)
+        }
         if let session { return session.deadlinePassed() }
         endpoint.forget(self)
         close()

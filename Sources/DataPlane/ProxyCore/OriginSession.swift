@@ -87,7 +87,7 @@ final class OriginSession: HTTP2Session {
     /// The socket can do something.
     func connectionReady() {
         if !isConnected {
-            if let errno = connection.socket.connectError() {
+            if let errno = connection.connectError() {
                 worker.metrics.add(.upstreamConnectFailures)
                 return connectFailed(ExchangeError.connect(errno))
             }
@@ -102,6 +102,7 @@ final class OriginSession: HTTP2Session {
 
     override func deadlineHasPassed() -> Bool {
         guard !isConnected else { return false }
+        connection.avoidAddress()
         worker.metrics.add(.upstreamConnectFailures)
         connectFailed(ExchangeError(.connectionTimeout, .upstream, retry: .always))
         return true

@@ -12,6 +12,7 @@ final class RelayOrigin: EventHandler {
     private let worker: Worker
     private let upstream: UpstreamPool
     private let endpoint: EndpointPool
+    private let address: StreamAddress
     var socket: StreamSocket
     private var registration = Registration.none
 
@@ -25,7 +26,7 @@ final class RelayOrigin: EventHandler {
         _ address: StreamAddress
     ) throws(SystemCallError) {
         (self.relay, worker) = (relay, relay.worker)
-        (self.upstream, self.endpoint) = (upstream, endpoint)
+        (self.upstream, self.endpoint, self.address) = (upstream, endpoint, address)
         do throws(SystemCallError) {
             socket = StreamSocket(owning: try connectStream(to: address), isConnected: false)
             registration = try worker.loop.register(self, descriptor: socket.number)
@@ -39,6 +40,11 @@ final class RelayOrigin: EventHandler {
     func ready(_ readiness: Readiness) {
         socket.note(readiness)
         relay.originReady(self)
+    }
+
+    /// It could not be made: the endpoint's other addresses are taken for a while.
+    func avoidAddress() {
+        endpoint.avoid(address, at: worker.loop.now)
     }
 
     /// Closes at once.

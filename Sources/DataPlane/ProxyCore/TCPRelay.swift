@@ -85,7 +85,10 @@ final class TCPRelay: PortConnection {
     }
 
     /// Whose turn it is among those that have not failed yet; `nil` when there is none, or enough have.
+    ///
+    /// One whose name has another address has not failed yet.
     private func nextEndpoint() -> EndpointPool? {
+        if tried.count < Limits.relayAttempts, let endpoint, hasOtherAddress { return endpoint }
         leaveEndpoint()
         guard tried.count < Limits.relayAttempts else { return nil }
         if upstream.affinity?.hashes == true {
@@ -99,13 +102,21 @@ final class TCPRelay: PortConnection {
         return nil
     }
 
+    /// Whether the endpoint's name has an address that has not failed of late, where others have.
+    private var hasOtherAddress: Bool {
+        guard failure?.kind != .connectionLimitReached else { return false }
+        return endpoint?.hasOtherAddress(at: worker.loop.now) ?? false
+    }
+
     /// The endpoint is not used any more.
     private func leaveEndpoint() {
         upstream.leave(&placement, endpoint, now: worker.loop.now.nanoseconds)
     }
 
     private func connect(to endpoint: EndpointPool) throws(ExchangeError) -> RelayOrigin {
-        guard let address = endpoint.address() else { throw ExchangeError(.dnsError, .upstream) }
+        guard let address = endpoint.address(at: worker.loop.now) else {
+            throw ExchangeError(.dnsError, .upstream)
+        }
         guard upstream.admit(to: endpoint, worker) else {
             throw ExchangeError(.connectionLimitReached, .upstream)
         }
@@ -118,6 +129,7 @@ final class TCPRelay: PortConnection {
                 return try connect(to: endpoint)
             }
             worker.metrics.add(.upstreamConnectFailures)
+            endpoint.avoid(address, at: worker.loop.now)
             let failure = ExchangeError.connect(error.errno)
             upstream.noteNoConnection(to: endpoint, failure, worker)
             throw failure
@@ -127,12 +139,15 @@ final class TCPRelay: PortConnection {
     /// The connection that is being made has failed: tries another endpoint.
     private func connectFailed(_ error: ExchangeError) {
         worker.metrics.add(.upstreamConnectFailures)
-        if upstream.watchesOutcomes, let endpoint {
-            upstream.noteFailure(at: endpoint, worker) { error.kind.rawValue }
-        }
+        origin?.avoidAddress()
         if let endpoint { upstream.noteNoConnection(to: endpoint, error, worker) }
-        placement.answered(isFailure: true, now: worker.loop.now.nanoseconds)
         failure = error
+        if !hasOtherAddress {
+            if upstream.watchesOutcomes, let endpoint {
+                upstream.noteFailure(at: endpoint, worker) { error.kind.rawValue }
+            }
+            placement.answered(isFailure: true, now: worker.loop.now.nanoseconds)
+        }
         origin?.close(isReset: false)
         origin = nil
         connect()

@@ -213,11 +213,7 @@ final class UpstreamMonitor {
     /// - Parameter surpluses: Of endpoints, over all workers, by what is shared of each.
     /// - Returns: What is told of it.
     func status(_ surpluses: [ObjectIdentifier: Int]) -> UpstreamStatus {
-        var weights: [ObjectIdentifier: Int] = [:]
-        for member in roster?.members ?? [] {
-            weights[ObjectIdentifier(member.state)] = member.weight
-        }
-        return UpstreamStatus(
+        UpstreamStatus(
             name: upstream.name,
             isPanicking: roster?.isPanicking ?? false,
             endpoints: endpoints.map { watched in
@@ -226,7 +222,7 @@ final class UpstreamMonitor {
                 return EndpointStatus(
                     address: watched.endpoint.address,
                     availability: watched.health.availability,
-                    reason: Self.reason(watched),
+                    reason: reason(watched),
                     sinceUnixNanoseconds: watched.seen?.since ?? 0,
                     lastCheck: watched.health.lastCheck.map { check in
                         EndpointStatus.LastCheck(
@@ -235,26 +231,35 @@ final class UpstreamMonitor {
                             failure: check.failure
                         )
                     },
-                    weight: weights[state] ?? watched.endpoint.weight,
+                    weight: wish(for: watched).weight ?? watched.endpoint.weight,
                     connections: connections,
                     requests: max(connections - (surpluses[state] ?? 0), 0),
                     isDiscovered: !isConfigured(watched.endpoint)
                 )
             },
-            note: note
+            note: note,
+            tallies: endpoints.map(\.state.outcomes.tally)
         )
     }
 
-    /// Why an endpoint takes no requests, or none as long as there are others.
-    private static func reason(_ watched: WatchedEndpoint) -> String {
+    /// Why an endpoint takes no requests, or none as long as there are others, or fewer than its weight says.
+    private func reason(_ watched: WatchedEndpoint) -> String {
         if watched.health.availability == .available, let why = watched.health.lostFor {
             return "no connection: \(why)"
         }
         let reason = watched.health.reason
-        guard watched.health.availability == .unresolved, let why = watched.nameFailure else {
-            return reason
+        switch watched.health.availability {
+        case .unresolved: return watched.nameFailure.map { "\(reason): \($0)" } ?? reason
+        case .available:
+            if let tier = roster?.tier, watched.endpoint.tier > tier {
+                return "a backup: tier \(tier) takes the requests"
+            }
+            guard let whole = upstream.slowStart?.nanoseconds,
+                let share = slowStarts.share(of: watched.state, over: whole, now: .now)
+            else { return reason }
+            return "slow start: takes \(share) % of its weight"
+        default: return reason
         }
-        return "\(reason): \(why)"
     }
 
     /// The endpoints as they are now.

@@ -16,11 +16,18 @@ extension UpstreamPool {
         now: UInt64,
         avoiding tried: [EndpointPool] = []
     ) -> EndpointPool? {
-        guard let chosen = kept(placement, tried) ?? balanced(placement, now: now, tried) else {
-            return nil
+        let kept = kept(placement, tried)
+        guard var chosen = kept ?? balanced(placement, now: now, tried) else { return nil }
+        stay(&placement, at: chosen, now: now)
+        // Workers that choose at the same moment see each other's requests only now: who is one too many looks again.
+        for _ in 0..<2 where kept == nil {
+            guard let position = chosen.position, balancer?.isOverfull(position) == true,
+                let other = balanced(placement, now: now, tried), other !== chosen
+            else { break }
+            chosen = other
+            stay(&placement, at: chosen, now: now)
         }
         if affinity?.stickyCookie != nil { placement.setsCookie = chosen.mark != placement.asked }
-        stay(&placement, at: chosen, now: now)
         return chosen
     }
 

@@ -19,6 +19,8 @@ final class EndpointPool {
     /// Connections that speak HTTP/2 and take exchanges.
     private var sessions: [OriginSession] = []
     private var nextAddress = 0
+    /// Until when addresses are passed over to which no connection could be had; nearly always empty.
+    private var avoided: [StreamAddress: LoopInstant] = [:]
     /// The last session with it, and with what it was made.
     private var lastSession: (connector: TLSConnector, resumption: TLSResumption)?
     /// Whether the configuration no longer names it; connections that come back are closed.
@@ -61,6 +63,9 @@ final class EndpointPool {
     func update(to member: Member) -> Bool {
         let wasSilent = isSilent
         isSilent = member.isSilent
+        if !avoided.isEmpty, addresses != member.addresses {
+            avoided = avoided.filter { member.addresses.contains($0.key) }
+        }
         (endpoint, addresses) = (member.endpoint, member.addresses)
         (isOpen, isReachable) = (member.takesRequests, member.isReachable)
         (isAvoided, failedConnects) = (!member.isReachable, 0)
@@ -166,13 +171,33 @@ final class EndpointPool {
         endpoints.contains { $0 === self }
     }
 
-    /// The next of the endpoint's addresses, in turn.
+    /// The next of the endpoint's addresses, in turn; one that is passed over only where all are.
     ///
+    /// - Parameter now: The moment.
     /// - Returns: An address, or `nil` when the name could not be resolved.
-    func address() -> StreamAddress? {
+    func address(at now: LoopInstant) -> StreamAddress? {
         guard !addresses.isEmpty else { return nil }
-        nextAddress = nextAddress + 1 < addresses.count ? nextAddress + 1 : 0
+        for step in 0...addresses.count {
+            nextAddress = nextAddress + 1 < addresses.count ? nextAddress + 1 : 0
+            if step == addresses.count || !isAvoided(addresses[nextAddress], now) { break }
+        }
         return addresses[nextAddress]
+    }
+
+    /// Passes an address over for a while to which no connection could be had.
+    func avoid(_ address: StreamAddress, at now: LoopInstant) {
+        guard addresses.count > 1 else { return }
+        avoided[address] = now.advanced(by: Limits.avoidedAddressNanoseconds)
+    }
+
+    /// Whether the name has another address than those that are passed over, where any is.
+    func hasOtherAddress(at now: LoopInstant) -> Bool {
+        !avoided.isEmpty && addresses.contains { !isAvoided($0, now) }
+    }
+
+    private func isAvoided(_ address: StreamAddress, _ now: LoopInstant) -> Bool {
+        guard !avoided.isEmpty, let end = avoided[address] else { return false }
+        return now < end
     }
 
     /// Closes what rests, and what comes back later.
@@ -251,15 +276,21 @@ final class UpstreamPool {
     /// - Parameters:
     ///   - shared: What the workers share of the upstream.
     ///   - connectors: The worker's side of TLS.
+    ///   - countsTries: As for `update`.
     ///   - worker: The worker, whose index sets where its turn begins.
-    init(shared: SharedUpstream, _ connectors: UpstreamConnectors?, worker: Worker) {
+    init(
+        shared: SharedUpstream,
+        _ connectors: UpstreamConnectors?,
+        countsTries: Bool,
+        worker: Worker
+    ) {
         upstream = shared.upstream
         label = Array(shared.upstream.name.utf8)
         state = shared.state
         self.worker = worker
         limits = UpstreamLimits(shared.upstream)
         tryPlan = TryPlan(shared)
-        update(to: shared, connectors)
+        update(to: shared, connectors, countsTries: countsTries)
     }
 
     /// Open connections over all workers.
@@ -366,7 +397,12 @@ final class UpstreamPool {
     /// - Parameters:
     ///   - shared: What the workers share of the upstream.
     ///   - connectors: The worker's side of TLS.
-    func update(to shared: SharedUpstream, _ connectors: UpstreamConnectors?) {
+    ///   - countsTries: Whether it is of interest what all tries at its endpoints come to.
+    func update(
+        to shared: SharedUpstream,
+        _ connectors: UpstreamConnectors?,
+        countsTries: Bool
+    ) {
         // Connections that speak another protocol, or have begun otherwise, are of no use.
         let speaksTheSame =
             upstream.transport == shared.upstream.transport
@@ -377,7 +413,7 @@ final class UpstreamPool {
         if !speaksTheSame { spoken = nil }
         upstream = shared.upstream
         limits = UpstreamLimits(shared.upstream)
-        outcomes = shared.upstream.outliers.map(OutcomeInterest.init)
+        outcomes = OutcomeInterest(shared.upstream.outliers, countsAll: countsTries)
         watchesOutcomes = outcomes != nil
         tryPlan = TryPlan(shared)
         affinity = Affinity(shared.upstream)

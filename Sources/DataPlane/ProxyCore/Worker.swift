@@ -178,11 +178,16 @@ final class Worker: EventHandler {
         for (row, shared) in next.upstreams.enumerated() {
             let name = shared.upstream.name
             if let kept = self.pools.removeValue(forKey: name) {
-                kept.update(to: shared, next.connectors[name])
+                kept.update(to: shared, next.connectors[name], countsTries: next.countsTries)
                 if kept.isQueueing { kept.wake(self) }
                 pools[name] = kept
             } else {
-                pools[name] = UpstreamPool(shared: shared, next.connectors[name], worker: self)
+                pools[name] = UpstreamPool(
+                    shared: shared,
+                    next.connectors[name],
+                    countsTries: next.countsTries,
+                    worker: self
+                )
             }
             if let pool = pools[name] {
                 pool.rows = next.upstreamRows

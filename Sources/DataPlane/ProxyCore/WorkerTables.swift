@@ -73,6 +73,8 @@ final class WorkerTables {
     let accessLog: AccessRecorder?
     /// When new requests are refused.
     let overload: Overload
+    /// Whether metrics tell what tries at each endpoint come to.
+    let countsTries: Bool
     /// What authorities that want proof of hosts are answered, by token; replaced when certificates are.
     var challengeFiles: [[UInt8]: [UInt8]]
     /// Under which sticky cookies stand for endpoints; empty: as before.
@@ -148,6 +150,7 @@ final class WorkerTables {
         inversePaths = inverse.contains { $0 != nil } ? inverse : []
         namesUpstreams = hiding.names
         overload = configuration.overload
+        countsTries = configuration.metrics.perEndpoint
     }
 
     /// What recognises endpoints, those that were found among them.

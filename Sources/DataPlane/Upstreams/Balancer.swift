@@ -36,6 +36,9 @@ package class Balancer {
     /// - Returns: The candidate's index, or `nil` when none has a weight.
     package func choose(key: HashedKey, now: UInt64) -> Int? { nil }
 
+    /// Whether a candidate has more in flight than it may, which workers that choose at the same moment bring about.
+    package func isOverfull(_ index: Int) -> Bool { false }
+
     /// Learns that the load of a candidate has changed on this worker.
     package func changed(_ index: Int) {}
 

@@ -205,11 +205,22 @@ package final class HashBalancer: Balancer {
         return untried ?? first
     }
 
+    package override func isOverfull(_ index: Int) -> Bool {
+        let inFlight = loads[index].inFlight
+        if inFlight <= Self.boundMin { return false }
+        return Double(inFlight) > bound(index, Double(upstream.inFlight))
+    }
+
     /// Whether a candidate may take one more.
     private func isOpen(_ index: Int, _ total: Double) -> Bool {
         let inFlight = loads[index].inFlight
         if inFlight < Self.boundMin { return true }
+        return Double(inFlight) < bound(index, total)
+    }
+
+    /// What a candidate may have in flight of so many.
+    private func bound(_ index: Int, _ total: Double) -> Double {
         // The quotient of weights is not exact: what rounding adds must not make one more.
-        return Double(inFlight) < (bounds[index] * total - 1e-9).rounded(.up)
+        (bounds[index] * total - 1e-9).rounded(.up)
     }
 }

@@ -122,6 +122,9 @@ package struct Roster: Sendable {
         table = BalanceTable(balance, candidates, members, following: previous)
     }
 
+    /// The tier that requests go to; `nil` where they go nowhere.
+    package var tier: Int? { candidates.first.map { members[$0.member].endpoint.tier } }
+
     /// The weights of the candidates.
     package var weights: [Int] { candidates.map(\.weight) }
 

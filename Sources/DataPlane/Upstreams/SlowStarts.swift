@@ -56,14 +56,29 @@ package struct SlowStarts: Sendable {
         taking = next
         guard let nanoseconds, nanoseconds > 0, isGrowing else { return members }
         return members.map { member in
-            var share = Self.scale
-            if let since = taking[ObjectIdentifier(member.state)]?.since {
-                // It has been new for less than that, or it would not be new; so the share is below the scale.
-                let part = Double(now.nanoseconds(since: since)) / Double(nanoseconds)
-                share = max(1, Int(part * Double(Self.scale)))
-            }
+            let share = share(of: member.state, over: nanoseconds, now: now) ?? Self.scale
             return member.weighing(member.weight * share)
         }
+    }
+
+    /// The share of its weight that an endpoint takes while it is new.
+    ///
+    /// - Parameters:
+    ///   - state: The endpoint's.
+    ///   - nanoseconds: How long a share grows.
+    ///   - now: The moment.
+    /// - Returns: Hundredths; `nil` where it is not new.
+    package func share(
+        of state: EndpointState,
+        over nanoseconds: UInt64,
+        now: LoopInstant
+    ) -> Int? {
+        guard nanoseconds > 0, let since = taking[ObjectIdentifier(state)]?.since else {
+            return nil
+        }
+        let part = Double(now.nanoseconds(since: since)) / Double(nanoseconds)
+        // When its time is over, it is new until weights are given the next time.
+        return max(1, Int(min(part, 1) * Double(Self.scale)))
     }
 
     /// Whether any endpoint is new.

@@ -6,7 +6,7 @@ package struct SuccessRateWindow: Sendable {
     private var marks: [Tally] = []
 
     /// Requests that went well, and others.
-    package struct Tally: Equatable, Sendable {
+    package struct Tally: Hashable, Sendable {
         package var successes: UInt64
         package var failures: UInt64
 

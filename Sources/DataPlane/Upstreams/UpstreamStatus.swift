@@ -10,10 +10,18 @@ package struct UpstreamStatus: Hashable, Sendable {
     package let endpoints: [EndpointStatus]
     /// What else holds for the whole of it, for people; empty where nothing does.
     package let note: String
+    /// What tries at each of the endpoints came to, in their order, as far as that was counted.
+    package let tallies: [SuccessRateWindow.Tally]
 
-    package init(name: String, isPanicking: Bool, endpoints: [EndpointStatus], note: String = "") {
+    package init(
+        name: String,
+        isPanicking: Bool,
+        endpoints: [EndpointStatus],
+        note: String = "",
+        tallies: [SuccessRateWindow.Tally] = []
+    ) {
         (self.name, self.isPanicking, self.endpoints) = (name, isPanicking, endpoints)
-        self.note = note
+        (self.note, self.tallies) = (note, tallies)
     }
 
     /// All that holds for the whole of it, for people.
@@ -34,7 +42,8 @@ package struct EndpointStatus: Hashable, Sendable {
     package let address: NetworkAddress
     /// Whether it takes requests.
     package let availability: Availability
-    /// Why not, or why it is left alone as long as there are others; empty where it takes its share.
+    /// Why not, why it is left alone as long as there are others, or why it takes less than its weight says; empty where it
+    /// takes its share.
     package let reason: String
     /// Since when that is so, in nanoseconds since 1970.
     package let sinceUnixNanoseconds: UInt64

@@ -31,6 +31,7 @@ package struct Configuration: Sendable {
     package let tracing: Tracing
     /// When new requests are refused at once.
     package let overload: Overload
+    package let metrics: MetricsSettings
     /// What is logged.
     package let logging: Logging
     /// The list of the resources; its digest is the version's.
@@ -118,6 +119,7 @@ package struct Configuration: Sendable {
         var paths = Self.defaultPaths
         var tracing = Self.defaultTracing
         var overload = Self.defaultOverload
+        var metrics = Self.defaultMetrics
         for item in checked {
             switch item.typed {
             case .listener(let listener): listeners.append(listener)
@@ -133,6 +135,7 @@ package struct Configuration: Sendable {
             case .paths(let found): paths = found
             case .tracing(let found): tracing = found
             case .overload(let found): overload = found
+            case .metrics(let found): metrics = found
             case .inert: break
             }
         }
@@ -143,6 +146,7 @@ package struct Configuration: Sendable {
         (self.policies, self.tests, self.groups) = (policies, tests, groups)
         (self.hiding, self.logging, self.requestID) = (hiding, logging, requestID)
         (self.paths, self.tracing, self.overload) = (paths, tracing, overload)
+        self.metrics = metrics
         self.checked = checked
         manifest = Manifest(checked: checked.map(\.resource.entry))
     }
@@ -215,6 +219,13 @@ package struct Configuration: Sendable {
             preconditionFailure("overload reads as overload")
         }
         return overload
+    }()
+
+    private static let defaultMetrics: MetricsSettings = {
+        guard case .metrics(let metrics) = TypedResource(kind: .metrics, nil) else {
+            preconditionFailure("metrics reads as metrics")
+        }
+        return metrics
     }()
 }
 

@@ -33,6 +33,12 @@ package enum ModelLimits {
     package static let bindingKeyBytesMax = 256
     /// Octets of a unix socket's path: what sun_path (unix(7)) holds before its NUL.
     package static let socketPathBytesMax = 107
+    /// Longest time after which an adjustment of an endpoint ends by itself, in seconds; 400 above.
+    ///
+    /// What is to last longer belongs in the configuration.
+    package static let adjustmentSecondsMax = 366 * 86_400
+    /// Octets of a health check's answer in which the wanted text must stand.
+    package static let checkContentBytes = 64 << 10
     /// Octets of a text field such as a response's body.
     package static let textBytesMax = 1 << 20
     /// Changes of the fields of one message, or of a query, in one place.

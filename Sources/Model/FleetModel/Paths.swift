@@ -117,7 +117,8 @@ enum Paths {
             case UInt8(ascii: "?"), UInt8(ascii: "#"):
                 throw Complaint("\(quoted(text)): a path has no query and no fragment")
             case UInt8(ascii: "\""), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "\\"),
-                UInt8(ascii: "^"), UInt8(ascii: "`"), UInt8(ascii: "{")...UInt8(ascii: "}"), 0x7F...,
+                UInt8(ascii: "^"), UInt8(ascii: "`"), UInt8(ascii: "{")...UInt8(ascii: "}"),
+                0x7F...,
                 ...0x20:
                 throw Complaint(
                     "\(quoted(text)) has characters that a path must percent-encode"

@@ -22,6 +22,12 @@ package struct Tracing: Hashable, Sendable {
     package let propagates: Bool
 }
 
+/// How far metrics are broken down.
+package struct MetricsSettings: Hashable, Sendable {
+    /// Whether each endpoint has series of its own.
+    package let perEndpoint: Bool
+}
+
 /// What paths mean.
 package struct PathSettings: Hashable, Sendable {
     /// Whether several slashes in a row become one.

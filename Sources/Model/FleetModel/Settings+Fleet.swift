@@ -273,9 +273,8 @@ extension Settings {
             Setting(
                 "perEndpoint",
                 .boolean,
-                .defaultsTo("true"),
-                "By endpoint",
-                .unbuilt(accepting: ["false"])
+                .defaultsTo("false"),
+                "Series of each endpoint in nodes' `/metrics`: whether it takes requests, its connections and requests, and what tries at it came to; of 1,000 endpoints of a node at most"
             ),
         ])
     )

@@ -13,6 +13,7 @@ indirect enum TypedResource: Sendable {
     case paths(PathSettings)
     case tracing(Tracing)
     case overload(Overload)
+    case metrics(MetricsSettings)
     /// Its kind has nothing for the build to do.
     case inert
 
@@ -32,8 +33,9 @@ indirect enum TypedResource: Sendable {
         case .paths: self = .paths(PathSettings(fields))
         case .tracing: self = .tracing(Tracing(propagates: fields.flag("propagate")))
         case .overload: self = .overload(Overload(fields))
+        case .metrics: self = .metrics(MetricsSettings(perEndpoint: fields.flag("perEndpoint")))
         case .group: self = .group(ListenerGroup(fields))
-        case .consumer, .api, .metrics: self = .inert
+        case .consumer, .api: self = .inert
         }
     }
 }

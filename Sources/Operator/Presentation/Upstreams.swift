@@ -60,10 +60,16 @@ package struct UpstreamReport: Sendable {
 
     /// The reason, what came of the last check, where nodes differ, and what operators want.
     private static func why(_ endpoint: EndpointAnswer, now: Date) -> String {
-        var parts = [endpoint.reason, endpoint.check].compactMap(\.self)
+        var parts = told(endpoint.reason, endpoint.check)
         if let disagreement = endpoint.disagreement { parts.append(disagreement) }
         parts += endpoint.adjustments.map { text(of: $0, now: now) }
         return parts.joined(separator: "; ")
+    }
+
+    /// The reason and the last check, unless that is what the reason says.
+    private static func told(_ reason: String?, _ check: String?) -> [String] {
+        if let reason, let check, reason.hasSuffix(": " + check) { return [reason] }
+        return [reason, check].compactMap(\.self)
     }
 
     /// `weight 5 by ann, in 9m`.
@@ -84,7 +90,7 @@ package struct UpstreamReport: Sendable {
             return []
         }
         return endpoint.nodes.filter { $0.state != endpoint.state || $0.stale }.map { node in
-            var parts = [node.reason, node.check].compactMap(\.self)
+            var parts = told(node.reason, node.check)
             if let since = node.since { parts.append("since \(timeText(since, now: now))") }
             let stale = node.stale ? " (last heard: it has no session)" : ""
             let text =

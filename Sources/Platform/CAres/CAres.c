@@ -148,4 +148,8 @@ const char *weir_resolver_domain(const weir_resolver *resolver, size_t index) {
 
 int weir_resolver_dots(const weir_resolver *resolver) { return resolver->options.ndots; }
 
-const char *weir_resolver_message(int status) { return ares_strerror(status); }
+const char *weir_resolver_message(int status) {
+    // c-ares says the same of servers that are out of reach and of those that answer with an error.
+    if (status == ARES_ECONNREFUSED) return "no name server is in reach, or all answer SERVFAIL or REFUSED";
+    return ares_strerror(status);
+}

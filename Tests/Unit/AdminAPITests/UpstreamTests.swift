@@ -95,6 +95,19 @@ struct UpstreamTests {
         #expect(view.answers[0].endpoints.map(\.address) == ["127.0.0.1:1", "10.0.0.5:80"])
         #expect(view.answers[0].endpoints.map(\.discovered) == [false, true])
         #expect(view.answers[0].endpoints.map(\.configuredWeight) == [1, nil])
+        let wanted = StoredAdjustment(
+            endpoint: EndpointName(upstream: "a", address: "10.0.0.6:80"),
+            adjustment: .weight(5),
+            untilMilliseconds: nil,
+            settings: Digest(hashing: []),
+            author: "ops",
+            createdMilliseconds: 0,
+            endedByVersion: nil
+        )
+        let later = UpstreamView(outlines: outlines, nodes: [], adjustments: [wanted])
+        #expect(later.answers[0].endpoints.map(\.address) == ["127.0.0.1:1", "10.0.0.6:80"])
+        #expect(later.answers[0].endpoints[1].state == "unknown")
+        #expect(later.answers[0].endpoints[1].adjustments.map(\.weight) == [5])
     }
 
     @Test("a change is made once, listed, and told with who keeps to it")

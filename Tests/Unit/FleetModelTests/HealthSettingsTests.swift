@@ -27,6 +27,14 @@ struct HealthSettingsTests {
                 #""health":{"http":{"path":"/","expect":"101"}}"#, "health.http.expect",
                 "not a list of status codes"
             ),
+            (
+                #""health":{"http":{"path":"/","expect":"204,304","body":"ok"}}"#,
+                "health.http.body", "come without content"
+            ),
+            (
+                #""health":{"http":{"path":"/","body":"\#(String(repeating: "x", count: 65_537))"}}"#,
+                "health.http.body", "the first 64 KiB"
+            ),
             (#""health":{"interval":"1s"}"#, "health", "http"),
             (#""health":{"tcp":{},"grpc":{}}"#, "health", "only one"),
             (#""outliers":{"maximumEjected":"0%"}"#, "outliers.maximumEjected", "no endpoint"),
@@ -47,6 +55,7 @@ struct HealthSettingsTests {
         arguments: [
             #""health":{"grpc":{}}"#, #""health":{"tcp":{},"interval":"1s","timeout":"2s"}"#,
             #""health":{"http":{"path":"/up?x=1","expect":"200,204,301-399"}}"#,
+            #""health":{"http":{"path":"/","expect":"200,204","body":"ok"}}"#,
             #""outliers":{}"#, #""outliers":{"consecutiveErrors":0,"maximumEjected":"100%"}"#,
         ]
     )

@@ -190,6 +190,26 @@ struct UpstreamTests {
         #expect(bench.store.state.withLock { $0.calls }.contains("adjust discovered \(found)"))
     }
 
+    @Test("what holds for an upstream is kept where it has no endpoint, of so many at most")
+    func notesWithoutEndpoints() {
+        var upstreams = NodeUpstreams()
+        func take(_ names: [String], _ note: String, begins: Bool = false) {
+            let message = WireUpstreamReport.with { report in
+                report.begins = begins
+                report.upstreams = names.map { name in
+                    .with { ($0.upstream, $0.note) = (name, note) }
+                }
+            }
+            upstreams.take(message, room: 10)
+        }
+        take(["shop"], "pool.test does not resolve", begins: true)
+        #expect(upstreams.notes == ["shop": "pool.test does not resolve"])
+        take(["shop"], "")
+        #expect(upstreams.notes.isEmpty && upstreams.count == 0)
+        take((0..<2_000).map { "shop-\($0)" }, "nothing is found")
+        #expect(upstreams.notes.count == 1_000)
+    }
+
     @Test("of too many endpoints the number is kept")
     func omission() {
         var upstreams = NodeUpstreams()

@@ -45,6 +45,25 @@ struct UpstreamReportTests {
         )
     }
 
+    @Test("what the reason says of the last check is not said twice")
+    func reasonOnce() {
+        let down = EndpointAnswer(
+            address: "10.0.0.1:80",
+            discovered: false,
+            state: "unhealthy",
+            reason: "check failed: status 500",
+            check: "status 500",
+            weight: 1,
+            connections: 0,
+            requests: 0,
+            adjustments: [],
+            nodes: []
+        )
+        let upstream = UpstreamAnswer(name: "shop", endpoints: [down], notes: [])
+        let lines = UpstreamReport([upstream]).rendered(plain, now: now)
+        #expect(lines[1].hasSuffix("check failed: status 500"), "\(lines[1])")
+    }
+
     @Test("an endpoint on which all agree has one row")
     func plainRow() {
         let nodes = [node("n1", "healthy"), node("n2", "healthy")]

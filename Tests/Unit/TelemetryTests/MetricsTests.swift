@@ -57,6 +57,30 @@ struct MetricsTests {
         #expect(difference.durations.sum == 1_000_003)
     }
 
+    @Test("Endpoints have lines of their own, with what they are called escaped")
+    func endpoints() {
+        let endpoint = EndpointNumbers(
+            upstream: "shop",
+            address: #"unix:/run/a"b\c"#,
+            isAvailable: false,
+            connections: 3,
+            requests: 1,
+            successes: 7,
+            failures: 2
+        )
+        let text = PrometheusText.endpoints([endpoint], omitted: 4)
+        let labels = ##"upstream="shop",endpoint="unix:/run/a\"b\\c""##
+        for line in [
+            "weir_endpoint_available{\(labels)} 0", "weir_endpoint_connections{\(labels)} 3",
+            "weir_endpoint_requests{\(labels)} 1",
+            #"weir_endpoint_tries_total{\#(labels),result="success"} 7"#,
+            #"weir_endpoint_tries_total{\#(labels),result="failure"} 2"#,
+            "# TYPE weir_endpoint_tries_total counter", "weir_endpoints_omitted 4",
+        ] {
+            #expect(text.contains(line + "\n"), "\(line)")
+        }
+    }
+
     @Test("A route keeps its numbers while it is in the configuration")
     func rows() {
         let registry = MetricsRegistry(workerCount: 2)

@@ -115,8 +115,12 @@ struct HashTableTests {
             let total = Double(upstream.inFlight)
             let bound = (1.25 * total * Double(weights[index]) / 8 - 1e-9).rounded(.up)
             #expect(Double(loads[index].inFlight) <= max(bound, 3))
+            #expect(!balancer.isOverfull(index))
         }
         #expect(upstream.inFlight == 400)
+        // What other workers have begun at the same moment shows afterwards.
+        for _ in 0..<200 { balancer.begin(0) }
+        #expect(balancer.isOverfull(0))
     }
 
     @Test(

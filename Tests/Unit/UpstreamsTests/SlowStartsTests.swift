@@ -74,5 +74,7 @@ struct SlowStartsTests {
         )
         #expect(weights.map(\.weight) == [2, 2])
         #expect(!starts.isGrowing)
+        let now = LoopInstant(nanoseconds: 3)
+        #expect(starts.share(of: weights[1].state, over: 0, now: now) == nil)
     }
 }
