@@ -87,13 +87,19 @@ private struct Order {
 
 /// Chooses the candidate with the fewest requests in flight for its weight; of several, by weighted turn.
 ///
-/// The candidates stand in a heap by what was last seen of them. Each choice looks at a few of them anew, so that all
+/// Of up to `refreshed` candidates, it is the turn of those that have fewer in flight for their weight than any would
+/// have with one more: of equal ones, those with the fewest. So shares are those of the weights however little is in
+/// flight, and a light candidate does not draw every request that finds a heavy one at work.
+///
+/// More candidates stand in a heap by what was last seen of them. Each choice looks at a few of them anew, so that all
 /// are seen again after some choices, and at the one on top: what other workers have added there is never overlooked,
-/// and what they have finished elsewhere is noticed a little later. Up to `refreshed` candidates nothing is overlooked.
+/// and what they have finished elsewhere is noticed a little later.
 package final class LeastRequestsBalancer: Balancer {
     /// Candidates that each choice looks at anew.
     static let refreshed = 16
 
+    /// The candidates where there are few; empty where they stand in the heap.
+    private var few: [Entry] = []
     private var order: Order
     private var now = 0.0
     private var cursor = 0
@@ -115,11 +121,16 @@ package final class LeastRequestsBalancer: Balancer {
                 turn: phase * share
             )
         }
-        order = Order(entries, candidates: weights.count)
+        if entries.count <= Self.refreshed {
+            few = entries
+        } else {
+            order = Order(entries, candidates: weights.count)
+        }
     }
 
-    /// Looks at some candidates anew and takes what is on top.
+    /// Looks at all of few candidates; at some of many anew, and takes what is on top.
     package override func choose(key: HashedKey, now instant: UInt64) -> Int? {
+        if !few.isEmpty { return chooseOfFew() }
         guard !order.heap.isEmpty else { return nil }
         for _ in 0..<min(eligible.count, Self.refreshed) {
             cursor = cursor + 1 < eligible.count ? cursor + 1 : 0
@@ -138,6 +149,24 @@ package final class LeastRequestsBalancer: Balancer {
         top.load = Double(top.inFlight) * top.share
         order.sink(top, from: 0)
         return top.index
+    }
+
+    private func chooseOfFew() -> Int {
+        var least = Double.infinity
+        for place in few.indices {
+            let inFlight = Double(loads[few[place].index].inFlight)
+            few[place].load = inFlight * few[place].share
+            least = min(least, (inFlight + 1) * few[place].share)
+        }
+        // Whoever would have the least has less now, so that there is one.
+        var best = 0
+        var turn = Double.infinity
+        for place in few.indices where few[place].load < least && few[place].turn < turn {
+            (best, turn) = (place, few[place].turn)
+        }
+        now = max(now, few[best].turn)
+        few[best].turn = now + few[best].share
+        return few[best].index
     }
 
     /// Looks at a candidate anew.

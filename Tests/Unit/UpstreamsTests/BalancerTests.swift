@@ -160,6 +160,29 @@ struct BalancerTests {
         #expect(balancer.choose(key: HashedKey("a"), now: 1) == 3)
     }
 
+    @Test("Least requests gives by weight however little is in flight", arguments: [1, 2, 4, 30])
+    func leastRequestsShares(atOnce: Int) {
+        for weights in [[100, 1], [1, 2, 3, 4], [100, 100, 1]] {
+            let balancer = LeastRequestsBalancer(
+                weights: weights,
+                loads: loads(weights.count),
+                seed: 1
+            )
+            var counts = Array(repeating: 0, count: weights.count)
+            var held: [Int] = []
+            for _ in 0..<(20 * weights.reduce(0, +)) {
+                guard let index = balancer.choose(key: HashedKey("a"), now: 0) else { break }
+                balancer.begin(index)
+                counts[index] += 1
+                held.append(index)
+                if held.count == atOnce { balancer.end(held.removeFirst(), after: 1, now: 1) }
+            }
+            for (count, weight) in zip(counts, weights) {
+                #expect(abs(count - 20 * weight) <= 2 + weight, "\(weights): \(counts)")
+            }
+        }
+    }
+
     @Test("Least requests sees what other workers do")
     func leastRequestsSharedLoads() {
         let given = loads(5)
