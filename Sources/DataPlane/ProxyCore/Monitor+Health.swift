@@ -117,7 +117,6 @@ extension Monitor {
                 "reason": why,
             ]
         )
-        check(monitor)
         publish(monitor)
     }
 
@@ -146,7 +145,6 @@ extension Monitor {
         change(upstream, state) { monitor, index in
             monitor.endpoints[index].health.found(now: loop.now)
         }
-        check(monitor)
         publish(monitor)
     }
 
@@ -174,10 +172,7 @@ extension Monitor {
             state.outcomes.forgetFailures()
             monitor.endpoints[index].window.clear()
         }
-        if wasEjected != isEjected {
-            timers?.set()
-            check(monitor)
-        }
+        if wasEjected != isEjected { timers?.set() }
         guard hasChanged else { return }
         monitor.noteChange(at: index)
         let health = monitor.endpoints[index].health
