@@ -80,7 +80,7 @@ extension UpstreamPool {
             isCounted: outcomes.countsAll
         )
         guard let limit = outcomes.failuresMax, count >= limit else { return }
-        if mayEject { endpoint.isToBeEjected() }
+        if !endpoint.isAvoided, mayEject { endpoint.isToBeEjected() }
         // Again each time that as many have failed: the monitor may have passed one over.
         guard count % limit == 0 else { return }
         worker.link?.failed(upstream.name, endpoint.state, count: count, last: last())

@@ -48,19 +48,18 @@ extension Monitor {
 
     /// Leaves an endpoint out, where as many may be.
     private func eject(_ upstream: String, _ state: EndpointState, _ why: String) {
-        guard let monitor = upstreams[upstream], let outliers = monitor.upstream.outliers,
+        guard let monitor = upstreams[upstream], monitor.upstream.outliers != nil,
             let watched = monitor.endpoints.first(where: { $0.state === state }),
             !watched.health.isEjected
         else { return }
-        let ejected = monitor.endpoints.count { $0.health.isEjected }
-        guard ejected < outliers.ejectable(of: monitor.endpoints.count) else {
+        guard monitor.mayEject else {
             state.outcomes.forgetFailures()
             log.write(
                 .warning,
                 "upstream.ejection_withheld",
                 [
                     "endpoint": "\(watched.endpoint.address)", "upstream": upstream, "reason": why,
-                    "ejected": "\(ejected)",
+                    "ejected": "\(monitor.ejectedCount)",
                 ]
             )
             // Workers have left it alone until this was decided.
@@ -117,7 +116,6 @@ extension Monitor {
                 "reason": why,
             ]
         )
-        check(monitor)
         publish(monitor)
     }
 
@@ -133,7 +131,10 @@ extension Monitor {
             else { return }
             // No request comes by any more whose failure would count.
             let count = state.outcomes.failed(worker: 0, isCounted: false)
-            if count >= limit { failed(upstream, state, count: count, last: failure) }
+            // Where as many are ejected as may be, that is not told again and again.
+            if count % max(limit, 1) == 0, monitor.mayEject {
+                failed(upstream, state, count: count, last: failure)
+            }
             return
         }
         guard !watched.health.isReachable else { return }
@@ -146,7 +147,6 @@ extension Monitor {
         change(upstream, state) { monitor, index in
             monitor.endpoints[index].health.found(now: loop.now)
         }
-        check(monitor)
         publish(monitor)
     }
 
@@ -174,10 +174,7 @@ extension Monitor {
             state.outcomes.forgetFailures()
             monitor.endpoints[index].window.clear()
         }
-        if wasEjected != isEjected {
-            timers?.set()
-            check(monitor)
-        }
+        if wasEjected != isEjected { timers?.set() }
         guard hasChanged else { return }
         monitor.noteChange(at: index)
         let health = monitor.endpoints[index].health

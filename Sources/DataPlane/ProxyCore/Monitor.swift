@@ -197,7 +197,7 @@ final class Monitor: EventHandler {
     /// ejected: they may have been about to go.
     ///
     /// What an operator has disabled is left alone.
-    func check(_ monitor: UpstreamMonitor) {
+    private func check(_ monitor: UpstreamMonitor) {
         let upstream = monitor.upstream
         let connector = connectors[upstream.name]
         let members = monitor.members.filter { $0.availability != .disabled }
@@ -230,15 +230,14 @@ final class Monitor: EventHandler {
 
     // MARK: Changes
 
-    /// Other endpoints, or other addresses of them: they are checked there, and workers are told.
+    /// Other endpoints, or other addresses of them.
     func endpointsChanged(_ monitor: UpstreamMonitor) {
         monitor.apply(monitor.wishes, now: loop.now)
-        check(monitor)
         publish(monitor)
     }
 
-    /// Has the workers told of an upstream's endpoints: at once, or a moment after they were told last, so that many
-    /// changes that come one after the other cost them as much as a few.
+    /// Has the workers told of an upstream's endpoints, and those checked that it has now: at once, or a moment after
+    /// that was done last, so that many changes that come one after the other cost as much as a few.
     func publish(_ monitor: UpstreamMonitor) {
         changed.insert(monitor.upstream.name)
         guard !isPublishingDue, preparing == 0 else { return }
@@ -256,7 +255,7 @@ final class Monitor: EventHandler {
         publishChanges()
     }
 
-    /// Tells the workers of all that has changed.
+    /// Tells the workers of all that has changed, and checks what there is now.
     func publishChanges() {
         isPublishingDue = false
         guard preparing == 0, !changed.isEmpty else { return }
@@ -267,6 +266,7 @@ final class Monitor: EventHandler {
             guard let monitor = upstreams[name] else { continue }
             let roster = monitor.makeRoster(zone: zone, now: loop.now)
             notePanic(of: monitor, roster)
+            check(monitor)
             for worker in workers {
                 let message = Handover(worker)
                 worker.loop.mailbox.post { message.value.take(roster, of: name) }
@@ -300,7 +300,6 @@ final class Monitor: EventHandler {
                     monitor.takeWish(at: index, forgetting: mayForget, now: loop.now)
                 }
             }
-            check(monitor)
             changed.insert(name)
         }
         publishChanges()

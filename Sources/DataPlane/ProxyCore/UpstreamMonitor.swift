@@ -141,6 +141,15 @@ final class UpstreamMonitor {
         return made
     }
 
+    /// How many endpoints are ejected.
+    var ejectedCount: Int { endpoints.count { $0.health.isEjected } }
+
+    /// Whether another one may be.
+    var mayEject: Bool {
+        guard let outliers = upstream.outliers else { return false }
+        return ejectedCount < outliers.ejectable(of: endpoints.count)
+    }
+
     /// Nanoseconds until the share of an endpoint that is new grows again; `nil` where none does.
     var growthNanoseconds: UInt64? {
         guard let whole = upstream.slowStart?.nanoseconds, slowStarts.isGrowing else { return nil }
