@@ -52,6 +52,15 @@ public final class CounterCells: @unchecked Sendable {
         )
     }
 
+    /// Has a number fetched into the processor's cache, for it is to be written soon.
+    ///
+    /// - Parameter index: Its index; others are of no effect.
+    public func prefetch(_ index: Int) {
+        guard index >= 0, index < count else { return }
+        // SAFETY: the index is within the allocation, and nothing is read.
+        unsafe TableMemory.prefetch(cells + index)
+    }
+
     /// Subtracts from a number.
     ///
     /// Only the row's own thread may call it.

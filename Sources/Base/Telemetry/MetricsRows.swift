@@ -34,6 +34,13 @@ public final class MetricsRows: Sendable {
         if failed { cells.add(start + LabelledFamily.Column.errors.rawValue) }
     }
 
+    /// Has a row fetched into the processor's cache, for it is to be written soon.
+    ///
+    /// - Parameter row: Its index.
+    public func prefetch(_ row: Int) {
+        cells.prefetch(row * Self.width)
+    }
+
     /// The numbers of a row, by column; any thread may read them.
     func values(of row: Int) -> [UInt64] {
         LabelledFamily.Column.allCases.map { cells[row * Self.width + $0.rawValue] }

@@ -205,12 +205,18 @@ final class Exchange {
             )
         }
         guard let found else { return answer(status: 404, headBytes: headBytes) }
-        route = found
-        let entry = served.tables.routes[found]
+        route = found.route
+        served.tables.routeRows.prefetch(found.route)
+        if found.mark != RouteEntry.isNotPlain {
+            let upstream = served.tables.pools[Int(found.mark)]
+            self.upstream = upstream
+            return writeRequestHead(headBytes: headBytes, client, served, upstream)
+        }
+        let entry = served.tables.routes[found.route]
         if entry.totalNanoseconds < .max { limit(client, toNanoseconds: entry.totalNanoseconds) }
         if !entry.needs.isEmpty { keep(entry.needs, of: client) }
         if entry.hasSteps {
-            steps = served.tables.steps[found]
+            steps = served.tables.steps[found.route]
             if answersForMaintenance(headBytes: headBytes) { return }
         }
         switch entry.action {

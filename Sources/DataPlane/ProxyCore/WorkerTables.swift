@@ -23,7 +23,7 @@ final class WorkerTables {
     let splits: [SplitEntry]
     let responses: [LocalResponse]
     /// The worker's numbers of each route.
-    private let routeRows: MetricsRows
+    let routeRows: MetricsRows
     /// What they do besides, `nil` for most; only looked at where a route says that it has steps.
     let steps: [RouteSteps?]
     /// The regular expressions of routes whose texts name groups of theirs, by the route's index.
@@ -110,6 +110,7 @@ final class WorkerTables {
             entries.add(route, upstreams, upstreamIndices: indices, steps: steps)
         }
         expressions = Self.expressions(of: configuration.routes, entries.routes)
+        let marks = entries.marks
         routes = entries.routes
         splits = entries.splits
         responses = entries.responses
@@ -119,6 +120,7 @@ final class WorkerTables {
             listeners[listener.name] = ListenerTable(
                 listener,
                 routes: configuration.routes,
+                marks: marks,
                 upstreamIndices: indices,
                 edge: contexts.edges[listener.name]
             )
@@ -311,6 +313,7 @@ final class ListenerTable {
     init(
         _ listener: Listener,
         routes: [Route],
+        marks: [UInt32],
         upstreamIndices: [String: Int],
         edge: TLSEdge?
     ) {
@@ -357,7 +360,7 @@ final class ListenerTable {
         hasRequests = listener.transport.hasRequests
         let served = hasRequests ? routes : []
         guardedFields = GuardedFields(served.filter { $0.serves(listener.name) })
-        self.routes = RouteTable(routes: served, listener: listener.name)
+        self.routes = RouteTable(routes: served, listener: listener.name, marks: marks)
         trusted = listener.trustedProxies.map(AddressRange.init)
     }
 
@@ -374,13 +377,13 @@ final class ListenerTable {
     ///   - octets: The message from its start.
     ///   - path: The normalised path, where it is not the request's own.
     ///   - client: Who asks; not called where no route wants to know.
-    /// - Returns: The route's index in the configuration, or `nil` when none matches.
+    /// - Returns: The route's index in the configuration and `RouteEntry.mark`, or `nil` when none matches.
     func match(
         _ request: borrowing RequestHead,
         _ octets: Span<UInt8>,
         path: [UInt8]?,
         client: @autoclosure () -> ClientAddress
-    ) -> Int? {
+    ) -> (route: Int, mark: UInt32)? {
         let address = routes.looksAtClient ? client() : ClientAddress(high: 0, low: 0)
         if let path { return routes.match(request, octets, path: path.span, client: address) }
         if request.path.isEmpty {
@@ -454,6 +457,16 @@ struct RouteEntry: BitwiseCopyable {
     let needs: KeptParts
     /// Whether it has steps in the tables.
     let hasSteps: Bool
+    /// What the route table tells of it: the upstream, where there is nothing else that a request need look here for;
+    /// else `isNotPlain`.
+    var mark: UInt32 {
+        guard case .upstream(let index) = action, index >= 0, needs.isEmpty, !hasSteps,
+            totalNanoseconds == .max
+        else { return Self.isNotPlain }
+        return UInt32(index)
+    }
+
+    static let isNotPlain = UInt32.max
 
     /// What becomes of a request, with an index into the tables.
     enum Action {
@@ -477,6 +490,9 @@ private struct RouteEntries: ~Copyable {
     init(capacity: Int) {
         routes = AlignedArray(capacity: capacity)
     }
+
+    /// The marks of all.
+    var marks: [UInt32] { (0..<routes.count).map { routes[$0].mark } }
 
     mutating func add(
         _ route: Route,

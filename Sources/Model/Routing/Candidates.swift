@@ -7,12 +7,14 @@ struct Candidate: Sendable {
     var route: Int32
     /// The number of its conditions, or -1: it serves every such request.
     var conditions: Int32
+    /// What the table's owner wants to know of the route at once, without another look into memory.
+    var mark: UInt32
 }
 
 /// Candidates in their order: the first one apart, as most lists have no other.
 struct CandidateList: Sendable {
     /// Its route is -1 in an empty list.
-    var first = Candidate(route: -1, conditions: -1)
+    var first = Candidate(route: -1, conditions: -1, mark: 0)
     /// The others, as indices into the table's candidates.
     var restStart: Int32 = 0
     var restEnd: Int32 = 0
@@ -70,13 +72,17 @@ struct CandidateBuilder {
     }
 
     /// The candidate of a route, whose conditions are made.
-    mutating func candidate(_ number: Int, _ route: Route) -> Candidate {
+    mutating func candidate(_ number: Int, _ route: Route, mark: UInt32) -> Candidate {
         guard let set = ConditionSet(route) else {
-            return Candidate(route: Int32(number), conditions: -1)
+            return Candidate(route: Int32(number), conditions: -1, mark: mark)
         }
         conditions.append(set)
         looksAtClient = looksAtClient || set.looksAtClient
-        return Candidate(route: Int32(number), conditions: Int32(conditions.count - 1))
+        return Candidate(
+            route: Int32(number),
+            conditions: Int32(conditions.count - 1),
+            mark: mark
+        )
     }
 
     /// Adds a route to a list.

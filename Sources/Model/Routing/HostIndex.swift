@@ -4,10 +4,6 @@ import Structures
 
 /// The host patterns of a route table, each with its less specific parent; node 0 is any host.
 struct HostIndex: ~Copyable, Sendable {
-    enum Kind: UInt8 {
-        case any, exact, wildcard
-    }
-
     /// A pattern, in 64 octets.
     struct Node: BitwiseCopyable {
         /// The name or, of a wildcard, what follows its `*.`; in lower case.
@@ -23,10 +19,11 @@ struct HostIndex: ~Copyable, Sendable {
         /// Segments of the shortest and of the longest prefix; the greatest number is that and more.
         var depthMin = Int16.max
         var depthMax: Int16 = -1
-        var kind: Kind
     }
 
     private var nodes = AlignedArray<Node>()
+    /// Which of them are wildcards.
+    private var isWildcard = [false]
     /// The hash of each; only building needs them.
     private var hashes: [UInt64] = [0]
     private var text: [UInt8] = []
@@ -35,7 +32,7 @@ struct HostIndex: ~Copyable, Sendable {
 
     init() {
         let none: [UInt8] = []
-        nodes.append(Node(name: TextKey(none.span, 0..<0), nameStart: 0, kind: .any))
+        nodes.append(Node(name: TextKey(none.span, 0..<0), nameStart: 0))
     }
 
     // MARK: Building
@@ -59,9 +56,8 @@ struct HostIndex: ~Copyable, Sendable {
             : find(wildcards, key, octets.span, range, hash)
         if let known { return known }
         let node = nodes.count
-        nodes.append(
-            Node(name: key, nameStart: UInt32(text.count), kind: isExact ? .exact : .wildcard)
-        )
+        nodes.append(Node(name: key, nameStart: UInt32(text.count)))
+        isWildcard.append(!isExact)
         text += octets
         hashes.append(hash)
         if isExact {
@@ -136,12 +132,9 @@ struct HostIndex: ~Copyable, Sendable {
 
     /// The pattern of a node.
     func pattern(of node: Int) -> HostPattern? {
+        if node == 0 { return nil }
         let name = String(decoding: text[nameRange(of: node)], as: UTF8.self)
-        return switch nodes[node].kind {
-        case .any: nil
-        case .exact: .exact(name)
-        case .wildcard: .wildcard(name)
-        }
+        return isWildcard[node] ? .wildcard(name) : .exact(name)
     }
 
     /// The longest wildcard that holds for a host, or 0: one whose name follows a dot in it.

@@ -34,20 +34,26 @@ package final class RouteTable: Sendable {
     /// - Parameters:
     ///   - routes: All routes, in file order; results are indices into them.
     ///   - listener: The listener's name; routes that do not serve it are left out.
+    ///   - marks: What `match` tells of each route beside its number; empty is 0 of all.
     /// - Complexity: O(total length of hosts and paths).
-    package convenience init(routes: [Route], listener: String) {
+    package convenience init(routes: [Route], listener: String, marks: [UInt32] = []) {
         self.init(
             routes: routes.indices.lazy.filter { routes[$0].serves(listener) }
-                .map { ($0, routes[$0]) }
+                .map { ($0, routes[$0]) },
+            marks: marks
         )
     }
 
     /// Compiles routes whatever their listeners.
     ///
-    /// - Parameter routes: Numbers and routes, in file order; results are these numbers.
-    package init(routes: some Sequence<(Int, Route)>) {
+    /// - Parameters:
+    ///   - routes: Numbers and routes, in file order; results are these numbers.
+    ///   - marks: What `match` tells of each beside its number; empty is 0 of all.
+    package init(routes: some Sequence<(Int, Route)>, marks: [UInt32] = []) {
         var builder = RouteTableBuilder()
-        for (number, route) in routes { builder.add(number, route) }
+        for (number, route) in routes {
+            builder.add(number, route, mark: marks.isEmpty ? 0 : marks[number])
+        }
         builder.finish()
         (expressions, rest) = (builder.expressions, builder.rest)
         conditions = builder.candidates.conditions
@@ -63,7 +69,7 @@ package final class RouteTable: Sendable {
     ///   - octets: The message from its start.
     ///   - path: The normalised path, without the query.
     ///   - client: The client's address.
-    /// - Returns: The route's number, or `nil` when none matches.
+    /// - Returns: The route's number and its mark, or `nil` when none matches.
     /// - Complexity: O(length of host and path), times the wildcards and prefixes that hold when the
     ///   routes of the more specific ones do not serve the request; allocates nothing, regular
     ///   expressions aside.
@@ -72,9 +78,9 @@ package final class RouteTable: Sendable {
         _ octets: Span<UInt8>,
         path: Span<UInt8>,
         client: ClientAddress
-    ) -> Int? {
+    ) -> (route: Int, mark: UInt32)? {
         var witness = NoWitness()
-        return search(request, octets, path, client, &witness)?.route
+        return search(request, octets, path, client, &witness).map { ($0.route, $0.mark) }
     }
 
     /// Finds the route of a request and says why it is that one.
@@ -117,9 +123,12 @@ package final class RouteTable: Sendable {
     // MARK: The search
 
     private struct Found {
-        let route: Int
+        let candidate: Candidate
         let host: Int
         let place: CandidateBuilder.Place
+
+        var route: Int { Int(candidate.route) }
+        var mark: UInt32 { candidate.mark }
     }
 
     /// The one search of all callers; the witness learns why candidates were passed over.
@@ -136,19 +145,19 @@ package final class RouteTable: Sendable {
             var node = paths.find(path, host: host, depths: hosts.depths(of: host))
             while node >= 0 {
                 let list = paths.candidates(of: node)
-                if let route = first(of: list, request, octets, path, client, &witness) {
-                    return Found(route: route, host: host, place: .path(node: node))
+                if let found = first(of: list, request, octets, path, client, &witness) {
+                    return Found(candidate: found, host: host, place: .path(node: node))
                 }
                 node = paths.parent(of: node)
             }
             if let list = hosts.expressions(of: host),
-                let route = first(matching: list, request, octets, path, client, &witness)
+                let found = first(matching: list, request, octets, path, client, &witness)
             {
-                return Found(route: route, host: host, place: .expressions(host: host))
+                return Found(candidate: found, host: host, place: .expressions(host: host))
             }
             let list = hosts.anyPath(of: host)
-            if let route = first(of: list, request, octets, path, client, &witness) {
-                return Found(route: route, host: host, place: .anyPath(host: host))
+            if let found = first(of: list, request, octets, path, client, &witness) {
+                return Found(candidate: found, host: host, place: .anyPath(host: host))
             }
             guard let parent = hosts.parent(of: host) else { return nil }
             host = parent
@@ -164,16 +173,12 @@ package final class RouteTable: Sendable {
         _ path: Span<UInt8>,
         _ client: ClientAddress,
         _ witness: inout some Witness
-    ) -> Int? {
+    ) -> Candidate? {
         guard list.first.route >= 0 else { return nil }
-        if serves(list.first, request, octets, path, client, &witness) {
-            return Int(list.first.route)
-        }
+        if serves(list.first, request, octets, path, client, &witness) { return list.first }
         var index = Int(list.restStart)
         while index < Int(list.restEnd) {
-            if serves(rest[index], request, octets, path, client, &witness) {
-                return Int(rest[index].route)
-            }
+            if serves(rest[index], request, octets, path, client, &witness) { return rest[index] }
             index += 1
         }
         return nil
@@ -187,13 +192,11 @@ package final class RouteTable: Sendable {
         _ path: Span<UInt8>,
         _ client: ClientAddress,
         _ witness: inout some Witness
-    ) -> Int? {
+    ) -> Candidate? {
         let list = expressions[list]
         for index in list.matching(path) {
             let candidate = list.entries[index].candidate
-            if serves(candidate, request, octets, path, client, &witness) {
-                return Int(candidate.route)
-            }
+            if serves(candidate, request, octets, path, client, &witness) { return candidate }
         }
         return nil
     }

@@ -12,8 +12,8 @@ struct RouteTableBuilder: ~Copyable {
     private var compiled: [Int32: RegularExpression] = [:]
 
     /// Adds a route.
-    mutating func add(_ number: Int, _ route: Route) {
-        let candidate = candidates.candidate(number, route)
+    mutating func add(_ number: Int, _ route: Route, mark: UInt32) {
+        let candidate = candidates.candidate(number, route, mark: mark)
         for host in route.hosts.map({ $0.map(Optional.some) }) ?? [nil] {
             let host = hosts.insert(host)
             let place: CandidateBuilder.Place

@@ -36,6 +36,14 @@ public enum TableMemory {
         }
     }
 
+    /// Has the processor fetch the line of its cache that an address lies in, to write there.
+    ///
+    /// - Parameter address: Any.
+    public static func prefetch(_ address: UnsafeRawPointer) {
+        // SAFETY: nothing is read or written, whatever the address.
+        unsafe weir_prefetch(address)
+    }
+
     private static func isLarge(_ byteCount: Int) -> Bool { byteCount >= weir_huge_page_bytes / 2 }
 
     /// The size of so many octets in whole huge pages.

@@ -129,7 +129,7 @@ struct RouteTableTests {
             listeners: ["a", "b", "c"]
         )
         func match(_ listener: String) -> Int? {
-            RouteTable(routes: configuration.routes, listener: listener).decision(
+            RouteTable(routes: configuration.routes, listener: listener, marks: [0, 1]).decision(
                 Request("h", "/"),
                 configuration.routes
             ).match?.route

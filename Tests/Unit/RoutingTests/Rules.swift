@@ -90,7 +90,8 @@ struct Request {
 }
 
 extension RouteTable {
-    /// What the table decides, by both of its ways, which must agree; no match where the head is none.
+    /// What the table decides, by both of its ways, which must agree; no match where the head is none. Its marks are the
+    /// routes' numbers.
     func decision(_ request: Request, _ routes: [Route]) -> RouteDecision {
         var head = RequestHead()
         let octets = Array(request.head.utf8)
@@ -100,7 +101,8 @@ extension RouteTable {
         else { preconditionFailure("no request: \(request.head)") }
         let decision = explain(head, octets.span, path: path.span, client: client, routes: routes)
         let match = match(head, octets.span, path: path.span, client: client)
-        precondition(decision.match?.route == match, "explain and match differ")
+        precondition(decision.match?.route == match?.route, "explain and match differ")
+        precondition(match.map { Int($0.mark) == $0.route } ?? true, "another route's mark")
         return decision
     }
 }
@@ -111,7 +113,11 @@ struct Table {
 
     init(_ rules: [Rule]) throws {
         routes = try configuration(rules).routes
-        table = RouteTable(routes: routes, listener: "web")
+        table = RouteTable(
+            routes: routes,
+            listener: "web",
+            marks: routes.indices.map { UInt32($0) }
+        )
     }
 
     func match(_ host: String, _ path: String) -> String? {

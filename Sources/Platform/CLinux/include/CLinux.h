@@ -125,6 +125,9 @@ void *weir_map_huge_pages(size_t count);
 /// The size of huge pages, in octets.
 static const size_t weir_huge_page_bytes = (size_t)2 << 20;
 
+/// Has the line of the processor's cache fetched that an address lies in, to be written; any address will do.
+static inline void weir_prefetch(const void *address) { __builtin_prefetch(address, 1); }
+
 /// malloc_trim(3): gives pages that the allocator holds free back to the system.
 void weir_return_free_memory(void);
 
