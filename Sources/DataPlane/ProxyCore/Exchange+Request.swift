@@ -45,15 +45,17 @@ extension Exchange {
     /// would come back for ever.
     var mayRedirectToHTTPS: Bool { !request.asksServer && !isClientHTTPS }
 
-    /// Puts the head that the endpoint gets in the place of the client's, and goes on to an endpoint.
+    /// Puts the head that endpoints of the upstream with an index get in the place of the client's, and goes on to one.
     ///
     ///     | headroom | client's head | content |  ─▶  | headroom | endpoint's head | content |
     func writeRequestHead(
+        for index: Int,
         headBytes: Int,
         _ client: Client,
-        _ served: ServedTables,
-        _ upstream: UpstreamPool
+        _ served: ServedTables
     ) {
+        let upstream = served.tables.pools[index]
+        self.upstream = upstream
         if let affinity = upstream.affinity {
             client.buffer.withReadable { consult(affinity, $0, client) }
         }

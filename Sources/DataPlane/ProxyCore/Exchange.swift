@@ -208,9 +208,7 @@ final class Exchange {
         route = found.route
         served.tables.routeRows.prefetch(found.route)
         if found.mark != RouteEntry.isNotPlain {
-            let upstream = served.tables.pools[Int(found.mark)]
-            self.upstream = upstream
-            return writeRequestHead(headBytes: headBytes, client, served, upstream)
+            return writeRequestHead(for: Int(found.mark), headBytes: headBytes, client, served)
         }
         let entry = served.tables.routes[found.route]
         if entry.totalNanoseconds < .max { limit(client, toNanoseconds: entry.totalNanoseconds) }
@@ -221,15 +219,11 @@ final class Exchange {
         }
         switch entry.action {
         case .upstream(let index):
-            let upstream = served.tables.pools[Int(index)]
-            self.upstream = upstream
-            writeRequestHead(headBytes: headBytes, client, served, upstream)
+            writeRequestHead(for: Int(index), headBytes: headBytes, client, served)
         case .split(let index):
             let (index, nanoseconds) = chooseSide(of: served.tables.splits[Int(index)], client)
             if nanoseconds < .max { limit(client, toNanoseconds: nanoseconds) }
-            let upstream = served.tables.pools[index]
-            self.upstream = upstream
-            writeRequestHead(headBytes: headBytes, client, served, upstream)
+            writeRequestHead(for: index, headBytes: headBytes, client, served)
         case .respond(let index):
             answer(served.tables.responses[Int(index)], headBytes: headBytes)
         case .redirect(let index):

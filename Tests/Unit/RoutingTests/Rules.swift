@@ -90,8 +90,9 @@ struct Request {
 }
 
 extension RouteTable {
-    /// What the table decides, by both of its ways, which must agree; no match where the head is none. Its marks are the
-    /// routes' numbers.
+    /// What the table decides, by both of its ways, which must agree; no match where the head is none.
+    ///
+    /// The table's marks are the routes' numbers.
     func decision(_ request: Request, _ routes: [Route]) -> RouteDecision {
         var head = RequestHead()
         let octets = Array(request.head.utf8)
