@@ -17,22 +17,24 @@ struct WaitingLine<Place: WaitsInLine> {
     private var first = 0
     /// How many wait.
     private(set) var count = 0
-    /// How many went on in the last span of time; `nil` while nobody knows.
-    private var movesBefore: UInt64?
+    /// How many went on in the last spans of time, the latest first, and of how many spans that is known.
+    private var movesBefore = SIMD4<UInt64>()
+    private var spansKnown: UInt64 = 0
     /// How many have gone on in this one.
     private var moves: UInt64 = 0
     private var spanBegan = LoopInstant.never
 
     /// So many may always wait: a few say nothing about how fast it moves.
     private static var countMin: Int { 4 }
-    /// Spans of time in which one may wait; endpoints that answer in bursts do so in each of them.
+    /// Spans of time in which one may wait. Half of them are remembered: endpoints take their time to answer, and many answer
+    /// at once after it.
     private static var spans: UInt64 { 8 }
 
     var isEmpty: Bool { count == 0 }
 
     /// Adds one at the end.
     mutating func append(_ place: Place, at now: LoopInstant) {
-        if isEmpty { (movesBefore, moves, spanBegan) = (nil, 0, now) }
+        if isEmpty { (spansKnown, moves, spanBegan) = (0, 0, now) }
         places.append(place)
         count += 1
     }
@@ -104,7 +106,7 @@ struct WaitingLine<Place: WaitsInLine> {
         return last
     }
 
-    /// How long it takes until so many have gone on, as the line has moved in the last span of time; 0 while nobody knows.
+    /// How long it takes until so many have gone on, as the line has moved of late; 0 while nobody knows.
     private mutating func nanoseconds(
         for number: Int,
         within timeout: UInt64,
@@ -115,12 +117,18 @@ struct WaitingLine<Place: WaitsInLine> {
         if passed >= span {
             // Nobody may have asked for a while.
             let share = UInt64((Double(moves) * Double(span) / Double(passed)).rounded(.up))
-            movesBefore = min(share, moves)
-            (moves, spanBegan) = (0, now)
+            for _ in 0..<min(passed / span, 4) {
+                movesBefore = SIMD4(share, movesBefore[0], movesBefore[1], movesBefore[2])
+                spansKnown = min(spansKnown + 1, 4)
+            }
+            (moves, spanBegan) = (0, spanBegan.advanced(by: passed - passed % span))
         }
-        guard let movesBefore else { return 0 }
-        let (product, overflows) = span.multipliedReportingOverflow(by: UInt64(max(number, 0)))
-        return movesBefore == 0 || overflows ? .max : product / movesBefore
+        var sum: UInt64 = 0
+        for index in 0..<Int(spansKnown) { sum += movesBefore[index] }  // far from 2^64
+        // As long as there may be none that has had the time to answer, it is not known.
+        if sum == 0 { return spansKnown < 4 ? 0 : .max }
+        let time = (span * spansKnown).multipliedReportingOverflow(by: UInt64(max(number, 0)))
+        return time.overflow ? .max : time.partialValue / sum
     }
 
     /// Passes over those at the front who have left.

@@ -128,9 +128,26 @@ struct WaitingLineTests {
     func few() {
         let line = line((0..<4).map { Place($0) })
         #expect(!line.isHopeless(within: timeout, at: at(50)), "the first span is not over")
-        #expect(line.isHopeless(within: timeout, at: at(100)), "nobody has gone on in it")
+        #expect(!line.isHopeless(within: timeout, at: at(100)), "answers may take longer")
+        #expect(!line.isHopeless(within: timeout, at: at(399)))
+        #expect(line.isHopeless(within: timeout, at: at(400)), "nobody has gone on in half the time")
         _ = line.takeFirst()
-        #expect(!line.isHopeless(within: timeout, at: at(100)))
+        #expect(!line.isHopeless(within: timeout, at: at(400)))
+    }
+
+    @Test("Between the answers of endpoints that give many at once, after some time, there is hope")
+    func bursts() {
+        let line = line((0..<120).map { Place($0) })
+        // Every 300 ms 20 go on, which is 20 or 40 in the time that is remembered.
+        for time in stride(from: UInt64(0), through: 1_790, by: 10) {
+            if time > 0, time % 300 == 0 {
+                for _ in 0..<20 where line.takeFirst() != nil { line.moved() }
+            }
+            let isHopeless = line.isHopeless(within: timeout, at: at(time))
+            if line.count <= 20 || time < 300 { #expect(!isHopeless, "\(line.count) at \(time)") }
+            if line.count >= 60, time >= 400 { #expect(isHopeless, "\(line.count) at \(time)") }
+        }
+        #expect(line.count == 20)
     }
 
     @Test("Nobody is let in whose turn would not come within three quarters of the time")
@@ -170,9 +187,9 @@ struct WaitingLineTests {
     @Test("A line that was empty begins anew")
     func begins() throws {
         let line = line((0..<5).map { Place($0) })
-        #expect(line.isHopeless(within: timeout, at: at(100)))
+        #expect(line.isHopeless(within: timeout, at: at(400)))
         _ = line.drain()
-        for number in 0..<5 { line.append(Place(number), at: at(150)) }
-        #expect(!line.isHopeless(within: timeout, at: at(200)))
+        for number in 0..<5 { line.append(Place(number), at: at(450)) }
+        #expect(!line.isHopeless(within: timeout, at: at(849)))
     }
 }
