@@ -274,6 +274,8 @@ SCENARIOS = {scenario.name: scenario for scenario in [
                   path="/10k"),
     LoadScenario("routes-10", "10 routes (1 host x 10 prefixes), keep-alive, 100-octet body",
                  site=Site(hosts=1, prefixes=10)),
+    LoadScenario("routes-1000", "1,000 routes (100 hosts x 10 prefixes), keep-alive, 100-octet body",
+                 site=Site(hosts=100, prefixes=10)),
     LoadScenario("routes-10000",
                  "10,000 routes (1,000 hosts x 10 prefixes), keep-alive, 100-octet body",
                  site=Site(hosts=1000, prefixes=10)),

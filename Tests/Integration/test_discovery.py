@@ -127,7 +127,7 @@ def test_while_a_name_cannot_be_looked_up_its_last_addresses_are_used(workspace,
     names.misbehave("api.test", None)
     names.set("api.test", "A", ["127.0.0.1"], ttl=1)
     until(lambda: metric(node, "weir_names_failing") == 0, "the lookup succeeds again")
-    assert "name.heals name=api.test" in node.program.stderr()
+    until(lambda: "name.heals name=api.test" in node.program.stderr(), "the log says so")
     assert metric(node, "weir_name_lookups_total", result="failed") >= 1
 
 
