@@ -26,8 +26,9 @@ struct WaitingLine<Place: WaitsInLine> {
 
     /// So many may always wait: a few say nothing about how fast it moves.
     private static var countMin: Int { 4 }
-    /// Spans of time in which one may wait. Half of them are remembered: endpoints take their time to answer, and many answer
-    /// at once after it.
+    /// Spans of time in which one may wait.
+    ///
+    /// Half of them are remembered: endpoints take their time to answer, and many answer at once after it.
     private static var spans: UInt64 { 8 }
 
     var isEmpty: Bool { count == 0 }

@@ -130,7 +130,10 @@ struct WaitingLineTests {
         #expect(!line.isHopeless(within: timeout, at: at(50)), "the first span is not over")
         #expect(!line.isHopeless(within: timeout, at: at(100)), "answers may take longer")
         #expect(!line.isHopeless(within: timeout, at: at(399)))
-        #expect(line.isHopeless(within: timeout, at: at(400)), "nobody has gone on in half the time")
+        #expect(
+            line.isHopeless(within: timeout, at: at(400)),
+            "nobody has gone on in half the time"
+        )
         _ = line.takeFirst()
         #expect(!line.isHopeless(within: timeout, at: at(400)))
     }
