@@ -457,6 +457,7 @@ struct RouteEntry: BitwiseCopyable {
     let needs: KeptParts
     /// Whether it has steps in the tables.
     let hasSteps: Bool
+
     /// What the route table tells of it: the upstream, where there is nothing else that a request need look here for;
     /// else `isNotPlain`.
     var mark: UInt32 {
@@ -466,6 +467,7 @@ struct RouteEntry: BitwiseCopyable {
         return UInt32(index)
     }
 
+    /// The mark of a route of which a request needs the entry.
     static let isNotPlain = UInt32.max
 
     /// What becomes of a request, with an index into the tables.
