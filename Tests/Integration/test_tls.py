@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import select
 import signal
 import socket
 import ssl
@@ -557,6 +558,37 @@ def test_a_client_begins_so_many_handshakes_in_a_second(workspace):
     with socket.create_connection(site.web, 15, ("127.0.0.2", 0)) as raw:
         with site.certificates.client().wrap_socket(raw, server_hostname="example.test") as connection:
             assert connection.version()
+
+
+def test_requests_go_before_handshakes(workspace):
+    """A client that is being served does not wait for all that begin a handshake."""
+    workspace.certificates.issue("heavy", "example.test", key="rsa4096")
+    site = Site(workspace, tls="certificates: [heavy]", names=("heavy",), workers=1)
+    served = workspace.keep(site.connect())
+    assert served.exchange(request()).status == 200
+    beginners = [workspace.keep(Peer.connect(site.web)) for _ in range(60)]
+    until(lambda: site.metric("weir_connections") == 61, "all are accepted")
+    site.node.program.signal(signal.SIGSTOP)
+    for peer in beginners:
+        peer.send(client_hello(site.certificates.client()))
+    served.send(request())
+    site.node.program.signal(signal.SIGCONT)
+    assert served.read_response().status == 200
+    assert len(answered(beginners)) < len(beginners)
+    until(lambda: len(answered(beginners)) == len(beginners), "all are answered")
+
+
+def answered(peers):
+    return select.select([peer.socket for peer in peers], [], [], 0)[0]
+
+
+def client_hello(context):
+    """The octets with which a client of a context begins."""
+    sent = ssl.MemoryBIO()
+    session = context.wrap_bio(ssl.MemoryBIO(), sent, server_hostname="example.test")
+    with pytest.raises(ssl.SSLWantReadError):
+        session.do_handshake()
+    return sent.read()
 
 
 def test_handshakes_make_room_for_others(workspace):

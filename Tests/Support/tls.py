@@ -27,7 +27,8 @@ class Certificates:
 
     def sign(self, name, extensions, key="ec", subject=None, days=30, issuer=None):
         """A new key and its certificate, in place of those of that name."""
-        kind = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"], "ed25519": ["ed25519"]}[key]
+        kind = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"], "rsa4096": ["rsa:4096"],
+                "ed25519": ["ed25519"]}[key]
         suffix = ".crt" if issuer else ".pem"
         options = ["-CA", f"{self.folder}/{issuer}.pem", "-CAkey", f"{self.folder}/{issuer}.key"] if issuer else []
         temporary = self.folder / f"new-{name}"

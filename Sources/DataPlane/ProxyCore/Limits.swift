@@ -10,6 +10,9 @@ enum Limits {
     static let tailReserve = 16
     /// Connections accepted in one tick, so that a flood of them does not hold up the exchanges.
     static let acceptsPerTick = 64
+    /// For how long a tick answers those that begin a TLS handshake, at least one of them: requests that come meanwhile
+    /// wait no longer, and it is a few handshakes, beside which looking for events costs nothing.
+    static let handshakesPerTickNanoseconds: UInt64 = 1_000_000
     /// How long a full descriptor table keeps a listening socket from accepting: long enough for
     /// connections to end, short enough to go unnoticed.
     static let acceptPauseNanoseconds: UInt64 = 50_000_000

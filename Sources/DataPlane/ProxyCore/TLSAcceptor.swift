@@ -7,12 +7,14 @@ internal import Transport
 
 /// A client's connection during its TLS handshake.
 ///
-///     waiting ──complete──▶ the port takes the connection up, with TLS on it
-///        │  └──failed──▶ refused: what still comes is dropped ──ends, enough, late──▶ closed
-///        └──late, room is needed──▶ closed
+///     silent ──ClientHello──▶ queued ──its turn──▶ answered ──complete──▶ the port takes the connection up, with TLS on it
+///        │                      │                     └──failed──▶ refused: what still comes is dropped
+///        │                      │                                     └──ends, enough, late──▶ closed
+///        └──────────────────────┴──late, gone, room is needed──▶ closed
 ///
+/// The answer to the ClientHello is what a handshake costs, so it waits its turn, and what comes later goes on at once.
 /// Confined to its worker's loop.
-final class TLSAcceptor: PortConnection {
+final class TLSAcceptor: PortConnection, WaitsForHandshake {
     private var socket: StreamSocket?
     private let number: Int32
     private let stream: TLSStream
@@ -22,6 +24,9 @@ final class TLSAcceptor: PortConnection {
     private let started: LoopInstant
     /// Once the handshake has failed: how much more is read, so that no reset overtakes the alert.
     private var octetsLeft: Int?
+    /// Since when the ClientHello waits to be answered; `never` before it comes.
+    private(set) var waitingSince = LoopInstant.never
+    private var isAnswered = false
 
     init(
         _ port: ListeningPort,
@@ -52,6 +57,23 @@ final class TLSAcceptor: PortConnection {
         socket?.note(readiness)
         // That octets can be written is no news: the client is the first to say something.
         guard socket?.canRead == true else { return }
+        if isAnswered { return goOn() }
+        guard waitingSince == .never else { return }
+        waitingSince = worker.loop.now
+        worker.answerLater(self)
+    }
+
+    /// Whether it waits for its turn; not once it is closed.
+    var isWaiting: Bool { registration != .none && !isAnswered }
+
+    /// It is its turn: answers the ClientHello, unless the client has gone.
+    func answer() {
+        isAnswered = true
+        guard socket?.mayEndSoon == false else { return cutOff() }
+        goOn()
+    }
+
+    private func goOn() {
         do throws(TLSError) {
             guard try socket?.handshake() == true else { return }
         } catch {

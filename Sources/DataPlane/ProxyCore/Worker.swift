@@ -40,7 +40,9 @@ final class Worker: EventHandler {
     private var pipes: [SplicePipe] = []
     /// The fewest pipes that lay there since the last look: so many were not needed.
     private var pipesUnused = 0
-    private var registration = Registration.none
+    var registration = Registration.none
+    /// Clients whose ClientHello waits to be answered.
+    var handshakes = HandshakeQueue<TLSAcceptor>()
     /// What of the overload settings it goes by; `nil` before there are any.
     var watched: Overload?
     var shedder: LoadShedder?
@@ -119,6 +121,7 @@ final class Worker: EventHandler {
         spares = []
         pipes = []
         colleagues = []
+        handshakes = HandshakeQueue()
         tables = nil
         onDrained = nil
         link = nil

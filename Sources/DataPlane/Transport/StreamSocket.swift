@@ -223,7 +223,7 @@ package struct StreamSocket: ~Copyable {
     }
 
     /// Whether the end may already wait behind what has been read.
-    var mayEndSoon: Bool { endIsNear }
+    package var mayEndSoon: Bool { endIsNear }
 
     /// The error of a connect(2) that has come to its end, or `nil` when the connection stands.
     ///
