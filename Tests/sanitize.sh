@@ -25,8 +25,8 @@ for sanitizer in "${sanitizers[@]}"; do
     ln -s "$(WEIR_SCOPE=proxy-node swift build --scratch-path "$scratch" --show-bin-path)/proxy-node" "$bin/proxy-node"
     ln -s "$others/proxy-control" "$others/proxyctl" "$bin/"
     case $sanitizer in
-        # The attacks bound memory, of which the sanitizer keeps what was freed.
-        address) folders=(Tests/Integration --ignore Tests/Integration/test_http2_attacks.py) ;;
+        # The attacks bound memory, of which the sanitizer keeps what was freed. Some files run at a time: most tests wait.
+        address) folders=(-n 3 --dist loadfile Tests/Integration --ignore Tests/Integration/test_http2_attacks.py) ;;
         # What threads share shows wherever versions change hands and connections come and go.
         thread) folders=(Tests/Integration/test_node.py Tests/Integration/test_control.py
             Tests/Integration/test_floods.py Tests/Fleet/test_rollout.py) ;;
