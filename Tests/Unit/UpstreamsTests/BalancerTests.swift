@@ -160,6 +160,25 @@ struct BalancerTests {
         #expect(balancer.choose(key: HashedKey("a"), now: 1) == 3)
     }
 
+    @Test("Least requests gives many endpoints their turns for as long as they are idle")
+    func leastRequestsManyTurns() {
+        let unequal = (0..<40).map { $0 == 0 ? 10_000 : 100 + $0 }
+        for weights in [Array(repeating: 7, count: 17), unequal] {
+            let given = loads(weights.count)
+            let balancer = LeastRequestsBalancer(weights: weights, loads: given, seed: 3)
+            var counts = Array(repeating: 0, count: weights.count)
+            for _ in 0..<(10 * weights.reduce(0, +)) {
+                guard let index = balancer.choose(key: HashedKey("a"), now: 0) else { break }
+                counts[index] += 1
+                balancer.begin(index)
+                balancer.end(index, after: 1, now: 1)
+            }
+            for (count, weight) in zip(counts, weights) {
+                #expect(abs(count - 10 * weight) <= 2 + weight / 50, "\(counts)")
+            }
+        }
+    }
+
     @Test("Least requests gives by weight however little is in flight", arguments: [1, 2, 4, 30])
     func leastRequestsShares(atOnce: Int) {
         for weights in [[100, 1], [1, 2, 3, 4], [100, 100, 1]] {
