@@ -18,6 +18,8 @@ CLONE_NEWNET = 0x40000000
 # What a proxy with 10,000 clients may use, and this process for the other end of them.
 DESCRIPTORS = 65536
 STOP_SECONDS = 10
+# The niceness beside which one of 0 gets four times as much: 1.25 for each step.
+RIVALRY = 6
 # What differs from the kernel's defaults inside the namespace. BBR's pacing adds several per cent
 # of noise on loopback; the ports let a connection per request run for minutes, and stay clear of
 # those that servers bind.
@@ -76,6 +78,20 @@ class Bench:
         program = Program(self, name, command, core)
         self.programs.append(program)
         return program
+
+    @contextlib.contextmanager
+    def rival(self, pids):
+        """Has something else work on the proxy's core, which leaves the proxy about a fifth of it."""
+        for pid in pids:
+            os.setpriority(os.PRIO_PROCESS, pid, RIVALRY)
+            # Where the kernel groups processes by session, it is the group's that counts.
+            with contextlib.suppress(OSError):
+                pathlib.Path(f"/proc/{pid}/autogroup").write_text(str(RIVALRY))
+        program = self.start("rival", [sys.executable, "-c", "while True: pass"], self.proxy_core)
+        try:
+            yield
+        finally:
+            program.stop()
 
     def run(self, command, seconds, check=True):
         """Runs a command to its end and returns what it did; it fails after `seconds`."""

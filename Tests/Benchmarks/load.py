@@ -88,6 +88,39 @@ class H2Load:
                            "errored": max(errored - under_way, 0)}}
 
 
+class PacedLoad:
+    """One run of h2load with HTTP/1.1 at a rate of requests per second in all; without a rate as many as are answered."""
+
+    def __init__(self, bench, port, connections, seconds, rate=None):
+        self.seconds = seconds
+        self.log = bench.folder / "paced.log"
+        self.log.unlink(missing_ok=True)
+        command = ["h2load", "--h1", "-t1", f"-c{connections}", f"-D{seconds}", "--warm-up-time=1",
+                   f"--log-file={self.log}"]
+        if rate:
+            command.append(f"--rps={rate / connections}")
+        self.program = bench.start("h2load", [*command, f"http://{HOST}:{port}/"], bench.load_core)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.program.stop()
+
+    def summary(self):
+        """Waits for the end and returns what was answered with 200 and with anything else: so many, and their times."""
+        self.program.wait(self.seconds + SECONDS_BEYOND)
+        times = {True: [], False: []}
+        for line in self.log.read_text().splitlines():
+            _, status, microseconds = line.split("\t")
+            times[status == "200"].append(int(microseconds))
+        found = {}
+        for name, some in (("answered", sorted(times[True])), ("refused", sorted(times[False]))):
+            found[name] = len(some) / self.seconds
+            found[f"{name}P99"] = some[min(int(len(some) * 0.99), len(some) - 1)] / 1000 if some else 0.0
+        return found
+
+
 class Resuming:
     """Connections that resume a session of TLS and carry one request each, as Wrk, from a process of its own."""
 

@@ -4,13 +4,14 @@ import statistics
 
 # The figure of each kind of scenario, which the ratio is of.
 FIGURES = {"cpu": "cpuMicroseconds", "idle": "connectionKiB", "rest": "residentKiB",
-           "choices": "slowest"}
+           "choices": "slowest", "overload": "goodputShare"}
 
 LEGEND = """\
 CPU: user and system time of all of the proxy's processes per answered request, median of the rounds.
 ratio: this peer's figure by the smaller one of nginx's and HAProxy's; below 1.00 is less than both.
 user: the share of that time in user space. RSS: of all its processes, while the load runs.
 core: how busy the proxy kept its core; where it is not full, load and origin set the pace.
+share, of overload: what is answered when asked for five times what it can, of the most that is answered at any rate.
 """
 
 
@@ -76,6 +77,13 @@ def choices_cells(summary, _):
     return [f"{middle[name]:.0f}" for name in WAYS] + [f"{middle['hashTable'] / 1e6:.0f}"]
 
 
+def overload_cells(summary, _):
+    middle = summary["median"]
+    return [f"{middle['peak']:,.0f}", f"{middle['answered']:,.0f}", f"{middle['goodputShare']:.0%}",
+            f"{summary['minimum']:.0%}-{summary['maximum']:.0%}", f"{middle['answeredP99']:.0f}",
+            f"{middle['refused']:,.0f}", f"{middle['refusedP99']:.0f}", mib(middle["residentKiB"])]
+
+
 # Nanoseconds of a choice by each way of balancing, as balancer-speed writes them.
 WAYS = ["roundRobin", "leastRequests", "powerOfTwo", "latency", "hash", "random"]
 HEADS = {
@@ -83,9 +91,11 @@ HEADS = {
     "cpu": ["peer", "CPU us/request", "min-max", "ratio", "requests/s", "p50 ms", "p99 ms",
             "RSS MiB", "user", "core"],
     "idle": ["peer", "KiB/connection", "min-max", "ratio", "RSS MiB before", "RSS MiB after"],
+    "overload": ["peer", "peak/s", "answered/s", "share", "min-max", "p99 ms", "refused/s", "p99 ms", "most RSS MiB"],
     "rest": ["peer", "RSS MiB", "min-max", "ratio", "PSS MiB", "processes"],
 }
-CELLS = {"choices": choices_cells, "cpu": cpu_cells, "idle": idle_cells, "rest": rest_cells}
+CELLS = {"choices": choices_cells, "cpu": cpu_cells, "idle": idle_cells, "rest": rest_cells,
+         "overload": overload_cells}
 
 
 def growth(results):

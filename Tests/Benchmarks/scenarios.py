@@ -10,7 +10,7 @@ import json
 import time
 
 from bench import (Failure, core_seconds, cpu_seconds, memory_kib, processes, user_and_system_ticks)
-from load import (CONCURRENCY, HTTP2_CONNECTIONS, HTTP2_STREAMS, H2Load, Resuming, Wrk, connections, insecure, probe,
+from load import (CONCURRENCY, HTTP2_CONNECTIONS, HTTP2_STREAMS, H2Load, PacedLoad, Resuming, Wrk, connections, insecure, probe,
                   request)
 from peers import BODIES, ITEMS, PRODUCTS, QueueOrigin, Site
 
@@ -31,7 +31,7 @@ class Scenario:
 
     name: str
     title: str
-    # `cpu`, `idle`, `rest` or `choices`: which columns the table has.
+    # `cpu`, `idle`, `rest`, `overload` or `choices`: which columns the table has.
     kind: str = "cpu"
     # Who takes part; None is everybody.
     only: str | None = None
@@ -194,6 +194,28 @@ class ChoicesScenario(Scenario):
         return sample
 
 
+@dataclasses.dataclass(frozen=True)
+class OverloadScenario(Scenario):
+    """A proxy that gets a part of its core, and is asked for less than it can, all that it can, and five times that."""
+
+    connections: int = 1000
+    site: Site = Site(capacity=20_000)
+
+    def measure(self, bench, origin, peer, seconds):
+        with running(bench, peer, self.site) as program, bench.rival(processes(program.pid)):
+            probe(peer.port, request("/"), BODIES["/"])
+            capacity = self.load(bench, peer, seconds)["answered"]
+            found = [self.load(bench, peer, seconds, capacity * share) for share in (0.6, 0.8, 1.0, 1.2)]
+            over = self.load(bench, peer, seconds, 5 * capacity)
+            peak = max(capacity, *(one["answered"] for one in found))
+            return {**over, "peak": peak, "goodputShare": over["answered"] / peak,
+                    "residentKiB": memory_kib(processes(program.pid), "VmHWM")}
+
+    def load(self, bench, peer, seconds, rate=None):
+        with PacedLoad(bench, peer.port, self.connections, seconds, rate) as load:
+            return load.summary()
+
+
 class RestScenario(Scenario):
     """Memory after the start, before the first request."""
 
@@ -305,5 +327,7 @@ SCENARIOS = {scenario.name: scenario for scenario in [
     ChoicesScenario("choices-1000", "choosing among 1,000 endpoints of many weights, 500 requests in flight",
                     kind="choices"),
     ChoicesScenario("choices-5", "the same among five", kind="choices", endpoints=5),
+    OverloadScenario("overload", "a proxy that shares its core, 1,000 connections: asked for 5 times what it can",
+                     kind="overload"),
     RestScenario("rest", "memory at rest, after the start", kind="rest"),
 ]}
