@@ -4,8 +4,10 @@ import json
 import signal
 import threading
 
+import h2.events
 import pytest
 
+import http2
 from handover import upgrade
 from nameserver import NameServer
 from weir import Fleet, Load, NetworkNamespace, Origin, Peer, ReservedPort, answer_with_request, answering, get, request, until
@@ -51,6 +53,30 @@ def wait_state(fleet, origin, state):
 
 def actions(fleet):
     return [row["action"] for row in fleet.ctl("audit", "-o", "json").json if row["action"].startswith("upstream.")]
+
+
+def test_a_drained_connection_of_http2_closes_with_its_last_stream(workspace, fleet):
+    port, gate = workspace.keep(ReservedPort()), threading.Event()
+
+    def script(_, connection, event):
+        if isinstance(event, h2.events.StreamEnded):
+            gate.wait(20)
+            connection.send_headers(event.stream_id, [(":status", "200")], end_stream=True)
+
+    origin = workspace.keep(http2.Origin(script))
+    fleet.apply(configuration(port, f"{{address: {origin}}}",
+                              more=", protocol: h2c, connections: {maximum: 1}, queue: {timeout: 5s}"), "--wait")
+    statuses = []
+    client = threading.Thread(target=lambda: statuses.append(get(port.address).status))
+    client.start()
+    until(lambda: origin.requests, "it is asked")
+    fleet.ctl("upstream", "drain", "main", str(origin), "--wait")
+    gate.set()
+    client.join()
+    fleet.ctl("upstream", "drain", "main", str(origin), "--wait", "--idle", "--timeout", "10s")
+    until(lambda: not origin.open, "the connection is closed")
+    fleet.ctl("upstream", "undrain", "main", str(origin), "--wait")
+    assert statuses == [200] and get(port.address).status == 200
 
 
 def test_a_drain_under_load_fails_nothing_and_leaves_nothing(workspace, fleet):

@@ -1,5 +1,8 @@
 """Nothing is sent to an upstream that fails, for a while."""
 
+import concurrent.futures
+import threading
+
 import pytest
 
 from faults import FaultyOrigin
@@ -128,3 +131,48 @@ routes: [{{name: bad, match: {{path: {{prefix: /bad}}}}, upstream: bad}}, {{name
 """, workers=1)
     assert [get(port.address, "/bad").status for _ in range(3)] == [500, 500, 503]
     assert get(port.address).status == 200
+
+
+def test_requests_in_line_stop_when_it_opens(workspace):
+    origin = workspace.keep(FaultyOrigin())
+    node, web = serve(workspace, origin, "minimumRequests: 5, openFor: 60s",
+                      ", connections: {maximum: 1}, queue: {requests: 100, timeout: 20s}")
+    origin.behave("500")
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        statuses = list(pool.map(lambda _: get(web).status, range(20)))
+    assert set(statuses) <= {500, 503} and len(origin.requests) == statuses.count(500) == 5, statuses
+
+
+def test_what_came_before_it_closed_does_not_open_it(workspace):
+    gate, asked = threading.Event(), []
+
+    def script(peer, _):
+        while (head := peer.read_head()) is not None:
+            if head.target == "/slow":
+                asked.append(head)
+                gate.wait(20)
+            status = "200 OK" if head.target == "/good" else "500 Error"
+            peer.send(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    origin = workspace.origin(script)
+    _, web = serve(workspace, origin, "minimumRequests: 3, openFor: 200ms")
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        slow = [pool.submit(lambda: get(web, "/slow").status) for _ in range(4)]
+        until(lambda: len(asked) == 4, "all are under way")
+        assert [get(web, "/bad").status for _ in range(4)] == [500, 500, 500, 503]
+        until(lambda: get(web, "/good").status == 200, "it has closed")
+        gate.set()
+        assert [answer.result() for answer in slow] == [500] * 4
+    assert [get(web, "/good").status for _ in range(3)] == [200] * 3
+
+
+def test_half_a_response_is_a_failure(workspace):
+    def script(peer, _):
+        if peer.read_head() is not None:
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+
+    node, web = serve(workspace, workspace.origin(script), "errors: 90%, minimumRequests: 4, openFor: 60s")
+    for _ in range(4):
+        with pytest.raises(EOFError):
+            get(web)
+    assert get(web).status == 503 and metric(node, "weir_circuit_openings_total") == 1

@@ -282,3 +282,31 @@ routes: [{{name: all, upstream: main, mirror: {{upstream: copies, share: 100%}}}
     until(lambda: 'weir_mirrored_requests_total{result="complete"} 3' in node.get("/metrics").body.decode(),
           "the copies have come to their end")
     assert len(mirror.requests) == 3
+
+
+def test_a_retry_waits_for_the_other_endpoint(workspace):
+    """It is full, and the one that has failed has room: that one is not asked again."""
+    asked, gate = [], threading.Event()
+
+    def slow(peer, _):
+        while peer.read_head() is not None:
+            gate.wait(20)
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    def bad(peer, _):
+        while peer.read_head() is not None:
+            asked.append(None)
+            peer.send(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+
+    _, web = serve(workspace, [workspace.origin(bad), workspace.origin(slow)],
+                   ', connections: {perEndpoint: 1}, queue: {timeout: 20s}, '
+                   'retry: {attempts: 2, on: ["503"], budget: 100%}')
+    statuses = []
+    clients = [threading.Thread(target=lambda: statuses.append(get(web).status)) for _ in range(4)]
+    for client in clients:
+        client.start()
+    until(lambda: asked, "one has failed")
+    gate.set()
+    for client in clients:
+        client.join()
+    assert statuses == [200] * 4 and len(asked) <= 4

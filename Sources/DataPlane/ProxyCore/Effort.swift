@@ -22,6 +22,8 @@ final class Effort: EventHandler, WaitsInLine {
     private(set) var deadline = LoopInstant.never
     /// Tries beyond the first.
     var retries = 0
+    /// Until when connections to unix sockets are tried whose queue is full.
+    var connectDeadline = LoopInstant.never
     /// Addresses of the endpoint beyond the first to which a connection was tried.
     var addresses = 0
     /// Endpoints that have failed, in the order in which they did.
@@ -47,6 +49,9 @@ final class Effort: EventHandler, WaitsInLine {
     func tries(for breaker: CircuitBreaker) {
         self.breaker = breaker
     }
+
+    /// Whether the try is a trial.
+    var isTrial: Bool { breaker != nil }
 
     /// Whether the try is a trial, which its caller settles now.
     func takeTrial() -> Bool {

@@ -67,6 +67,7 @@ extension Exchange {
     func clientDeadlinePassed() {
         if totalDeadline <= worker.loop.now {
             let failure = ExchangeError(.httpResponseTimeout, .upstream)
+            if isRequestSent { origin?.timedOut() }
             if phase == .forwarding, isRequestSent, let plan = upstream?.tryPlan {
                 noteOutcome(plan, hasFailed: true)
             }
@@ -106,6 +107,7 @@ extension Exchange {
             return origin.setDeadline(after: origin.upstream.limits.idle)
         }
         if phase == .tunnelling { return endTunnel() }
+        origin.timedOut()
         switch phase {
         case .connecting:
             worker.metrics.add(.upstreamConnectFailures)
@@ -144,8 +146,11 @@ extension Exchange {
 
     /// The connection to the endpoint has failed: sends the request again where that is safe.
     func originFailed(_ failure: ExchangeError) {
-        if phase == .connecting, failure.errno != nil, connectsElsewhere() { return }
+        if phase == .connecting, failure.errno != nil {
+            if failure.errno == .wouldBlock ? connectsInAMoment() : connectsElsewhere() { return }
+        }
         let isReused = origin?.isReused ?? false
+        if failure.retry == .unprocessed { refusalCount += 1 }
         noteFailure(failure, isReused: isReused)
         if phase == .connecting { noteNoConnection(failure) }
         // A connection that has ended meanwhile says nothing about the endpoint.
@@ -184,12 +189,33 @@ extension Exchange {
         return true
     }
 
+    /// Nobody takes connections off a unix socket as fast as they come: tries again for as long as one may take.
+    private func connectsInAMoment() -> Bool {
+        guard let upstream else { return false }
+        let effort = makeEffort()
+        let now = worker.loop.now
+        if effort.connectDeadline == .never {
+            effort.connectDeadline = now.advanced(by: upstream.limits.connect)
+        }
+        guard now < min(effort.connectDeadline, totalDeadline) else { return false }
+        closeOrigin()
+        effort.pause(nanoseconds: Limits.fullSocketPauseNanoseconds)
+        return true
+    }
+
+    /// Whether the endpoint refuses the request time and again.
+    var isTurnedAway: Bool {
+        guard refusalCount > Limits.unprocessedRetriesBeforeOthers else { return false }
+        if refusalCount > Limits.unprocessedRetries { return true }
+        guard let upstream, upstream.tryPlan?.retry != nil else { return false }
+        return upstream.mayReachOther(than: effort?.tried ?? [], endpoint)
+    }
+
     /// Whether the request may be sent again after a failure; notes that it is.
     private func isSafeToRepeat(_ failure: ExchangeError, isReused: Bool) -> Bool {
         if failure.retry == .unprocessed {
             // A connection that ends turns away all that is under way, and the next one may be about to.
-            refusalCount += 1
-            return refusalCount <= Limits.unprocessedRetries
+            return !isTurnedAway
         }
         guard failure.retry == .ifConnectionReused, isReused, request.method.isIdempotent,
             !isRetried, upstream?.tryPlan?.retry?.conditions.contains(.reset) != true

@@ -49,7 +49,8 @@ extension Exchange {
     ///   - failure: Why.
     ///   - isReused: Whether the connection had carried an exchange before.
     func noteFailure(_ failure: ExchangeError, isReused: Bool) {
-        guard let upstream, upstream.watchesOutcomes, let endpoint, failure.isOfEndpoint,
+        guard let upstream, upstream.watchesOutcomes, let endpoint,
+            failure.isOfEndpoint || failure.retry == .unprocessed && isTurnedAway,
             !(isReused && failure.retry == .ifConnectionReused)
         else { return }
         upstream.noteFailure(at: endpoint, worker) { failure.description }
@@ -59,9 +60,11 @@ extension Exchange {
 extension UpstreamPool {
     /// No connection to an endpoint could be had.
     func noteNoConnection(to endpoint: EndpointPool, _ failure: ExchangeError, _ worker: Worker) {
-        // Without a port of ours there is no connection to anybody, and who resets one lets others stand.
+        // Without a port of ours there is no connection to anybody; who resets one lets others stand; and a unix socket
+        // whose queue is full has somebody behind it.
         guard failure.isOfEndpoint, failure.errno != .addressNotAvailable,
-            failure.errno != .connectionReset, endpoint.connectFailed()
+            failure.errno != .connectionReset, failure.errno != .wouldBlock,
+            endpoint.connectFailed()
         else { return }
         worker.link?.lost(upstream.name, endpoint.state, why: failure.description)
     }

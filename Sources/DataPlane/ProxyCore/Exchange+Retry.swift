@@ -37,8 +37,13 @@ extension Exchange {
             plan.tries.budget.countRequest(worker: worker.index, now: now)
         }
         limitTry(plan)
-        guard let circuit = plan.circuit else { return true }
-        switch plan.tries.breaker.admit(at: now) {
+        return passesCircuit(plan)
+    }
+
+    /// Whether the circuit lets the request go; where not, it has been answered.
+    private func passesCircuit(_ plan: TryPlan) -> Bool {
+        guard let circuit = plan.circuit, effort?.isTrial != true else { return true }
+        switch plan.tries.breaker.admit(at: worker.loop.now.nanoseconds) {
         case .passes: return true
         case .isTrial:
             makeEffort().tries(for: plan.tries.breaker)
@@ -80,10 +85,17 @@ extension Exchange {
     // MARK: After a try
 
     /// Counts how a try has ended, for the circuit breaker.
-    func noteOutcome(_ plan: TryPlan, hasFailed: Bool) {
+    ///
+    /// - Parameters:
+    ///   - plan: The upstream's.
+    ///   - hasFailed: Whether there was no connection, no response or a 5xx.
+    ///   - isAmending: Whether it has been counted as a success.
+    func noteOutcome(_ plan: TryPlan, hasFailed: Bool, isAmending: Bool = false) {
         guard let circuit = plan.circuit else { return }
         let change = plan.tries.breaker.record(
             hasFailed: hasFailed,
+            isAmending: isAmending,
+            since: started.nanoseconds,
             isTrial: effort?.takeTrial() ?? false,
             worker: worker.index,
             now: worker.loop.now.nanoseconds,
@@ -102,7 +114,11 @@ extension Exchange {
         guard let plan = upstream?.tryPlan, failure.side == .upstream, phase != .tunnelling else {
             return false
         }
-        noteOutcome(plan, hasFailed: true)
+        // Its head has been counted: half a response is none.
+        let isHalf = phase == .delivering
+        if !isHalf || response.status < 500 {
+            noteOutcome(plan, hasFailed: true, isAmending: isHalf)
+        }
         guard let retry = plan.retry, allows(retry, failure) else { return false }
         return triesAgain(plan, retry)
     }
@@ -130,7 +146,7 @@ extension Exchange {
         let isReset =
             failure.kind == .connectionTerminated || failure.kind == .httpResponseIncomplete
         return isReset && retry.conditions.contains(.reset)
-            && (request.method.isIdempotent || hasSentNothing)
+            && (request.method.isIdempotent || hasSentNothing || failure.retry == .unprocessed)
     }
 
     private var hasSentNothing: Bool {
@@ -214,6 +230,7 @@ extension Exchange {
         let effort = makeEffort()
         effort.retries += 1
         effort.addresses = 0
+        effort.connectDeadline = .never
         if let endpoint { effort.tried.append(endpoint) }
         worker.metrics.add(.upstreamRetries)
         rewind(client, effort)
@@ -253,6 +270,7 @@ extension Exchange {
     /// The pause before another try is over.
     func pauseEnded() {
         guard let client, let upstream, let effort else { return }
+        if let plan = upstream.tryPlan, !passesCircuit(plan) { return }
         guard let other = chooseEndpoint(upstream, avoiding: effort.tried) else {
             return fail(upstream.refusal)
         }
@@ -282,7 +300,8 @@ extension Exchange {
     /// No connection can be made to the endpoint that was chosen: takes another one that has room, or waits.
     func lacksConnection(_ client: Client, _ upstream: UpstreamPool, _ endpoint: EndpointPool) {
         leaveEndpoint()
-        if !upstream.count.isFull, let other = upstream.endpointWithRoom(besides: endpoint) {
+        let tried = effort?.tried ?? []
+        if !upstream.count.isFull, let other = upstream.endpointWithRoom(besides: endpoint, tried) {
             if !upstream.takesTurns {
                 upstream.stay(&placement, at: other, now: worker.loop.now.nanoseconds)
             }
@@ -303,7 +322,11 @@ extension Exchange {
     /// It is its turn in line.
     func connectionMayBeFree() {
         guard let client, let upstream, phase == .connecting, origin == nil else { return }
-        if let plan = upstream.tryPlan { limitTry(plan) }
+        if let plan = upstream.tryPlan {
+            // Who is refused leaves the connection to the next one.
+            guard passesCircuit(plan) else { return upstream.wake(worker) }
+            limitTry(plan)
+        }
         guard let endpoint = chooseEndpoint(upstream, avoiding: effort?.tried ?? []) else {
             return fail(upstream.refusal)
         }

@@ -145,9 +145,13 @@ enum Limits {
     ///
     /// They belong to different clients: one that takes nothing must not stop the others.
     static let originWindowBytes = originStreams * streamWindowBytes
+    /// How long a request waits for room in the queue of a unix socket before it looks again.
+    static let fullSocketPauseNanoseconds: UInt64 = 5_000_000
     /// How often a request is sent again that an endpoint says it has not looked at: on the way to an endpoint that ends
-    /// its connections after so many requests several may turn it away, and one that refuses everything is told from it.
+    /// its connections after so many requests several may turn it away; one that refuses it again then has failed.
     static let unprocessedRetries = 4
+    /// The same where `retry` may ask another endpoint.
+    static let unprocessedRetriesBeforeOthers = 2
     /// How long a peer may leave our SETTINGS unacknowledged (RFC 9113 §6.5.3), and an origin a field section open.
     static let settingsNanoseconds: UInt64 = 10_000_000_000
     /// The longest request of which a copy goes to a mirror, in octets with its head; longer ones are not copied.

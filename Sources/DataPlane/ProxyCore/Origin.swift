@@ -35,6 +35,8 @@ class Origin: EventHandler {
     var canSplice: Bool { false }
     /// Whether its connection has carried an exchange before this one.
     var isReused: Bool { false }
+    /// The endpoint has not answered in time.
+    func timedOut() {}
     /// Whether `receive` has brought all of the response, and no trailer fields follow.
     var isAtEnd: Bool { false }
     /// Whether it has said something before it was asked.

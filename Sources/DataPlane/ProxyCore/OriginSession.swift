@@ -21,6 +21,12 @@ final class OriginSession: HTTP2Session {
     private(set) var isConnected = false
     /// Whether a response has ever come.
     private(set) var hasServed = false
+    /// Whether streams end because the connection does.
+    private(set) var isAbandoning = false
+    /// Whether it ends as soon as nobody uses it.
+    private var isLeaving = false
+    /// When the endpoint has last sent anything.
+    private var receivedAt = LoopInstant(nanoseconds: 0)
     /// Streams that have written nothing yet, and so have no identifier.
     private var unopened: [OriginStream] = []
     private var spares: [OriginStream] = []
@@ -57,7 +63,9 @@ final class OriginSession: HTTP2Session {
     override var canWrite: Bool { isConnected && connection.socket.canWrite }
 
     override func receive(into buffer: inout Buffer) -> StreamSocket.Received {
-        connection.receive(into: &buffer)
+        let received = connection.receive(into: &buffer)
+        if case .octets = received { receivedAt = worker.loop.now }
+        return received
     }
 
     override func transmit(_ octets: Span<UInt8>) -> StreamSocket.Sent {
@@ -155,7 +163,7 @@ final class OriginSession: HTTP2Session {
             for spare in spares { spare.leave() }
             spares = []
             origin.leave()
-            if http2.isPeerGoingAway || endpoint.isRetired { end(.noError) }
+            if http2.isPeerGoingAway || isLeaving || endpoint.isLeft { end(.noError) }
             arm()
         } else {
             spares.append(origin)
@@ -188,6 +196,7 @@ final class OriginSession: HTTP2Session {
 
     override func abandonStreams() {
         endpoint.forget(self)
+        isAbandoning = true
         let waiting = unopened
         for stream in waiting { stream.streamWasReset(.refusedStream) }
         super.abandonStreams()
@@ -195,7 +204,16 @@ final class OriginSession: HTTP2Session {
 
     /// Takes no more exchanges; ends when those that are there have ended.
     func retire() {
+        isLeaving = true
         if isIdle { isConnected ? end(.noError) : close() }
+    }
+
+    /// A request has not been answered in time: if nothing has come since it was sent, the connection may lead nowhere,
+    /// and others get a new one.
+    func answerIsLate(since sent: LoopInstant) {
+        guard isConnected, receivedAt < sent else { return }
+        isLeaving = true
+        endpoint.forget(self)
     }
 
     // MARK: Heads

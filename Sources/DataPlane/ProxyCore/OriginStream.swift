@@ -22,6 +22,11 @@ final class OriginStream: Origin, HTTP2Stream.Owner {
     private var isHeadSent = false
     /// Whether the request cannot be sent: the response would not come.
     private var isRefused = false
+    /// Whether the head of a response has come.
+    private var hasHead = false
+    /// Whether the connection had carried a response before this request.
+    private var isLater = false
+    private var sentAt = LoopInstant.never
     private var method = Method.other
     /// What the client has asked for, where that is another protocol.
     private var handshake = WebSocketHandshake.none
@@ -44,7 +49,8 @@ final class OriginStream: Origin, HTTP2Stream.Owner {
     func begin(_ exchange: Exchange) {
         self.exchange = exchange
         stream.reuse(as: 0)
-        (isHeadSent, isRefused, carriesSecrets) = (false, false, false)
+        (isHeadSent, isRefused, carriesSecrets, hasHead) = (false, false, false, false)
+        isLater = session.hasServed
         handshake = .none
     }
 
@@ -55,14 +61,24 @@ final class OriginStream: Origin, HTTP2Stream.Owner {
     }
 
     func streamWasReset(_ code: ErrorCode) {
-        let retry: ExchangeError.Retry = code == .refusedStream ? .unprocessed : .ifConnectionReused
-        exchange?.originFailed(ExchangeError(.connectionTerminated, .upstream, retry: retry))
+        exchange?.originFailed(failure(code))
+    }
+
+    private func failure(_ code: ErrorCode) -> ExchangeError {
+        if hasHead { return ExchangeError(.httpResponseIncomplete, .upstream) }
+        if code == .refusedStream {
+            return ExchangeError(.connectionTerminated, .upstream, retry: .unprocessed)
+        }
+        // A connection may end for reasons of its own while the request is on its way; a stream does not.
+        let retry: ExchangeError.Retry = session.isAbandoning ? .ifConnectionReused : .never
+        return ExchangeError(.connectionTerminated, .upstream, retry: retry)
     }
 
     // MARK: Response
 
     /// Writes a response's head, which is in the session's fields, into the inbox as HTTP/1.1 has it.
     func streamHead(endStream: Bool) {
+        hasHead = true
         let fields = session.http2.fields
         let wanted = fields.octets.count + Limits.headroom
         guard stream.inbox.count + wanted < BlockSize.huge.rawValue * 3 else {
@@ -117,7 +133,7 @@ final class OriginStream: Origin, HTTP2Stream.Owner {
         guard session.isConnected, !isRefused else { return false }
         return isHeadSent ? !stream.isWaiting : handshake == .none || session.http2.hasPeerSettings
     }
-    override var isReused: Bool { session.hasServed }
+    override var isReused: Bool { isLater }
     override var isAtEnd: Bool { stream.isAtEnd }
     override var isRestless: Bool { false }
 
@@ -169,6 +185,7 @@ final class OriginStream: Origin, HTTP2Stream.Owner {
         method = session.requestReader.method
         guard session.open(self, handshake == .none ? method : .connect) != nil else { return nil }
         isHeadSent = true
+        sentAt = worker.loop.now
         let endStream = isLast && length == octets.count && handshake == .none
         let secrets = exchange?.client?.carriesSecrets ?? false
         stream.writeFields(endStream: endStream) { encoder, output in
@@ -225,6 +242,10 @@ final class OriginStream: Origin, HTTP2Stream.Owner {
 
     override func rest() {
         close()
+    }
+
+    override func timedOut() {
+        session.answerIsLate(since: sentAt)
     }
 
     override func close() {

@@ -27,6 +27,8 @@ final class EndpointPool {
     private(set) var isRetired = false
     /// Whether an operator has taken it out of use; connections that come back are closed, too.
     private var isOut = false
+    /// Whether connections that carry nothing are closed.
+    var isLeft: Bool { isRetired || isOut }
     /// Its place among those that requests go to; `nil` while none do.
     var position: Int?
     /// Whether it takes requests, whoever's turn it is.
@@ -93,7 +95,7 @@ final class EndpointPool {
     ///
     /// - Parameter connection: One to this endpoint.
     func giveBack(_ connection: OriginConnection) {
-        if isRetired || isOut {
+        if isLeft {
             connection.close()
         } else {
             idle.append(connection)
@@ -362,10 +364,18 @@ final class UpstreamPool {
     var isQueueing: Bool { !line.isEmpty }
 
     /// An endpoint to which a connection rests or can be made.
-    func endpointWithRoom(besides full: EndpointPool) -> EndpointPool? {
+    ///
+    /// - Parameters:
+    ///   - full: The one that was chosen.
+    ///   - tried: Those that have failed, and are asked again only where all have, as are those to be left alone.
+    /// - Returns: Another one, if there is any.
+    func endpointWithRoom(besides full: EndpointPool, _ tried: [EndpointPool]) -> EndpointPool? {
+        let isChoosy = mayReachOther(than: tried, nil)
         for step in 0..<candidates.count {
             let index = (roomIndex + step) % candidates.count
-            guard candidates[index] !== full, candidates[index].hasRoom else { continue }
+            let other = candidates[index]
+            guard other !== full, other.hasRoom else { continue }
+            if isChoosy, other.isAvoided || other.isAmong(tried) { continue }
             roomIndex = index + 1
             return candidates[index]
         }

@@ -81,10 +81,12 @@ package final class CircuitBreaker: Sendable {
         return .isTrial
     }
 
-    /// Counts how a try has ended.
+    /// Counts how a try has ended; what came before it closed says nothing.
     ///
     /// - Parameters:
     ///   - hasFailed: Whether there was no connection, no response or a 5xx.
+    ///   - isAmending: Whether it has been counted as a success, which it is not after all.
+    ///   - start: When the request came, in nanoseconds.
     ///   - isTrial: Whether it was the trial, which is over with this.
     ///   - worker: The index of the worker that calls.
     ///   - now: The moment, in nanoseconds.
@@ -92,21 +94,22 @@ package final class CircuitBreaker: Sendable {
     /// - Returns: What has changed by it; `nil` is nothing.
     package func record(
         hasFailed: Bool,
+        isAmending: Bool = false,
+        since start: UInt64 = .max,
         isTrial: Bool,
         worker: Int,
         now: UInt64,
         _ limits: CircuitLimits
     ) -> Change? {
         if isTrial { return endTrial(hasFailed: hasFailed, now: now, limits) }
-        guard isClosed else { return nil }
+        let closing = closedAt.load(ordering: .relaxed)
+        guard isClosed, start >= closing else { return nil }
         let bucket = SlidingTally.bucket(of: now, window: limits.window)
-        tally.add(worker: worker, bucket: bucket, first: hasFailed ? 1 : 0, second: 1)
+        let failures: Int64 = hasFailed ? 1 : 0
+        tally.add(worker: worker, bucket: bucket, first: failures, second: isAmending ? 0 : 1)
         guard hasFailed else { return nil }
-        let start = SlidingTally.bucket(
-            of: closedAt.load(ordering: .relaxed),
-            window: limits.window
-        )
-        let sums = tally.sums(through: bucket, from: start)
+        let first = SlidingTally.bucket(of: closing, window: limits.window)
+        let sums = tally.sums(through: bucket, from: first)
         guard sums.second >= limits.minimumRequests,
             sums.first * 100_000 >= sums.second * limits.errors
         else { return nil }

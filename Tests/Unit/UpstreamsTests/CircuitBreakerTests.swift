@@ -79,6 +79,44 @@ struct CircuitBreakerTests {
         #expect(record(breaker, [true], at: 7 * second) == .opened)
     }
 
+    @Test("What came before it closed does not count, however late it ends")
+    func late() {
+        let breaker = CircuitBreaker(workerCount: 1)
+        _ = record(breaker, [true, true, true, true], at: second)
+        #expect(breaker.admit(at: 6 * second) == .isTrial)
+        #expect(record(breaker, [false], at: 7 * second, isTrial: true) == .closed)
+        func end(since start: UInt64) -> CircuitBreaker.Change? {
+            breaker.record(
+                hasFailed: true,
+                since: start,
+                isTrial: false,
+                worker: 0,
+                now: 8 * second,
+                limits
+            )
+        }
+        for _ in 0..<9 { #expect(end(since: 7 * second - 1) == nil) }
+        for _ in 0..<3 { #expect(end(since: 7 * second) == nil) }
+        #expect(end(since: 7 * second) == .opened)
+    }
+
+    @Test("A success that turns out to be none is a failure, and one request")
+    func amending() {
+        let breaker = CircuitBreaker(workerCount: 1)
+        for number in 1...4 {
+            #expect(record(breaker, [false], at: second) == nil)
+            let change = breaker.record(
+                hasFailed: true,
+                isAmending: true,
+                isTrial: false,
+                worker: 0,
+                now: second,
+                limits
+            )
+            #expect(change == (number == 4 ? .opened : nil))
+        }
+    }
+
     @Test("A trial that fails opens it again")
     func trialFails() {
         let breaker = CircuitBreaker(workerCount: 1)
