@@ -77,7 +77,7 @@ extension UpstreamPool {
             guard let next = nextInTurnAgain() else { return nil }
             if isNew(next) { return next }
         }
-        return candidates.first(where: isNew) ?? candidates.first
+        return candidates.first(where: isNew) ?? nextInTurnAgain()
     }
 
     /// Counts another try at the endpoint that was chosen.
