@@ -18,12 +18,24 @@ protocol WaitsForHandshake: AnyObject {
 struct HandshakeQueue<Client: WaitsForHandshake> {
     private var clients: [Client] = []
     private var first = 0
+    /// How many places there may be before those that have gone are looked for.
+    private var countMax = Self.countMin
 
-    /// Whether nobody waits; those that have gone may count until their turn.
-    var isEmpty: Bool { first == clients.count }
+    private static var countMin: Int { 64 }
+
+    /// Places that are held, by those that have gone too.
+    var count: Int { clients.count }
 
     /// Adds one at the end.
+    ///
+    /// - Complexity: O(1), amortised: at most half of the places, and a few more, are of those that have gone.
     mutating func append(_ client: Client) {
+        if clients.count >= countMax {
+            clients.removeFirst(first)
+            first = 0
+            clients.removeAll { !$0.isWaiting }
+            countMax = 2 * clients.count + Self.countMin
+        }
         clients.append(client)
     }
 

@@ -58,7 +58,11 @@ final class TLSAcceptor: PortConnection, WaitsForHandshake {
         // That octets can be written is no news: the client is the first to say something.
         guard socket?.canRead == true else { return }
         if isAnswered { return goOn() }
-        guard waitingSince == .never else { return }
+        guard waitingSince == .never else {
+            // Who gives up while it waits is not waited with.
+            if socket?.mayEndSoon == true { cutOff() }
+            return
+        }
         waitingSince = worker.loop.now
         worker.answerLater(self)
     }

@@ -17,6 +17,7 @@ extension Worker {
             guard let client = handshakes.takeNext(at: loop.now, patience: patience) else { return }
             client.answer()
         } while LoopInstant.now.nanoseconds(since: began) < Limits.handshakesPerTickNanoseconds
-        if !handshakes.isEmpty { resumeLater(registration) }
+        // Until nobody waits, which also lets go of the last ones.
+        resumeLater(registration)
     }
 }
