@@ -25,8 +25,18 @@ HTTP2_STREAMS = 32
 RESUMING_THREADS = 4
 
 
-class Wrk:
-    """One run of wrk, on the load's core. As a context it has ended at the end."""
+class Load:
+    """One run of a program on the load's core. As a context it has ended at the end."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.program.stop()
+
+
+class Wrk(Load):
+    """One run of wrk."""
 
     def __init__(self, bench, port, path, seconds, script="summary.lua", arguments=(), headers=(),
                  connections=CONCURRENCY, tls=False):
@@ -38,12 +48,6 @@ class Wrk:
         command += [f"http{'s' if tls else ''}://{HOST}:{port}{path}", "--", *arguments]
         self.program = bench.start("wrk", command, bench.load_core)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.program.stop()
-
     def summary(self):
         """Waits for the end and returns what wrk measured."""
         self.program.wait(self.seconds + SECONDS_BEYOND)
@@ -53,8 +57,8 @@ class Wrk:
         raise Failure(f"wrk wrote no summary:\n{self.program.tail()}")
 
 
-class H2Load:
-    """One run of h2load on the load's core, as Wrk: connections of HTTP/2 with many streams each."""
+class H2Load(Load):
+    """One run of h2load: connections of HTTP/2 with many streams each."""
 
     def __init__(self, bench, port, path, seconds, tls=False):
         self.seconds = seconds
@@ -63,12 +67,6 @@ class H2Load:
         command = ["h2load", "-t1", f"-c{HTTP2_CONNECTIONS}", f"-m{HTTP2_STREAMS}", f"-D{seconds}",
                    f"--log-file={self.log}", f"http{'s' if tls else ''}://{HOST}:{port}{path}"]
         self.program = bench.start("h2load", command, bench.load_core)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.program.stop()
 
     def summary(self):
         """Waits for the end and returns what h2load measured, under wrk's names."""
@@ -88,7 +86,7 @@ class H2Load:
                            "errored": max(errored - under_way, 0)}}
 
 
-class PacedLoad:
+class PacedLoad(Load):
     """One run of h2load with HTTP/1.1 at a rate of requests per second in all; without a rate as many as are answered."""
 
     def __init__(self, bench, port, connections, seconds, rate=None):
@@ -100,12 +98,6 @@ class PacedLoad:
         if rate:
             command.append(f"--rps={rate / connections}")
         self.program = bench.start("h2load", [*command, f"http://{HOST}:{port}/"], bench.load_core)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.program.stop()
 
     def summary(self):
         """Waits for the end and returns what was answered with 200 and with anything else: so many, and their times."""

@@ -329,5 +329,6 @@ SCENARIOS = {scenario.name: scenario for scenario in [
     ChoicesScenario("choices-5", "the same among five", kind="choices", endpoints=5),
     OverloadScenario("overload", "a proxy that shares its core, 1,000 connections: asked for 5 times what it can",
                      kind="overload"),
+    OverloadScenario("overload-5000", "the same with 5,000 connections", kind="overload", connections=5000),
     RestScenario("rest", "memory at rest, after the start", kind="rest"),
 ]}

@@ -1,5 +1,6 @@
 """What clients see while endpoints fail under load, and how much endpoints have to do for it."""
 
+import socket
 import threading
 
 import pytest
@@ -292,3 +293,24 @@ def test_a_slow_link_to_one_endpoint_harms_nobody_else(workspace, balance):
     assert metric(node, "weir_upstream_retries_total") == 0
     if balance != "roundRobin":
         assert shares[0] * 4 < min(shares[1:]), shares
+
+
+def test_a_full_unix_socket_is_waited_for(workspace):
+    """Its queue is full while clients come faster than it takes them; that is no failure."""
+    path, count, served = workspace.folder / "full.sock", 12, []
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(1)
+        node, web = serve(workspace, [f"unix:{path}"], "outliers: {}", workers=1)
+        clients = [threading.Thread(target=lambda: served.append(get(web).status)) for _ in range(count)]
+        for client in clients:
+            client.start()
+        until(lambda: metric(node, "weir_upstream_connect_failures_total") > 0, "the queue was full")
+        for _ in range(count):
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(65536)
+                peer.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        for client in clients:
+            client.join()
+    assert served == [204] * count and "unreachable" not in node.program.stderr()

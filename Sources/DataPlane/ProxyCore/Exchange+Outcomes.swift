@@ -9,7 +9,7 @@ internal import Upstreams
 ///
 /// A failure is: no connection, a connection that ends or is silent before the response is whole, a response that is
 /// none, or one with a 5xx status. What says nothing of the endpoint counts as neither: clients that go away, limits of
-/// ours, a connection that was reused and had just been closed, a stream that was refused.
+/// ours, a connection that was reused and had just been closed, a stream that was refused but not time and again.
 extension Exchange {
     /// The head of the endpoint's final response has come.
     @inline(__always)

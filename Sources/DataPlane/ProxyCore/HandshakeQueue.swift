@@ -18,17 +18,17 @@ protocol WaitsForHandshake: AnyObject {
 struct HandshakeQueue<Client: WaitsForHandshake> {
     private var clients: [Client] = []
     private var first = 0
-    /// How many places there may be before those that have gone are looked for.
+    /// How many places there may be before those of whom has gone or had a turn are given back.
     private var countMax = Self.countMin
 
     private static var countMin: Int { 64 }
 
-    /// Places that are held, by those that have gone too.
+    /// Places that are held, some of them for nobody any more.
     var count: Int { clients.count }
 
     /// Adds one at the end.
     ///
-    /// - Complexity: O(1), amortised: at most half of the places, and a few more, are of those that have gone.
+    /// - Complexity: O(1), amortised: at most half of the places, and a few more, are held for nobody.
     mutating func append(_ client: Client) {
         if clients.count >= countMax {
             clients.removeFirst(first)
@@ -58,15 +58,7 @@ struct HandshakeQueue<Client: WaitsForHandshake> {
                 if last.isWaiting { return last }
             }
         }
-        defer { moveUp() }
-        return clients[first]
-    }
-
-    /// The first one has gone; the room before it is given back once it is half of all.
-    private mutating func moveUp() {
         first += 1
-        guard first * 2 > clients.count else { return }
-        clients.removeFirst(first)
-        first = 0
+        return clients[first - 1]
     }
 }

@@ -26,6 +26,7 @@ final class OriginStream: Origin, HTTP2Stream.Owner {
     private var hasHead = false
     /// Whether the connection had carried a response before this request.
     private var isLater = false
+    /// When the request went out; before that, when it was given to the stream.
     private var sentAt = LoopInstant.never
     private var method = Method.other
     /// What the client has asked for, where that is another protocol.
@@ -50,7 +51,7 @@ final class OriginStream: Origin, HTTP2Stream.Owner {
         self.exchange = exchange
         stream.reuse(as: 0)
         (isHeadSent, isRefused, carriesSecrets, hasHead) = (false, false, false, false)
-        isLater = session.hasServed
+        (isLater, sentAt) = (session.hasServed, worker.loop.now)
         handshake = .none
     }
 

@@ -58,11 +58,9 @@ final class TLSAcceptor: PortConnection, WaitsForHandshake {
         // That octets can be written is no news: the client is the first to say something.
         guard socket?.canRead == true else { return }
         if isAnswered { return goOn() }
-        guard waitingSince == .never else {
-            // Who gives up while it waits is not waited with.
-            if socket?.mayEndSoon == true { cutOff() }
-            return
-        }
+        // Who gives up before its turn does not keep a place.
+        if socket?.mayEndSoon == true { return cutOff() }
+        guard waitingSince == .never else { return }
         waitingSince = worker.loop.now
         worker.answerLater(self)
     }
@@ -70,10 +68,9 @@ final class TLSAcceptor: PortConnection, WaitsForHandshake {
     /// Whether it waits for its turn; not once it is closed.
     var isWaiting: Bool { registration != .none && !isAnswered }
 
-    /// It is its turn: answers the ClientHello, unless the client has gone.
+    /// It is its turn: answers the ClientHello.
     func answer() {
         isAnswered = true
-        guard socket?.mayEndSoon == false else { return cutOff() }
         goOn()
     }
 

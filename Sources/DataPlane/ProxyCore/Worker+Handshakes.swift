@@ -12,8 +12,8 @@ extension Worker {
     /// Answers some of those that wait; then the loop looks what else is ready.
     func resume() {
         let began = LoopInstant.now
+        let patience = watched?.loopLag?.nanoseconds
         repeat {
-            let patience = watched?.loopLag?.nanoseconds
             guard let client = handshakes.takeNext(at: loop.now, patience: patience) else { return }
             client.answer()
         } while LoopInstant.now.nanoseconds(since: began) < Limits.handshakesPerTickNanoseconds

@@ -2,7 +2,7 @@
 private struct Candidate {
     /// What a request adds to its load: 1 by its weight.
     let share: Float
-    /// How far apart its turns are, in units of `Order.turnStepMax`.
+    /// How far apart its turns are; `Order.turnStepMax` for the least weight.
     let step: UInt32
     var inFlight: Int32
     /// Its place in the heap; -1 without a weight.
@@ -20,7 +20,7 @@ private struct Order {
 
     private var keys: [UInt64] = []
     private var indices: [UInt32] = []
-    private(set) var candidates: [Candidate] = []
+    private var candidates: [Candidate] = []
     /// The turn that it is.
     private var now: UInt32 = 0
 
@@ -42,7 +42,6 @@ private struct Order {
         for place in keys.indices.reversed() { sink(keys[place], indices[place], from: place) }
     }
 
-    var isEmpty: Bool { keys.isEmpty }
     /// The candidate whose turn it is.
     var first: Int { Int(indices[0]) }
 
