@@ -478,6 +478,31 @@ def test_an_endpoint_that_is_gone_is_ejected_and_comes_back_later_each_time(work
     assert "out for 100 ms" in lines[0]
 
 
+def test_slow_failures_after_a_return_are_no_time_of_being_well(workspace):
+    a, b = workspace.keep(Patient("a")), workspace.keep(Patient("b"))
+    b.answer = hang
+    node = serve(workspace, [a, b],
+                 "outliers: {consecutiveErrors: 1, ejectFor: 100ms}, timeouts: {firstByte: 300ms}")
+    for times in range(1, 4):
+        until(lambda: failing(node) and len(events(node, "upstream.endpoint_down", f"endpoint={b}")) == times,
+              f"ejection {times}", SECONDS)
+        await_event(node, "upstream.endpoint_up", f"endpoint={b}", count=times)
+    lines = events(node, "upstream.endpoint_down", f"endpoint={b}")
+    assert ["100 ms" in lines[0], "200 ms" in lines[1], "300 ms" in lines[2]] == [True] * 3, lines
+
+
+def test_an_endpoint_that_comes_back_is_not_judged_by_its_old_times(workspace):
+    a, b = workspace.keep(Patient("a")), workspace.keep(Patient("b"))
+    b.answer = hang
+    node = serve(workspace, [a, b], "balance: latency, slowStart: 1h, timeouts: {firstByte: 2s}, "
+                                    "outliers: {consecutiveErrors: 1, ejectFor: 1ms}")
+    until(lambda: failing(node) and events(node, "upstream.endpoint_down", f"endpoint={b}"), "the ejection", SECONDS)
+    b.answer = OK % (1, b"b")
+    await_event(node, "upstream.endpoint_up", f"endpoint={b}")
+    # Two seconds over a hundredth of the weight would take a minute to fade.
+    until(lambda: "b" in answers(node, 3), "it is asked", SECONDS)
+
+
 def test_successes_between_failures_keep_an_endpoint(workspace):
     a = workspace.keep(Patient("a"))
     b = workspace.keep(Patient("b"))

@@ -477,24 +477,20 @@ extension Exchange {
 
     /// Answers with a status and a short text that names it.
     func answer(status: UInt16, headBytes: Int) {
-        var fields: [UInt8] = []
-        if status == 405 || status == 200 {
-            fields = Array("allow: GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS\r\n".utf8)
-        }
+        let plain = PlainAnswer.of(status)
+        var fields = status == 405 || status == 200 ? PlainAnswer.allow : []
         if status == 503 || effort?.retryAfterSeconds ?? 0 > 0, let error,
             error.side != .downstream
         {
-            // RFC 9110 §10.2.3: it is worth another try, but not at once.
-            let seconds = max(1, effort?.retryAfterSeconds ?? 1)
-            fields += Array("retry-after: \(seconds)\r\n".utf8)
+            // It is worth another try, but not at once.
+            fields += PlainAnswer.retryAfter(seconds: max(1, effort?.retryAfterSeconds ?? 1))
         }
-        var content: [UInt8] = []
+        var content = plain.content
         if let page = steps?.pages?.page(for: status), let text = text(of: page) {
             fields += page.fields
             content = text
-        } else if status >= 400 {
-            fields += Array("content-type: text/plain; charset=utf-8\r\n".utf8)
-            content = Array("\(status) \(StatusPhrase.of(status))\n".utf8)
+        } else {
+            fields += plain.fields
         }
         answer(status: status, fields: fields, content: content, headBytes: headBytes)
     }
@@ -522,11 +518,7 @@ extension Exchange {
         isClientPersistent = isClientPersistent && requestBody.isComplete && client.mayPersist
         let hasContent = status != 204 && status != 304 && status >= 200
         worker.scratch.clear()
-        worker.scratch.append("HTTP/1.1 " as StaticString)
-        worker.scratch.append(decimal: UInt64(status))
-        worker.scratch.append(UInt8(ascii: " "))
-        worker.scratch.append(StatusPhrase.of(status))
-        worker.scratch.append("\r\n" as StaticString)
+        worker.scratch.append(PlainAnswer.of(status).statusLine)
         worker.scratch.append(fields)
         if hasContent {
             worker.scratch.append("content-length: " as StaticString)

@@ -313,10 +313,12 @@ extension Exchange {
     /// Waits until a connection comes free.
     func waitInLine(_ upstream: UpstreamPool) {
         phase = .connecting
-        guard !isCopy, upstream.waits(makeEffort(), worker) else {
+        if let effort, effort.isInLine(of: upstream) { return upstream.putBack(effort) }
+        guard !isCopy, upstream.givesPlace(at: worker.loop.now) else {
             if !isCopy { worker.metrics.add(.upstreamQueueFull) }
             return fail(ExchangeError(.connectionLimitReached, .upstream))
         }
+        upstream.append(makeEffort(), worker)
     }
 
     /// It is its turn in line.

@@ -8,8 +8,9 @@ enum Limits {
     static let headroom = 1024
     /// Octets left free behind what is received: room for the end of a chunk and of a message.
     static let tailReserve = 16
-    /// Connections accepted in one tick, so that a flood of them does not hold up the exchanges.
-    static let acceptsPerTick = 64
+    /// Connections accepted at once, so that a flood of them does not hold up the exchanges: about as long as a tick's
+    /// exchanges take.
+    static let acceptsPerTick = 128
     /// For how long a tick answers those that begin a TLS handshake, at least one of them: requests that come meanwhile
     /// wait no longer, and it is a few handshakes, beside which looking for events costs nothing.
     static let handshakesPerTickNanoseconds: UInt64 = 1_000_000
@@ -21,8 +22,12 @@ enum Limits {
     /// How long a client must not have gone on with its exchange for that to be ended for others: longer than it takes
     /// to give what is there to one that reads.
     static let stalledNanosecondsMin: UInt64 = 20_000_000
-    /// How long after a look for such connections in vain the next one is: each costs as much as there are connections.
+    /// How long after a look for such connections in vain the next one is at the least: each costs as much as there are
+    /// connections.
     static let vainSearchNanoseconds: UInt64 = 20_000_000
+    /// So many times as long as such a look has taken it is until the next one, so that they never take more than a
+    /// thirtieth of a loop's time.
+    static let vainSearchShare: UInt64 = 30
     /// Content that is still to come from which on it goes through a pipe: below, copying costs less than the calls.
     static let spliceBytesMin = 64 * 1024
     /// What a pipe is asked to hold; the system gives a user without privileges 64 MiB in all, and then smaller ones.

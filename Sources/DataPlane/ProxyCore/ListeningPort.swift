@@ -69,7 +69,17 @@ final class ListeningPort: EventHandler {
     }
 
     func ready(_ readiness: Readiness) {
-        acceptSome(Limits.acceptsPerTick)
+        resume()
+    }
+
+    /// Accepts a share of what waits, and of the rest in the next tick.
+    ///
+    /// The loop comes back to the socket once it has seen to all other descriptors that are ready. Where those are
+    /// thousands, whoever waits to be accepted would wait for many such rounds.
+    func resume() {
+        if case .mayHoldMore = acceptSome(Limits.acceptsPerTick) {
+            worker.resumeLater(registration)
+        }
     }
 
     func deadlinePassed() {
@@ -99,7 +109,6 @@ final class ListeningPort: EventHandler {
     }
 
     /// Accepts up to `limit` connections.
-    @discardableResult
     private func acceptSome(_ limit: Int) -> Queue {
         guard let number = socket?.number else { return .isEmpty }
         for _ in 0..<limit {

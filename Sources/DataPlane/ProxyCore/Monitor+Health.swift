@@ -68,7 +68,11 @@ extension Monitor {
         }
         metrics.add(.ejections)
         change(upstream, state) { monitor, index in
-            monitor.endpoints[index].health.eject(for: why, now: loop.now)
+            monitor.endpoints[index].health.eject(
+                for: why,
+                wasWell: state.outcomes.isProven,
+                now: loop.now
+            )
         }
     }
 
@@ -170,8 +174,7 @@ extension Monitor {
         let hasChanged = event(monitor, index)
         let isEjected = monitor.endpoints[index].health.isEjected
         if wasEjected, !isEjected {
-            // It begins anew.
-            state.outcomes.forgetFailures()
+            state.outcomes.beginAnew()
             monitor.endpoints[index].window.clear()
         }
         if wasEjected != isEjected { timers?.set() }
@@ -180,6 +183,7 @@ extension Monitor {
         let health = monitor.endpoints[index].health
         let address = "\(monitor.endpoints[index].endpoint.address)"
         if health.availability == .available {
+            state.load.forgetTimes()
             log.write(
                 .notice,
                 "upstream.endpoint_up",

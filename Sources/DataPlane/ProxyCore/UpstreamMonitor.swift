@@ -193,6 +193,7 @@ final class UpstreamMonitor {
         if mayForget {
             if endpoints[index].health.forget(now: now) { hasChanged = true }
             endpoints[index].state.outcomes.forgetFailures()
+            endpoints[index].state.load.forgetTimes()
             endpoints[index].window.clear()
         }
         noteChange(at: index)

@@ -11,29 +11,28 @@ internal import Upstreams
 /// The node's limit is exact; the order is that of each worker. Without anybody who waits, a connection that comes free
 /// costs one load.
 extension UpstreamPool {
-    /// Takes an exchange into the line, or back to its front where it was already.
-    ///
-    /// - Returns: Whether there was a place.
-    func waits(_ effort: Effort, _ worker: Worker) -> Bool {
-        guard effort.isInLine(of: self) else { return joins(effort, worker) }
+    /// Takes an exchange back to the front of the line, whose turn it was.
+    func putBack(_ effort: Effort) {
         effort.standInLine(of: self)
         line.putBack(effort)
-        return true
     }
 
-    private func joins(_ effort: Effort, _ worker: Worker) -> Bool {
-        let now = worker.loop.now
-        if line.isHopeless(within: limits.queue, at: now) { return false }
-        guard state.waiting.add() else { return false }
+    /// Takes a place in line; `append` is owed.
+    ///
+    /// - Returns: Whether there was one in which an exchange may hope.
+    func givesPlace(at now: LoopInstant) -> Bool {
+        !line.isHopeless(within: limits.queue, at: now) && state.waiting.add()
+    }
+
+    /// Takes an exchange into the line, for which there is a place.
+    func append(_ effort: Effort, _ worker: Worker) {
         let isFirst = line.isEmpty
         effort.standInLine(of: self)
-        line.append(effort, at: now)
+        line.append(effort, at: worker.loop.now)
         if isFirst { state.note(isWaiting: true, on: worker.index) }
         worker.askForRoom(for: self)
-        guard isFirst else { return true }
         // One may have come free before others could see that somebody waits.
-        if !count.isFull { wake(worker) }
-        return true
+        if isFirst, !count.isFull { wake(worker) }
     }
 
     /// One that waited has left the line from where it stood.

@@ -59,13 +59,12 @@ extension Worker {
 
     private func look(for subject: AnyObject, _ search: () -> Bool) -> Bool {
         let key = ObjectIdentifier(subject)
-        if let last = vainSearches[key],
-            loop.now.nanoseconds(since: last) < Limits.vainSearchNanoseconds
-        {
-            return false
-        }
+        if let next = vainSearches[key], loop.now < next { return false }
+        let began = LoopInstant.now
         let isVain = !search()
-        vainSearches[key] = isVain ? loop.now : nil
+        let taken = LoopInstant.now.nanoseconds(since: began)
+        let pause = max(Limits.vainSearchNanoseconds, taken * Limits.vainSearchShare)
+        vainSearches[key] = isVain ? loop.now.advanced(by: pause) : nil
         return !isVain
     }
 

@@ -63,7 +63,7 @@ final class Worker: EventHandler {
     private var readsAt = LoopInstant.never
     /// The copies of requests that it has.
     var mirrors = MirrorLoad()
-    /// When room was last looked for in vain, by what lacked it.
+    /// When room may be looked for again, by what lacked it: the last time was in vain.
     var vainSearches: [ObjectIdentifier: LoopInstant] = [:]
     /// How long connections of a listener that was removed may go on.
     let drainTimeout: Duration

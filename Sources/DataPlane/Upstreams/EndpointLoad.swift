@@ -39,6 +39,11 @@ package final class EndpointLoad: Sendable {
     /// Makes an idle endpoint that nothing is known of.
     package init() {}
 
+    /// Forgets how long answers took: the endpoint comes back, and is not what it was.
+    package func forgetTimes() {
+        estimate.store(0, ordering: .relaxed)
+    }
+
     /// Requests in flight now, over all workers.
     package var inFlight: Int { requests.load(ordering: .relaxed) }
 

@@ -177,6 +177,18 @@ struct EndpointHealthTests {
         #expect(health.ejectedUntil == at(now + 100))
     }
 
+    @Test("who answered nothing well before it is ejected again was not well")
+    func ejectionsOfTheSlow() {
+        var health = EndpointHealth(check: nil, outliers: outliers(), now: at(0))
+        #expect(health.eject(for: "late", now: at(0)) == true)
+        #expect(health.timePassed(now: at(10)) == true)
+        #expect(health.eject(for: "late", wasWell: false, now: at(60)) == true)
+        #expect(health.ejectedUntil == at(80))
+        #expect(health.timePassed(now: at(80)) == true)
+        #expect(health.eject(for: "late", wasWell: true, now: at(130)) == true)
+        #expect(health.ejectedUntil == at(140))
+    }
+
     @Test("an ejection ends early where checks have failed since and pass again")
     func returnsEarly() {
         var health = health("+")
@@ -262,5 +274,22 @@ struct EndpointHealthTests {
         outcomes.forgetFailures()
         #expect(outcomes.failed(worker: 0, isCounted: true) == 1)
         #expect(outcomes.tally == SuccessRateWindow.Tally(successes: 1, failures: 3))
+    }
+
+    @Test("who comes back is proven by the first try that goes well")
+    func proof() {
+        let outcomes = EndpointState(connectionsMax: .max, workerCount: 2).outcomes
+        #expect(outcomes.isProven)
+        _ = outcomes.failed(worker: 0, isCounted: false)
+        outcomes.beginAnew()
+        #expect(!outcomes.isProven)
+        #expect(outcomes.failed(worker: 0, isCounted: false) == 1)
+        #expect(outcomes.failed(worker: 1, isCounted: false) == 2)
+        outcomes.forgetFailures()
+        #expect(!outcomes.isProven)
+        #expect(outcomes.failed(worker: 1, isCounted: false) == 1)
+        outcomes.succeeded(worker: 0, isCounted: false)
+        #expect(outcomes.isProven)
+        #expect(outcomes.failed(worker: 1, isCounted: false) == 1)
     }
 }
