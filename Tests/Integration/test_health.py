@@ -672,7 +672,7 @@ def test_no_request_fails_under_load_while_endpoints_come_and_go(workspace):
     ports = [workspace.keep(ReservedPort()) for _ in range(3)]
     servers = [start_server(workspace, port, f"origin-{index}") for index, port in enumerate(ports)]
     node = serve(workspace, ports, health("http: {path: /}", "interval: 100ms, timeout: 1s, unhealthyAfter: 2")
-                 + ", outliers: {consecutiveErrors: 3, ejectFor: 500ms}, timeouts: {firstByte: 1s}"
+                 + ", outliers: {consecutiveErrors: 3, ejectFor: 500ms}, timeouts: {firstByte: 3s}"
                  + ", retry: {attempts: 2, on: [connect, reset, timeout], budget: 100%}", workers=2)
     await_state(node, available=3)
     with Load(node.web) as load:
