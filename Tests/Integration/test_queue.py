@@ -84,6 +84,25 @@ def test_requests_wait_in_the_order_in_which_they_came(workspace):
     assert gate.origin.connections == 1
 
 
+def test_who_asks_again_at_once_after_refusals_is_read_later(workspace):
+    gate = Gate(workspace)
+    node, web = serve(workspace, [gate.origin], ", connections: {maximum: 1}, queue: {requests: 0}")
+    ask(workspace, web)
+    gate.reached(1)
+    eager, gone = (workspace.keep(Peer.connect(web)) for _ in range(2))
+    began = time.monotonic()
+    eager.send(request() * 5)
+    assert all(refused(eager.read_response()) for _ in range(5))
+    # 20 ms after the second, the third and the fourth.
+    assert time.monotonic() - began > 0.06
+    gone.send(request() * 9)
+    assert refused(gone.read_response())
+    gone.close()
+    gate.release(20)
+    until(lambda: eager.exchange(request()).status == 200, "it is served on the same connection")
+    until(lambda: metric(node, "weir_connections") == 2, "who has gone is let go")
+
+
 def test_above_the_limit_the_answer_comes_at_once(workspace):
     gate = Gate(workspace)
     node, web = serve(workspace, [gate.origin], ", connections: {maximum: 2}, queue: {requests: 3, timeout: 30s}",

@@ -31,6 +31,8 @@ class Client: EventHandler {
     final var registration = Registration.none
     /// Whether the request has lines that must not be put into a table on their way on (RFC 7541 §6.2.3).
     final var carriesSecrets = false
+    /// Whether the request was refused, and its client told to come again later.
+    final var isRefused = false
     /// Whether the request names the scheme https beside its target, as HTTP/2 has it.
     final var asksHTTPS = false
 

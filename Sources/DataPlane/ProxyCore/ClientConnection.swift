@@ -7,11 +7,14 @@ internal import Transport
 /// A client's connection: what there is of it between exchanges of HTTP/1.1, and their socket meanwhile.
 ///
 ///     resting ──octets──▶ exchange ──persists──▶ resting
-///                          │   │ does not persist
+///        ▲                 │   │  └──refused again──▶ put off
+///        │ a moment        │   │ does not persist       │
+///        └─────────────────┼───┼────────────────────────┘
 ///                          │   └──▶ lingering ──client closes, or enough──▶ closed
 ///                          └──the preface of HTTP/2──▶ session ──ended──▶ lingering
 ///
-/// At rest it holds neither a buffer nor an exchange. Confined to its worker's loop.
+/// At rest it holds neither a buffer nor an exchange. A client that asks again at once after each refusal (RFC 9110
+/// §10.2.3) is not read for a moment, so that refusing it takes no time from others. Confined to its worker's loop.
 final class ClientConnection: Client {
     var socket: StreamSocket
     private(set) var requestCount = 0
@@ -23,6 +26,10 @@ final class ClientConnection: Client {
     private var isLingering = false
     /// Whether it lingers with octets of the response that have not left.
     private var isFlushing = false
+    /// Whether its last request was refused.
+    private var wasRefused = false
+    /// Whether nothing is read for a moment.
+    private var isPutOff = false
     /// What the first read of a request has brought, or of late; 0 before there was one.
     private var likelyOctets = 0
     /// What serves the connection once it has turned out to speak HTTP/2.
@@ -81,18 +88,19 @@ final class ClientConnection: Client {
         if let exchange { return exchange.clientReady(self) }
         if let session { return session.ready() }
         if isLingering { return linger() }
-        if socket.canRead { beginExchange() }
+        if socket.canRead, !isPutOff { beginExchange() }
     }
 
     override func resume() {
         if let exchange { return exchange.resume(self) }
         if let session { return session.resume() }
-        if !isLingering, !buffer.isEmpty || socket.canRead { beginExchange() }
+        if !isLingering, !isPutOff, !buffer.isEmpty || socket.canRead { beginExchange() }
     }
 
     override func deadlinePassed() {
         if let exchange { return exchange.clientDeadlinePassed() }
         if let session { return session.deadlinePassed() }
+        if isPutOff, !isLingering { return goOn() }
         close(isReset: false)
     }
 
@@ -123,9 +131,19 @@ final class ClientConnection: Client {
             return isQuiet ? close(isReset: false) : beginLingering()
         }
         owesSince = worker.loop.now
+        isPutOff = isRefused && wasRefused
+        (wasRefused, isRefused) = (isRefused, false)
+        let time = isPutOff ? Limits.putOffNanoseconds : port.table.idleNanoseconds
+        setDeadline(owesSince.advanced(by: time))
+        if !isPutOff, !buffer.isEmpty || socket.canRead { return continueLater() }
+        if buffer.isEmpty { worker.reclaim(&buffer) }
+    }
+
+    /// The moment after a refusal is over.
+    private func goOn() {
+        isPutOff = false
         setDeadline(owesSince.advanced(by: port.table.idleNanoseconds))
-        if !buffer.isEmpty || socket.canRead { return continueLater() }
-        worker.reclaim(&buffer)
+        if !buffer.isEmpty || socket.canRead { beginExchange() }
     }
 
     // MARK: HTTP/2

@@ -483,6 +483,7 @@ extension Exchange {
             error.side != .downstream
         {
             // It is worth another try, but not at once.
+            client?.isRefused = true
             fields += PlainAnswer.retryAfter(seconds: max(1, effort?.retryAfterSeconds ?? 1))
         }
         var content = plain.content

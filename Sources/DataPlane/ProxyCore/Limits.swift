@@ -150,6 +150,9 @@ enum Limits {
     ///
     /// They belong to different clients: one that takes nothing must not stop the others.
     static let originWindowBytes = originStreams * streamWindowBytes
+    /// How long nothing is read of a connection of which two requests in a row were refused with Retry-After: far below
+    /// what they were told, and some hundred times what a refusal takes.
+    static let putOffNanoseconds: UInt64 = 20_000_000
     /// How long a request waits for room in the queue of a unix socket before it looks again.
     static let fullSocketPauseNanoseconds: UInt64 = 5_000_000
     /// How often a request is sent again that an endpoint says it has not looked at: on the way to an endpoint that ends
