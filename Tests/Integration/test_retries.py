@@ -45,6 +45,22 @@ def test_where_nothing_was_sent_any_method_goes_to_another_endpoint(workspace, m
     assert len(well.requests) == 4
 
 
+@pytest.mark.parametrize("circuit", ["", ", circuit: {}"])
+def test_who_gets_no_connection_is_asked_elsewhere_without_a_setting(workspace, circuit):
+    origins = [workspace.keep(FaultyOrigin(name)) for name in "abcd"]
+    node, web = serve(workspace, origins, circuit)
+    for origin in origins[1:3]:
+        origin.behave("refuses")
+    assert [get(web, method="POST").status for _ in range(4)] == [200] * 4
+    assert metric(node, "weir_upstream_retries_total") in (1, 2)
+    # Nobody is left who is not known to be gone: no more than one try, and an answer.
+    for origin in (origins[0], origins[3]):
+        origin.behave("refuses")
+    retries = metric(node, "weir_upstream_retries_total")
+    assert get(web).status == 502 and get(web).status == 502
+    assert metric(node, "weir_upstream_retries_total") <= retries + 2
+
+
 def test_a_name_that_leads_nowhere_is_no_connection(workspace):
     well = workspace.keep(FaultyOrigin())
     _, web = serve(workspace, ["nowhere.invalid:80", well], ", retry: {attempts: 1, budget: 100%}")

@@ -111,16 +111,24 @@ extension Exchange {
     /// - Parameter failure: Of the endpoint; there is no connection to it any more.
     /// - Returns: Whether it does.
     func triesAgain(after failure: ExchangeError) -> Bool {
-        guard let plan = upstream?.tryPlan, failure.side == .upstream, phase != .tunnelling else {
-            return false
-        }
+        guard failure.side == .upstream, phase != .tunnelling else { return false }
+        guard let plan = upstream?.tryPlan else { return goesElsewhere() }
         // Its head has been counted: half a response is none.
         let isHalf = phase == .delivering
         if !isHalf || response.status < 500 {
             noteOutcome(plan, hasFailed: true, isAmending: isHalf)
         }
-        guard let retry = plan.retry, allows(retry, failure) else { return false }
-        return triesAgain(plan, retry)
+        guard let retry = plan.retry else {
+            return plan.circuit == nil || plan.tries.breaker.isClosed ? goesElsewhere() : false
+        }
+        return allows(retry, failure) && triesAgain(plan, retry)
+    }
+
+    /// Asks another endpoint where the one that was chosen could not be connected to, and no setting says what to do then.
+    private func goesElsewhere() -> Bool {
+        guard isForFree, mayTryAgain(attempts: Limits.connectAttempts) else { return false }
+        tryAgain(nil)
+        return true
     }
 
     /// Its checks say that the endpoint does not answer: asks another one, where the settings say so, or waits on.
@@ -185,9 +193,7 @@ extension Exchange {
     /// Whether all of the request is there, and the settings, the budget and the circuit allow another try, which is
     /// counted then.
     private func mayTryAgain(_ plan: TryPlan, _ retry: Retry) -> Bool {
-        guard !isCopy, isRequestRetained, phase == .connecting || phase == .forwarding,
-            responseHeadBytes == 0, effort?.retries ?? 0 < retry.attempts,
-            totalDeadline > worker.loop.now, fitsAgain,
+        guard mayTryAgain(attempts: retry.attempts),
             plan.circuit == nil || plan.tries.breaker.isClosed
         else { return false }
         if isForFree { return true }
@@ -197,6 +203,13 @@ extension Exchange {
             return false
         }
         return true
+    }
+
+    /// Whether all of the request is there, and there is time and a try left for it.
+    private func mayTryAgain(attempts: Int) -> Bool {
+        !isCopy && isRequestRetained && (phase == .connecting || phase == .forwarding)
+            && responseHeadBytes == 0 && effort?.retries ?? 0 < attempts
+            && totalDeadline > worker.loop.now && fitsAgain
     }
 
     /// Whether the try had no connection and another endpoint may have one: nobody has more to do for it.
@@ -225,7 +238,7 @@ extension Exchange {
         origin.rest()
     }
 
-    private func tryAgain(_ plan: TryPlan) {
+    private func tryAgain(_ plan: TryPlan?) {
         guard let client, let upstream else { return }
         let effort = makeEffort()
         effort.retries += 1
@@ -234,7 +247,7 @@ extension Exchange {
         if let endpoint { effort.tried.append(endpoint) }
         worker.metrics.add(.upstreamRetries)
         rewind(client, effort)
-        limitTry(plan)
+        if let plan { limitTry(plan) }
         phase = .connecting
         let other = chooseEndpoint(upstream, avoiding: effort.tried)
         guard let other, !effort.tried.contains(where: { $0 === other }) else {

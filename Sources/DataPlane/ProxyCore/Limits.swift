@@ -50,6 +50,9 @@ enum Limits {
     static let askNanoseconds: UInt64 = 5_000_000
     /// Endpoints that are tried for one connection of a tcp listener: where so many fail, others are likely to.
     static let relayAttempts = 4
+    /// Further endpoints that are tried for a request which got no connection, where `retry` does not say how many: one
+    /// more than the one that has just gone.
+    static let connectAttempts = 2
     /// Addresses of one endpoint that are tried for a request beyond the first: both families, and a machine that is down.
     static let addressAttempts = 3
     /// How long an address to which no connection could be had is passed over while the endpoint has others: as long as a
