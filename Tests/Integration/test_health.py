@@ -583,7 +583,7 @@ def test_an_endpoint_whose_checks_pass_again_comes_back_before_its_time(workspac
 def test_an_endpoint_with_too_few_successes_is_ejected(workspace):
     a, b = workspace.keep(Patient("a")), workspace.keep(Patient("b"))
     node = serve(workspace, [a, b],
-                 "outliers: {consecutiveErrors: 0, successRate: 80%, ejectFor: 1h}", workers=2)
+                 "outliers: {consecutiveErrors: 0, successRate: 80%, ejectFor: 1s}", workers=2)
     well, bad, turn = b.answer, b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", iter(range(10**9))
 
     class Alternating:
@@ -593,9 +593,13 @@ def test_an_endpoint_with_too_few_successes_is_ejected(workspace):
             peer.send(bad if next(turn) % 2 else well)
 
     b.answer = Alternating()
-    until(lambda: failing(node) and events(node, "upstream.endpoint_down", f"endpoint={b}"), "it is ejected", SECONDS)
-    line = events(node, "upstream.endpoint_down", f"endpoint={b}")[0]
-    assert "of its requests went well, less than 80%" in line
+    downs = lambda: events(node, "upstream.endpoint_down", f"endpoint={b}")
+    for times in range(1, 3):
+        until(lambda: failing(node) and len(downs()) == times, f"ejection {times}", SECONDS)
+        await_event(node, "upstream.endpoint_up", f"endpoint={b}", count=times)
+    # The seconds until that shows are no time of being well.
+    for line, time in zip(downs(), ("1 s", "2 s"), strict=True):
+        assert "of its requests went well, less than 80%" in line and f"out for {time}" in line, line
 
 
 def test_relays_that_find_nobody_eject(workspace):

@@ -19,7 +19,8 @@ extension Monitor {
 
     /// So many tries at an endpoint have failed in a row.
     func failed(_ upstream: String, _ state: EndpointState, count: Int, last: String) {
-        eject(upstream, state, "\(count) failures in a row, the last one: \(last)")
+        let why = "\(count) failures in a row, the last one: \(last)"
+        eject(upstream, state, why, wellUntil: state.outcomes.isProven ? loop.now : nil)
     }
 
     /// Looks which share of requests went well, once a second.
@@ -31,11 +32,14 @@ extension Monitor {
             for index in monitor.endpoints.indices {
                 let state = monitor.endpoints[index].state
                 let rate = monitor.endpoints[index].window.advance(to: state.outcomes.tally)
-                guard let rate, rate < outliers.successRate,
-                    !monitor.endpoints[index].health.isEjected
-                else { continue }
+                guard let rate, !monitor.endpoints[index].health.isEjected else { continue }
+                guard rate < outliers.successRate else {
+                    monitor.endpoints[index].window.wellUntil = loop.now
+                    continue
+                }
                 let (found, wanted) = (Self.percent(rate), Self.percent(outliers.successRate))
-                eject(name, state, "\(found) of its requests went well, less than \(wanted)")
+                let why = "\(found) of its requests went well, less than \(wanted)"
+                eject(name, state, why, wellUntil: monitor.endpoints[index].window.wellUntil)
                 monitor.endpoints[index].window.clear()
             }
         }
@@ -47,7 +51,12 @@ extension Monitor {
     }
 
     /// Leaves an endpoint out, where as many may be.
-    private func eject(_ upstream: String, _ state: EndpointState, _ why: String) {
+    private func eject(
+        _ upstream: String,
+        _ state: EndpointState,
+        _ why: String,
+        wellUntil: LoopInstant?
+    ) {
         guard let monitor = upstreams[upstream], monitor.upstream.outliers != nil,
             let watched = monitor.endpoints.first(where: { $0.state === state }),
             !watched.health.isEjected
@@ -70,7 +79,7 @@ extension Monitor {
         change(upstream, state) { monitor, index in
             monitor.endpoints[index].health.eject(
                 for: why,
-                wasWell: state.outcomes.isProven,
+                wellUntil: wellUntil,
                 now: loop.now
             )
         }

@@ -7,8 +7,8 @@ package import FleetModel
 ///
 /// Until its first check has ended an endpoint is available, and a first check that fails is enough to call it
 /// unhealthy, as a server of HAProxy has it; from then on results in a row count. Ejections that follow each other grow;
-/// for each time of `ejectFor` that an endpoint is well afterwards, the next one is shorter again. One that has answered
-/// nothing well before it is ejected again was not well, however long its failures took.
+/// for each time of `ejectFor` that an endpoint is well afterwards, the next one is shorter again. How long it
+/// took to be found failing again is not a time of being well.
 ///
 /// Beside all that, an endpoint to which requests got no connection is out of reach until one stands again. That is no
 /// verdict: it stays available, and is left alone as long as there are others. Time is passed in.
@@ -165,14 +165,18 @@ package struct EndpointHealth: Sendable {
     ///
     /// - Parameters:
     ///   - why: What it has answered.
-    ///   - wasWell: Whether it has answered well since its last ejection ended.
+    ///   - wellUntil: When it was well last; `nil` where it was not since its last ejection ended.
     ///   - now: The moment.
     /// - Returns: Whether the availability has changed.
-    package mutating func eject(for why: String, wasWell: Bool = true, now: LoopInstant) -> Bool {
+    package mutating func eject(
+        for why: String,
+        wellUntil: LoopInstant?,
+        now: LoopInstant
+    ) -> Bool {
         guard let outliers, ejection == nil else { return false }
         let unit = max(outliers.ejectFor.nanoseconds, 1)
-        if ejectionCount > 0, wasWell {
-            let wellFor = now.nanoseconds(since: returnedAt) / unit
+        if ejectionCount > 0, let wellUntil {
+            let wellFor = wellUntil.nanoseconds(since: returnedAt) / unit
             ejectionCount -= min(ejectionCount, Int(clamping: wellFor))
         }
         ejectionCount = min(ejectionCount + 1, Self.ejectionGrowthMax)

@@ -1,9 +1,13 @@
+package import EventLoop
+
 /// How many of an endpoint's last requests went well: those of about ten seconds.
 ///
 /// It is given sums once a second and keeps as many of them as it needs to tell what has come since.
 package struct SuccessRateWindow: Sendable {
     /// Sums at the beginnings of seconds, the oldest first.
     private var marks: [Tally] = []
+    /// When the share was last as it should be, as the owner has noted since the window began.
+    package var wellUntil: LoopInstant?
 
     /// Requests that went well, and others.
     package struct Tally: Hashable, Sendable {
@@ -21,6 +25,7 @@ package struct SuccessRateWindow: Sendable {
     /// Begins anew.
     package mutating func clear() {
         marks.removeAll(keepingCapacity: true)
+        wellUntil = nil
     }
 
     /// Takes the sums of the second that has passed.

@@ -152,7 +152,7 @@ extension RecordChecker {
             complain("leave cohort out: false keeps nobody", ["cohort", "clientIP"], node)
         }
         if sides.allSatisfy({ $0.weight == 0 }) {
-            complain("every weight is 0", ["split"], node)
+            complain("every weight is 0; give one at least 1", ["split"], node)
         }
         var seen: Set<String> = []
         for (index, side) in sides.enumerated() where !seen.insert(side.upstream).inserted {

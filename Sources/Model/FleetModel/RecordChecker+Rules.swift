@@ -421,7 +421,7 @@ extension RecordChecker {
             }
         }
         if weightSum == 0 && !endpoints.isEmpty && value["discovery"] == nil {
-            complain("every weight is 0", field: "endpoints", at: list.place)
+            complain("every weight is 0; give one at least 1", field: "endpoints", at: list.place)
         }
     }
 

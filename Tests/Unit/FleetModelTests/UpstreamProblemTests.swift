@@ -50,7 +50,7 @@ struct UpstreamProblemTests {
             (#"{"address":"a:80"},{"address":"A:80"}"#, "already endpoints[0]"),
             (#"{"address":"a:0"}"#, "port"), (#"{"address":"http://a"}"#, "URL"),
             (#"{"address":"a"}"#, "port"), (#"{"weight":1}"#, "address is missing"),
-            (#"{"address":"a:80","weight":0}"#, "every weight is 0"),
+            (#"{"address":"a:80","weight":0}"#, "every weight is 0; give one at least 1"),
             (#"{"address":"a:80","weight":-1}"#, "0 to 10000"),
             (#"{"address":"a:80","tier":101}"#, "0 to 100"),
             (#"{"address":"a b:80"}"#, "not a host name"), (#""a:80""#, "must be a map"),

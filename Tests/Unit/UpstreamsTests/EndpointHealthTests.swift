@@ -58,7 +58,9 @@ struct EndpointHealthTests {
         var health = health("+")
         func lost(_ why: String = "refused") -> Bool { health.lost(for: why) }
         func found(_ second: UInt64) -> Bool { health.found(now: at(second)) }
-        func eject(_ second: UInt64) -> Bool { health.eject(for: "500", now: at(second)) }
+        func eject(_ second: UInt64) -> Bool {
+            health.eject(for: "500", wellUntil: at(second), now: at(second))
+        }
         func forget() -> Bool { health.forget(now: at(11)) }
         #expect(lost())
         #expect(!lost("late"))
@@ -153,46 +155,47 @@ struct EndpointHealthTests {
     @Test("ejections that follow each other grow to a bound, and shrink while it is well")
     func ejections() {
         var health = EndpointHealth(check: nil, outliers: outliers(), now: at(0))
-        #expect(health.eject(for: "5 failures in a row", now: at(0)) == true)
+        #expect(health.eject(for: "5 failures in a row", wellUntil: at(0), now: at(0)) == true)
         #expect(health.availability == .ejected)
         #expect(health.reason == "5 failures in a row; out for 10 s")
-        #expect(health.eject(for: "again", now: at(1)) == false, "it is out already")
+        let isNew = health.eject(for: "again", wellUntil: at(1), now: at(1))
+        #expect(!isNew, "it is out already")
         #expect(health.timePassed(now: at(9)) == false)
         #expect(health.timePassed(now: at(10)) == true)
         #expect(health.availability == .available)
-        #expect(health.eject(for: "again", now: at(12)) == true)
+        #expect(health.eject(for: "again", wellUntil: at(12), now: at(12)) == true)
         #expect(health.ejectedUntil == at(32))
         #expect(health.timePassed(now: at(32)) == true)
         // Well for one time of ejectFor: one less.
-        #expect(health.eject(for: "again", now: at(43)) == true)
+        #expect(health.eject(for: "again", wellUntil: at(43), now: at(43)) == true)
         #expect(health.ejectedUntil == at(63))
         #expect(health.timePassed(now: at(63)) == true)
         var now: UInt64 = 63
         for _ in 0..<20 {
-            _ = health.eject(for: "again", now: at(now))
+            _ = health.eject(for: "again", wellUntil: at(now), now: at(now))
             now = health.ejectedUntil.nanoseconds / Self.second - 1_000
             _ = health.timePassed(now: at(now))
         }
-        #expect(health.eject(for: "again", now: at(now)) == true)
+        #expect(health.eject(for: "again", wellUntil: at(now), now: at(now)) == true)
         #expect(health.ejectedUntil == at(now + 100))
     }
 
     @Test("who answered nothing well before it is ejected again was not well")
     func ejectionsOfTheSlow() {
         var health = EndpointHealth(check: nil, outliers: outliers(), now: at(0))
-        #expect(health.eject(for: "late", now: at(0)) == true)
+        #expect(health.eject(for: "late", wellUntil: at(0), now: at(0)) == true)
         #expect(health.timePassed(now: at(10)) == true)
-        #expect(health.eject(for: "late", wasWell: false, now: at(60)) == true)
+        #expect(health.eject(for: "late", wellUntil: nil, now: at(60)) == true)
         #expect(health.ejectedUntil == at(80))
         #expect(health.timePassed(now: at(80)) == true)
-        #expect(health.eject(for: "late", wasWell: true, now: at(130)) == true)
+        #expect(health.eject(for: "late", wellUntil: at(130), now: at(130)) == true)
         #expect(health.ejectedUntil == at(140))
     }
 
     @Test("an ejection ends early where checks have failed since and pass again")
     func returnsEarly() {
         var health = health("+")
-        #expect(health.eject(for: "x", now: at(1)) == true)
+        #expect(health.eject(for: "x", wellUntil: at(1), now: at(1)) == true)
         feed("++", to: &health, from: 2)
         #expect(health.availability == .ejected, "the checks never saw anything wrong")
         feed("-+", to: &health, from: 4)
@@ -205,7 +208,7 @@ struct EndpointHealthTests {
     @Test("an unhealthy endpoint whose ejection is over stays out")
     func staysOut() {
         var health = health("+")
-        _ = health.eject(for: "x", now: at(1))
+        _ = health.eject(for: "x", wellUntil: at(1), now: at(1))
         feed("---", to: &health, from: 2)
         #expect(health.availability == .unhealthy)
         #expect(health.timePassed(now: at(11)) == false)
@@ -217,7 +220,7 @@ struct EndpointHealthTests {
     @Test("disabled, drained, unresolved, unhealthy, ejected: the first that holds")
     func precedence() {
         var health = health("-")
-        _ = health.eject(for: "x", now: at(1))
+        _ = health.eject(for: "x", wellUntil: at(1), now: at(1))
         #expect(health.availability == .unhealthy)
         #expect(health.resolved(false, now: at(2)) == true)
         #expect(health.availability == .unresolved)
