@@ -183,13 +183,15 @@ package final class PowerOfTwoBalancer: Balancer {
 /// Chooses the one that is expected to answer first: the least latency times requests in flight, by weight.
 ///
 /// Among few candidates all are compared, among many some that are drawn at random. Candidates that nothing is known of
-/// get one request each before they are compared, and no more until it is answered.
+/// get one request each before they are compared, and no more until it is answered; those that have failed too, when the
+/// time that the failure stands for has faded.
 package final class LatencyBalancer: Balancer {
     /// Candidates up to which all are compared.
     static let comparedMax = 8
     /// Candidates that are drawn where there are more.
     static let drawn = 3
-    /// The nanoseconds that stand for an endpoint whose first answer is awaited: about eleven days.
+    /// The nanoseconds that stand for an endpoint whose first answer, or first after a failure, is awaited: about eleven
+    /// days.
     static let unknownNanoseconds = 1e15
 
     private var start = 0
@@ -234,10 +236,7 @@ package final class LatencyBalancer: Balancer {
         let load = loads[index]
         let inFlight = load.inFlight
         var latency = load.latency(at: now)
-        if latency == 0 {
-            guard inFlight > 0 else { return 0 }
-            latency = Self.unknownNanoseconds
-        }
+        if inFlight > 0, latency == 0 || load.hasFailed { latency = Self.unknownNanoseconds }
         return latency * Double(inFlight &+ 1) / Double(weights[index])
     }
 }

@@ -24,7 +24,7 @@ package final class UpstreamLoad: Sendable {
 /// slow down another.
 package final class EndpointLoad: Sendable {
     private let requests = Atomic<Int>(0)
-    /// The bits of the estimate, in nanoseconds; 0 is none yet.
+    /// The bits of the estimate, in nanoseconds; 0 is none yet, and it is negative where it stands for a failure.
     private let estimate = Atomic<UInt64>(0)
     /// When the estimate was made.
     private let stamp = Atomic<UInt64>(0)
@@ -32,6 +32,8 @@ package final class EndpointLoad: Sendable {
 
     /// The time in which a sample loses about two thirds of its influence, in nanoseconds.
     package static let memoryNanoseconds: Double = 5e9
+    /// The same of a failure, by `Timing.peak`: some seconds later the endpoint is asked again, whatever it was taken for.
+    static let failureMemoryNanoseconds: Double = 5e8
     /// What a failure is taken for at least and at most, in nanoseconds: a refusal is quick, and yet no recommendation.
     static let failureNanosecondsMin: Double = 100e6
     static let failureNanosecondsMax: Double = 10e9
@@ -76,9 +78,13 @@ package final class EndpointLoad: Sendable {
         let sample = max(Double(nanoseconds), 1)
         let bits = estimate.load(ordering: .relaxed)
         let old = Double(bitPattern: bits)
+        let then = stamp.load(ordering: .relaxed)
         var new = sample
-        if bits != 0, timing == .mean || old > sample {
-            let share = Self.decay(since: stamp.load(ordering: .relaxed), now)
+        if old < 0 {
+            // What was sent before the failure says nothing of the time after it; one answer since then says all.
+            guard now > then, nanoseconds < now - then else { return }
+        } else if bits != 0, timing == .mean || old > sample {
+            let share = Self.decay(since: then, now)
             new = old * share + sample * (1 - share)
         }
         estimate.store(new.bitPattern, ordering: .relaxed)
@@ -104,8 +110,10 @@ package final class EndpointLoad: Sendable {
     ///   - timing: What becomes of it.
     package func failed(after nanoseconds: UInt64, now: UInt64, _ timing: Timing = .peak) {
         let wanted = max(4 * latency(at: now), Self.failureNanosecondsMin)
-        let taken = UInt64(min(wanted, Self.failureNanosecondsMax))
-        answered(after: max(nanoseconds, taken), now: now, timing)
+        let taken = max(nanoseconds, UInt64(min(wanted, Self.failureNanosecondsMax)))
+        guard timing == .peak else { return answered(after: taken, now: now, timing) }
+        estimate.store((-Double(taken)).bitPattern, ordering: .relaxed)
+        stamp.store(now, ordering: .relaxed)
     }
 
     /// How long the endpoint is expected to take.
@@ -119,9 +127,14 @@ package final class EndpointLoad: Sendable {
     package func latency(at now: UInt64, over memory: Double = memoryNanoseconds) -> Double {
         let bits = estimate.load(ordering: .relaxed)
         guard bits != 0 else { return 0 }
-        let share = Self.decay(since: stamp.load(ordering: .relaxed), now, over: memory)
-        return Double(bitPattern: bits) * share
+        let value = Double(bitPattern: bits)
+        let memory = value < 0 ? Self.failureMemoryNanoseconds : memory
+        let then = stamp.load(ordering: .relaxed)
+        return value.magnitude * Self.decay(since: then, now, over: memory)
     }
+
+    /// Whether the last that is known of it is a failure, by `Timing.peak`.
+    package var hasFailed: Bool { Double(bitPattern: estimate.load(ordering: .relaxed)) < 0 }
 
     /// e^-t of the time that has passed, in units of `memory`.
     private static func decay(

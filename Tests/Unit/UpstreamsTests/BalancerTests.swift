@@ -350,6 +350,27 @@ struct LatencyBalancerTests {
         #expect(load.latency(at: second) == Double(30 * second))
     }
 
+    @Test("Who has failed is asked once after some seconds, and one answer puts an end to it")
+    func returnAfterFailures() {
+        let given = loads(2)
+        let balancer = LatencyBalancer(weights: [1, 1], loads: given, seed: 1)
+        for load in given { load.answered(after: 1_000_000, now: second) }
+        given[0].failed(after: 10_000, now: second)
+        #expect(balancer.choose(key: key, now: 2 * second) == 1)
+        // Sent before the failure: it says nothing of the time after it.
+        given[0].answered(after: 1_500_000_000, now: 2 * second)
+        #expect(given[0].hasFailed)
+        #expect(balancer.choose(key: key, now: 4 * second) == 0)
+        balancer.begin(0)
+        for _ in 0..<20 {
+            #expect(balancer.choose(key: key, now: 40 * second) == 1, "one is on its way")
+            balancer.begin(1)
+        }
+        given[0].answered(after: 1_000_000, now: 41 * second)
+        #expect(!given[0].hasFailed)
+        #expect(given[0].latency(at: 41 * second) == 1_000_000)
+    }
+
     @Test("Of many endpoints the slow ones are left alone")
     func manyEndpoints() {
         let given = loads(100)
