@@ -195,8 +195,9 @@ def test_a_version_that_changes_the_endpoint_ends_it(workspace, fleet):
     port, (a, b) = workspace.keep(ReservedPort()), (workspace.origin(), workspace.origin())
     fleet.apply(configuration(port, a, b), "--wait")
     fleet.ctl("upstream", "drain", "main", str(a), "--wait")
-    # A version that leaves the endpoint as it is leaves it drained.
+    # A version that leaves the endpoint as it is leaves it drained, and so does one that says what holds anyway.
     fleet.apply(configuration(port, a, b, more=", timeouts: {firstByte: 9s}"), "--wait")
+    fleet.apply(configuration(port, f"{{address: {a}, weight: 1, tier: 0}}", b), "--wait")
     wait_state(fleet, a, "drained")
     count = len(a.requests)
     for _ in range(10):

@@ -219,6 +219,36 @@ def test_every_endpoint_has_a_limit_of_its_own(workspace):
     assert [peer.read_response().status for peer in peers] == [200] * 7
 
 
+def test_all_who_wait_go_on_when_an_endpoint_comes_back_and_end_when_none_is_left(workspace):
+    release, well = threading.Event(), {}
+    workspace.closing.callback(release.set)
+
+    def script(peer, origin):
+        while (head := peer.read_head()) is not None:
+            if head.target == "/healthz":
+                peer.send(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % (200 if well[str(origin)] else 500))
+                continue
+            origin.requests.append(head)
+            release.wait(PEER_SECONDS)
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    a, b = (workspace.origin(script) for _ in range(2))
+    well |= {str(a): True, str(b): False}
+    node, web = serve(workspace, [a, b], ", connections: {perEndpoint: 4}, queue: {requests: 20, timeout: 30s}, "
+                      "health: {http: {path: /healthz}, interval: 50ms, healthyAfter: 1, unhealthyAfter: 1}", workers=2)
+    until(lambda: metric(node, 'weir_upstream_endpoints{state="unhealthy"}') == 1, "the check has failed")
+    peers = [ask(workspace, web) for _ in range(12)]
+    waits(node, 8)
+    well[str(b)] = True
+    waits(node, 4)
+    until(lambda: len(b.requests) == 4, "as many go on as there is room for")
+    well |= {str(a): False, str(b): False}
+    waits(node, 0)
+    release.set()
+    found = [(head.status, head.get("proxy-status")) for head in (peer.read_response() for peer in peers)]
+    assert found.count((200, None)) == 8 and found.count((503, "weir; error=destination_unavailable")) == 4
+
+
 def test_a_stream_that_ends_makes_room(workspace):
     held = []
     release = threading.Event()

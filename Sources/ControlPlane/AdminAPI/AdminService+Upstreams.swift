@@ -12,7 +12,7 @@ extension AdminService {
     func upstream(_ request: AdminRequest) async throws -> AdminAnswer {
         let name = try request.name("name")
         guard let answer = try await upstreamView(of: name).answers.first else {
-            throw AdminError.notFound("the head has no upstream \(shown(name))")
+            throw AdminError.notFound("the configuration has no upstream \(shown(name))")
         }
         return try .json(answer)
     }
@@ -43,7 +43,7 @@ extension AdminService {
         let endpoint = EndpointName(upstream: upstream, address: address)
         let view = try await upstreamView(of: upstream)
         guard let known = view.answers.first else {
-            throw AdminError.notFound("the head has no upstream \(shown(upstream))")
+            throw AdminError.notFound("the configuration has no upstream \(shown(upstream))")
         }
         guard known.endpoints.contains(where: { $0.address == address }) || view.adjusts(endpoint)
         else {

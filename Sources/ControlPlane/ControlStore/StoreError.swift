@@ -93,7 +93,7 @@ extension StoreError: CustomStringConvertible {
         case .nodeNameTaken: "a node of this name has joined"
         case .nodeUnknown(let name): "there is no node \(name)"
         case .nodeRevoked(let name): "the node \(name) was revoked"
-        case .upstreamUnknown(let name): "the head has no upstream \(name)"
+        case .upstreamUnknown(let name): "the configuration has no upstream \(name)"
         case .endpointUnknown(let upstream, let address):
             "the upstream \(upstream) has no endpoint \(address)"
         case .adjustmentsFull:

@@ -87,6 +87,7 @@ package struct UpstreamReporter {
         if extent == .all { return new != old }
         let isOut = new.availability == .drained || new.availability == .disabled
         return new.availability != old.availability || new.weight != old.weight
+            || new.isDiscovered != old.isDiscovered
             || new.availability == .available && new.reason != old.reason
             || isOut && (new.requests, new.connections) != (old.requests, old.connections)
     }

@@ -223,7 +223,8 @@ final class UpstreamMonitor {
     /// - Parameter surpluses: Of endpoints, over all workers, by what is shared of each.
     /// - Returns: What is told of it.
     func status(_ surpluses: [ObjectIdentifier: Int]) -> UpstreamStatus {
-        UpstreamStatus(
+        let taking = Set(roster?.takingStates ?? [])
+        return UpstreamStatus(
             name: upstream.name,
             isPanicking: roster?.isPanicking ?? false,
             endpoints: endpoints.map { watched in
@@ -232,7 +233,7 @@ final class UpstreamMonitor {
                 return EndpointStatus(
                     address: watched.endpoint.address,
                     availability: watched.health.availability,
-                    reason: reason(watched),
+                    reason: reason(watched, isTaking: taking.contains(state)),
                     sinceUnixNanoseconds: watched.seen?.since ?? 0,
                     lastCheck: watched.health.lastCheck.map { check in
                         EndpointStatus.LastCheck(
@@ -241,7 +242,7 @@ final class UpstreamMonitor {
                             failure: check.failure
                         )
                     },
-                    weight: wish(for: watched).weight ?? watched.endpoint.weight,
+                    weight: weight(of: watched),
                     connections: connections,
                     requests: max(connections - (surpluses[state] ?? 0), 0),
                     isDiscovered: !isConfigured(watched.endpoint)
@@ -252,8 +253,12 @@ final class UpstreamMonitor {
         )
     }
 
+    private func weight(of watched: WatchedEndpoint) -> Int {
+        wish(for: watched).weight ?? watched.endpoint.weight
+    }
+
     /// Why an endpoint takes no requests, or none as long as there are others, or fewer than its weight says.
-    private func reason(_ watched: WatchedEndpoint) -> String {
+    private func reason(_ watched: WatchedEndpoint, isTaking: Bool) -> String {
         if watched.health.availability == .available, let why = watched.health.lostFor {
             return "no connection: \(why)"
         }
@@ -264,6 +269,8 @@ final class UpstreamMonitor {
             if let tier = roster?.tier, watched.endpoint.tier > tier {
                 return "a backup: tier \(tier) takes the requests"
             }
+            if weight(of: watched) == 0 { return "its weight is 0" }
+            if roster != nil, !isTaking { return "the node's zone takes the requests" }
             guard let whole = upstream.slowStart?.nanoseconds,
                 let share = slowStarts.share(of: watched.state, over: whole, now: .now)
             else { return reason }
@@ -280,7 +287,7 @@ final class UpstreamMonitor {
                 addresses: watched.addresses,
                 state: watched.state,
                 availability: watched.health.availability,
-                weight: wish(for: watched).weight ?? watched.endpoint.weight,
+                weight: weight(of: watched),
                 isReachable: watched.health.isReachable,
                 isSilent: watched.health.isSilent
             )

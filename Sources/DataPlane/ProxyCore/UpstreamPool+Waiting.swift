@@ -80,6 +80,13 @@ extension UpstreamPool {
         next.resumeLater()
     }
 
+    /// What can be connected to has changed: all who wait look again, one after the other until one has to wait on.
+    func wakeAll(_ worker: Worker) {
+        guard let next = line.next() else { return }
+        freed = line.count
+        next.resumeLater()
+    }
+
     /// Has as many go on as connections came free.
     func serveLine(_ worker: Worker) {
         while freed > 0, let effort = line.takeFirst() {

@@ -182,7 +182,7 @@ final class Worker: EventHandler {
             let name = shared.upstream.name
             if let kept = self.pools.removeValue(forKey: name) {
                 kept.update(to: shared, next.connectors[name], countsTries: next.countsTries)
-                if kept.isQueueing { kept.wake(self) }
+                kept.wakeAll(self)
                 pools[name] = kept
             } else {
                 pools[name] = UpstreamPool(
@@ -239,7 +239,7 @@ final class Worker: EventHandler {
         if pool.upstream.discovery != nil {
             tables?.publicNames?.take(roster.places, of: upstream)
         }
-        if pool.isQueueing { pool.wake(self) }
+        pool.wakeAll(self)
         if !silent.isEmpty, pool.tryPlan?.retry != nil { leave(silent) }
     }
 

@@ -109,7 +109,10 @@ package final class EndpointLoad: Sendable {
     ///   - now: Monotonic nanoseconds.
     ///   - timing: What becomes of it.
     package func failed(after nanoseconds: UInt64, now: UInt64, _ timing: Timing = .peak) {
-        let wanted = max(4 * latency(at: now), Self.failureNanosecondsMin)
+        let last = Double(bitPattern: estimate.load(ordering: .relaxed))
+        // What stands for a failure has faded when the next one comes.
+        let expected = last < 0 ? -last : latency(at: now)
+        let wanted = max(4 * expected, Self.failureNanosecondsMin)
         let taken = max(nanoseconds, UInt64(min(wanted, Self.failureNanosecondsMax)))
         guard timing == .peak else { return answered(after: taken, now: now, timing) }
         estimate.store((-Double(taken)).bitPattern, ordering: .relaxed)

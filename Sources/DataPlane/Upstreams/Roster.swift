@@ -32,6 +32,8 @@ package struct Member: Sendable {
     package let availability: Availability
     /// Its share of the requests now, where it takes any.
     package let weight: Int
+    /// How much of its weight it takes while it is new, in hundredths.
+    package let grownShare: Int
     /// Whether connections to it can be made, as far as is known.
     package let isReachable: Bool
     /// Whether nothing came of its checks: who waits there for an answer may wait in vain.
@@ -44,11 +46,12 @@ package struct Member: Sendable {
         state: EndpointState,
         availability: Availability,
         weight: Int,
+        grownShare: Int = 100,
         isReachable: Bool = true,
         isSilent: Bool = false
     ) {
         (self.endpoint, self.addresses, self.state) = (endpoint, addresses, state)
-        (self.availability, self.weight) = (availability, weight)
+        (self.availability, self.weight, self.grownShare) = (availability, weight, grownShare)
         (self.isReachable, self.isSilent) = (isReachable, isSilent)
     }
 
@@ -125,22 +128,30 @@ package struct Roster: Sendable {
     /// The tier that requests go to; `nil` where they go nowhere.
     package var tier: Int? { candidates.first.map { members[$0.member].endpoint.tier } }
 
+    /// The endpoints that requests go to.
+    package var takingStates: [ObjectIdentifier] {
+        candidates.map { ObjectIdentifier(members[$0.member].state) }
+    }
+
     /// The weights of the candidates.
     package var weights: [Int] { candidates.map(\.weight) }
 
-    /// Those of the node's zone, unless they have less than half of the weight that the zone has in all.
+    /// Those of the node's zone, unless those of them that are available have less than half of the weight that the zone
+    /// has in all.
+    ///
+    /// One that is new counts for as much as it takes. In a panic those that are not available count for nothing: a zone
+    /// of them alone would keep all requests from whoever is well elsewhere.
     private static func near(_ chosen: [Int], _ members: [Member], zone: String?) -> [Int] {
         guard let zone else { return chosen }
         let near = chosen.filter { members[$0].endpoint.zone == zone }
         let tier = chosen.first.map { members[$0].endpoint.tier }
-        func weight(_ indices: [Int]) -> Int {
-            indices.reduce(0) { $0 + members[$1].endpoint.weight }
+        var (taken, whole) = (0, 0)
+        for index in near where members[index].availability == .available {
+            taken += members[index].endpoint.weight * members[index].grownShare
         }
-        let whole = weight(
-            members.indices.filter {
-                members[$0].endpoint.zone == zone && members[$0].endpoint.tier == tier
-            }
-        )
-        return near.isEmpty || weight(near) * 2 < whole ? chosen : near
+        for member in members where member.endpoint.zone == zone && member.endpoint.tier == tier {
+            whole += member.endpoint.weight * 100
+        }
+        return near.isEmpty || taken * 2 < whole ? chosen : near
     }
 }

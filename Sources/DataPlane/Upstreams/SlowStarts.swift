@@ -1,10 +1,11 @@
 package import EventLoop
+internal import FleetModel
 
 /// Which endpoints of an upstream are new, and how much of their share they take.
 ///
 /// An endpoint that is new in an upstream that runs, or that takes requests again, begins with a hundredth of its weight,
-/// which grows evenly to all of it. Where no endpoint is past that, there is nobody to leave the requests to, and all
-/// take their shares at once.
+/// which grows evenly to all of it. Where no endpoint of a tier is past that, there is nobody to leave the requests to, and
+/// all of it take their shares at once.
 package struct SlowStarts: Sendable {
     /// Endpoints that take requests.
     private var taking: [ObjectIdentifier: Taking] = [:]
@@ -49,15 +50,18 @@ package struct SlowStarts: Sendable {
             next[key] = entry
         }
         hasBegun = hasBegun || !next.isEmpty
-        // Whoever would be left with all requests need not grow into them.
-        if next.values.allSatisfy({ $0.since != nil }) {
-            for key in next.keys { next[key]?.since = nil }
+        // Whoever would be left with all requests of its tier need not grow into them.
+        let tiers = Dictionary(grouping: members.filter(\.takesRequests), by: \.endpoint.tier)
+        for ofTier in tiers.values {
+            let keys = ofTier.map { ObjectIdentifier($0.state) }
+            guard keys.allSatisfy({ next[$0]?.since != nil }) else { continue }
+            for key in keys { next[key]?.since = nil }
         }
         taking = next
         guard let nanoseconds, nanoseconds > 0, isGrowing else { return members }
         return members.map { member in
             let share = share(of: member.state, over: nanoseconds, now: now) ?? Self.scale
-            return member.weighing(member.weight * share)
+            return member.weighing(member.weight * share, grownShare: share)
         }
     }
 
@@ -95,13 +99,14 @@ package struct SlowStarts: Sendable {
 
 extension Member {
     /// The same with another share of the requests.
-    fileprivate func weighing(_ weight: Int) -> Member {
+    fileprivate func weighing(_ weight: Int, grownShare: Int) -> Member {
         Member(
             endpoint: endpoint,
             addresses: addresses,
             state: state,
             availability: availability,
             weight: weight,
+            grownShare: grownShare,
             isReachable: isReachable,
             isSilent: isSilent
         )

@@ -65,7 +65,7 @@ package struct UpstreamOutline: Hashable, Sendable {
         package let address: String
         /// Its share of the requests.
         package let weight: Int
-        /// Digest of all that is said of it.
+        /// Digest of all that is said of it, whether defaults are written out or not.
         package let settings: Digest
     }
 
@@ -81,13 +81,22 @@ package struct UpstreamOutline: Hashable, Sendable {
         let items = node?["endpoints"]?.items ?? []
         endpoints = items.compactMap { item in
             guard let address = item["address"]?.text else { return nil }
+            let weight = item["weight"]?.text ?? "1"
+            let said = [address, weight, item["zone"]?.text ?? "", item["tier"]?.text ?? "0"]
             return Endpoint(
                 address: address,
-                weight: item["weight"]?.text.flatMap { Int($0) } ?? 1,
-                settings: Digest(hashing: JSONWriter.compact(item))
+                weight: Int(weight) ?? 1,
+                settings: Self.digest(said)
             )
         }
-        discovery = (node?["discovery"]).map { Digest(hashing: JSONWriter.compact($0)) }
+        discovery = (node?["discovery"]).map { found in
+            Self.digest([found["dns"]?.text ?? "", found["type"]?.text ?? "a"])
+        }
+    }
+
+    /// No value has a line feed in it.
+    private static func digest(_ values: [String]) -> Digest {
+        Digest(hashing: Array(values.joined(separator: "\n").utf8))
     }
 
     /// Digest of what is said of an endpoint: a version in which it differs ends the adjustments of the endpoint.

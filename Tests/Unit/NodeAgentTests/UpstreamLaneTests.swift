@@ -112,7 +112,8 @@ struct UpstreamLaneTests {
         _ availability: Availability = .available,
         requests: Int = 0,
         checked: UInt64? = nil,
-        reason: String = ""
+        reason: String = "",
+        isDiscovered: Bool = false
     ) -> EndpointStatus {
         let parts = address.split(separator: ":")
         return EndpointStatus(
@@ -128,7 +129,8 @@ struct UpstreamLaneTests {
             },
             weight: 1,
             connections: 0,
-            requests: requests
+            requests: requests,
+            isDiscovered: isDiscovered
         )
     }
 
@@ -158,6 +160,8 @@ struct UpstreamLaneTests {
         let ejected = [upstream(status("a:1"), status("a:2", .ejected))]
         #expect(said(reporter.next(ejected, .changes)) == ["a:2 ejected"])
         #expect(reporter.next(ejected, .changes).isEmpty)
+        let found = [upstream(status("a:1"), status("a:2", .ejected, isDiscovered: true))]
+        #expect(said(reporter.next(found, .changes)) == ["a:2 ejected"])
         #expect(said(reporter.next([upstream(status("a:1"))], .changes)) == ["a:2 gone"])
         let noted = reporter.next([upstream(status("a:1"), note: "panic")], .changes)
         #expect(noted.first?.upstreams.first?.note == "panic" && said(noted).isEmpty)

@@ -9,6 +9,7 @@ struct RosterTests {
         weight: Int = 1,
         zone: String? = nil,
         tier: Int = 0,
+        grownShare: Int = 100,
         isReachable: Bool = true
     ) -> Member {
         let address = NetworkAddress(path: "/run/origin")
@@ -19,6 +20,7 @@ struct RosterTests {
             state: EndpointState(connectionsMax: .max),
             availability: availability,
             weight: weight,
+            grownShare: grownShare,
             isReachable: isReachable
         )
     }
@@ -74,6 +76,14 @@ struct RosterTests {
         #expect(chosen([far, near, gone, gone], zone: "a") == [0, 1])
         #expect(chosen([far, near], zone: "c") == [0, 1])
         #expect(chosen([far, near], zone: nil) == [0, 1])
+        // One that is new takes no more than its share.
+        #expect(chosen([far, member(zone: "a", grownShare: 49)], zone: "a") == [0, 1])
+        #expect(chosen([far, member(zone: "a", grownShare: 50)], zone: "a") == [1])
+        #expect(chosen([far, near, member(zone: "a", grownShare: 1)], zone: "a") == [1, 2])
+        // In a panic, a zone whose endpoints are not well does not keep requests from one that is.
+        #expect(chosen([far, gone, gone, gone], zone: "a", panicShare: 50_000) == [0, 1, 2, 3])
+        #expect(chosen([far, near, gone, gone, gone], zone: "a", panicShare: 50_000).contains(0))
+        #expect(chosen([gone, gone], zone: "a", panicShare: 50_000) == [0, 1])
     }
 
     @Test("All that an operator leaves when too few are available")

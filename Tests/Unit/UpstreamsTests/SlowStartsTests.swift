@@ -8,9 +8,14 @@ struct SlowStartsTests {
     private let second: UInt64 = 1_000_000_000
     private let states = (0..<4).map { _ in EndpointState(connectionsMax: .max) }
 
-    private func member(_ index: Int, _ availability: Availability = .available) -> Member {
-        Member(
-            endpoint: Endpoint(address: NetworkAddress(path: "/run/\(index)"), weight: 2),
+    private func member(
+        _ index: Int,
+        _ availability: Availability = .available,
+        tier: Int = 0
+    ) -> Member {
+        let address = NetworkAddress(path: "/run/\(index)")
+        return Member(
+            endpoint: Endpoint(address: address, weight: 2, tier: tier),
             addresses: [],
             state: states[index],
             availability: availability,
@@ -61,6 +66,10 @@ struct SlowStartsTests {
         // One is left alone while it grows.
         #expect(weights(&starts, [member(1), member(2), member(3)], atSecond: 5) == [200, 200, 2])
         #expect(weights(&starts, [member(3)], atSecond: 6) == [2])
+        // Backups get no requests that a tier before them could leave to them.
+        let backups = [member(0, tier: 1), member(3)]
+        _ = weights(&starts, [member(0, tier: 1), member(3, .unhealthy)], atSecond: 7)
+        #expect(weights(&starts, backups, atSecond: 30).last == 2)
     }
 
     @Test("Without a time nothing grows")
