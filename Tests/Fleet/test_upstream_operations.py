@@ -269,7 +269,7 @@ def test_who_does_not_keep_to_it_is_named(workspace, fleet):
     # A node that has gone is stale, and contradicts nobody.
     fleet.nodes["n2"].kill()
     until(lambda: [node["stale"] for node in endpoint(fleet, a)["nodes"]] == [False, True], "n2 is stale")
-    fleet.ctl("upstream", "undrain", "main", str(a), "--wait")
+    assert "warning: node n2 is unreachable" in fleet.ctl("upstream", "undrain", "main", str(a), "--wait").err
     assert endpoint(fleet, a)["disagreement"] is None
 
 

@@ -288,6 +288,11 @@ extension Session {
                     timeout: waiting.timeout.duration
                 ) { Output.note(visible($0)) }
                 answer.warnings = warnings
+                for node in answer.nodes where node.reason == "unreachable" {
+                    Output.note(
+                        "warning: node \(visible(node.name)) is unreachable: if it lives, it goes on as before"
+                    )
+                }
             }
             for node in answer.nodes {
                 guard let problem = node.problem else { continue }
