@@ -492,14 +492,19 @@ def test_slow_failures_after_a_return_are_no_time_of_being_well(workspace):
 
 
 def test_an_endpoint_that_comes_back_is_not_judged_by_its_old_times(workspace):
+    def late(peer):
+        threading.Event().wait(1.5)
+        peer.send(OK % (1, b"b"))
+
     a, b = workspace.keep(Patient("a")), workspace.keep(Patient("b"))
-    b.answer = hang
-    node = serve(workspace, [a, b], "balance: latency, slowStart: 1h, timeouts: {firstByte: 2s}, "
-                                    "outliers: {consecutiveErrors: 1, ejectFor: 1ms}")
-    until(lambda: failing(node) and events(node, "upstream.endpoint_down", f"endpoint={b}"), "the ejection", SECONDS)
-    b.answer = OK % (1, b"b")
+    b.answer = late
+    node = serve(workspace, [a, b], health() + ", balance: latency, slowStart: 1h")
+    until(lambda: "b" in answers(node, 2), "it has been slow", SECONDS)
+    b.health = b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
+    await_event(node, "upstream.endpoint_down", f"endpoint={b}")
+    b.answer, b.health = OK % (1, b"b"), OK % (2, b"ok")
     await_event(node, "upstream.endpoint_up", f"endpoint={b}")
-    # Two seconds over a hundredth of the weight would take a minute to fade.
+    # A second and a half over a hundredth of the weight would take a minute to fade.
     until(lambda: "b" in answers(node, 3), "it is asked", SECONDS)
 
 

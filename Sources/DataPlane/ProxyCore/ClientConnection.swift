@@ -7,10 +7,10 @@ internal import Transport
 /// A client's connection: what there is of it between exchanges of HTTP/1.1, and their socket meanwhile.
 ///
 ///     resting ──octets──▶ exchange ──persists──▶ resting
-///        ▲                 │   │  └──refused again──▶ put off
-///        │ a moment        │   │ does not persist       │
-///        └─────────────────┼───┼────────────────────────┘
-///                          │   └──▶ lingering ──client closes, or enough──▶ closed
+///                          │ │ │ refused again
+///                          │ │ └──▶ put off ──a moment──▶ resting
+///                          │ │ does not persist
+///                          │ └────▶ lingering ──client closes, or enough──▶ closed
 ///                          └──the preface of HTTP/2──▶ session ──ended──▶ lingering
 ///
 /// At rest it holds neither a buffer nor an exchange. A client that asks again at once after each refusal (RFC 9110

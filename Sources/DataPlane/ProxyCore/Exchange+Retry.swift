@@ -112,22 +112,20 @@ extension Exchange {
     /// - Returns: Whether it does.
     func triesAgain(after failure: ExchangeError) -> Bool {
         guard failure.side == .upstream, phase != .tunnelling else { return false }
-        guard let plan = upstream?.tryPlan else { return goesElsewhere() }
+        guard let plan = upstream?.tryPlan else { return goesElsewhere(nil) }
         // Its head has been counted: half a response is none.
         let isHalf = phase == .delivering
         if !isHalf || response.status < 500 {
             noteOutcome(plan, hasFailed: true, isAmending: isHalf)
         }
-        guard let retry = plan.retry else {
-            return plan.circuit == nil || plan.tries.breaker.isClosed ? goesElsewhere() : false
-        }
+        guard let retry = plan.retry else { return plan.letsRetry && goesElsewhere(plan) }
         return allows(retry, failure) && triesAgain(plan, retry)
     }
 
     /// Asks another endpoint where the one that was chosen could not be connected to, and no setting says what to do then.
-    private func goesElsewhere() -> Bool {
+    private func goesElsewhere(_ plan: TryPlan?) -> Bool {
         guard isForFree, mayTryAgain(attempts: Limits.connectAttempts) else { return false }
-        tryAgain(nil)
+        tryAgain(plan)
         return true
     }
 
@@ -193,9 +191,7 @@ extension Exchange {
     /// Whether all of the request is there, and the settings, the budget and the circuit allow another try, which is
     /// counted then.
     private func mayTryAgain(_ plan: TryPlan, _ retry: Retry) -> Bool {
-        guard mayTryAgain(attempts: retry.attempts),
-            plan.circuit == nil || plan.tries.breaker.isClosed
-        else { return false }
+        guard mayTryAgain(attempts: retry.attempts), plan.letsRetry else { return false }
         if isForFree { return true }
         let now = worker.loop.now.nanoseconds
         guard plan.tries.budget.take(worker: worker.index, now: now, share: retry.budget) else {

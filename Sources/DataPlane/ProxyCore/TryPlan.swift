@@ -13,6 +13,9 @@ final class TryPlan {
     /// What the workers count together.
     let tries: UpstreamTries
 
+    /// Whether the circuit breaker, where there is one, lets requests be tried again.
+    var letsRetry: Bool { circuit == nil || tries.breaker.isClosed }
+
     /// `nil` where no setting asks for it.
     init?(_ shared: SharedUpstream) {
         guard let tries = shared.tries else { return nil }

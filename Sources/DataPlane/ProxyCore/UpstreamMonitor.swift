@@ -270,7 +270,9 @@ final class UpstreamMonitor {
                 return "a backup: tier \(tier) takes the requests"
             }
             if weight(of: watched) == 0 { return "its weight is 0" }
-            if roster != nil, !isTaking { return "the node's zone takes the requests" }
+            if !isTaking, roster?.prefersZone == true {
+                return "the node's zone takes the requests"
+            }
             guard let whole = upstream.slowStart?.nanoseconds,
                 let share = slowStarts.share(of: watched.state, over: whole, now: .now)
             else { return reason }

@@ -32,7 +32,7 @@ package struct Member: Sendable {
     package let availability: Availability
     /// Its share of the requests now, where it takes any.
     package let weight: Int
-    /// How much of its weight it takes while it is new, in hundredths.
+    /// How much of its weight it takes, in parts of `SlowStarts.scale`: less than all while it is new.
     package let grownShare: Int
     /// Whether connections to it can be made, as far as is known.
     package let isReachable: Bool
@@ -46,7 +46,7 @@ package struct Member: Sendable {
         state: EndpointState,
         availability: Availability,
         weight: Int,
-        grownShare: Int = 100,
+        grownShare: Int = SlowStarts.scale,
         isReachable: Bool = true,
         isSilent: Bool = false
     ) {
@@ -69,6 +69,8 @@ package struct Roster: Sendable {
     package let candidates: [Candidate]
     /// Whether so few are available that all are used.
     package let isPanicking: Bool
+    /// Whether some get no requests because the node's zone takes them.
+    package let prefersZone: Bool
     /// What workers choose with, made once for all of them.
     package let table: BalanceTable
 
@@ -119,7 +121,9 @@ package struct Roster: Sendable {
         let all = isPanicking ? usable : available
         let reachable = all.filter(isReachable)
         let chosen = reachable.isEmpty ? all : reachable
-        candidates = Self.near(chosen, members, zone: zone).map { index in
+        let near = Self.near(chosen, members, zone: zone)
+        prefersZone = near.count < chosen.count
+        candidates = near.map { index in
             Candidate(member: index, weight: members[index].weight)
         }
         table = BalanceTable(balance, candidates, members, following: previous)
@@ -150,7 +154,7 @@ package struct Roster: Sendable {
             taken += members[index].endpoint.weight * members[index].grownShare
         }
         for member in members where member.endpoint.zone == zone && member.endpoint.tier == tier {
-            whole += member.endpoint.weight * 100
+            whole += member.endpoint.weight * SlowStarts.scale
         }
         return near.isEmpty || taken * 2 < whole ? chosen : near
     }

@@ -19,7 +19,7 @@ package struct SlowStarts: Sendable {
     }
 
     /// Weights are multiplied by it while an endpoint is new, so that parts of them are whole numbers.
-    static let scale = 100
+    package static let scale = 100
     /// Steps in which a share grows.
     static let steps: UInt64 = 20
     /// The shortest step, in nanoseconds.
@@ -41,7 +41,8 @@ package struct SlowStarts: Sendable {
         now: LoopInstant
     ) -> [Member] {
         var next: [ObjectIdentifier: Taking] = [:]
-        for member in members where member.takesRequests {
+        let takers = members.filter(\.takesRequests)
+        for member in takers {
             let key = ObjectIdentifier(member.state)
             var entry = taking[key] ?? Taking(state: member.state, since: hasBegun ? now : nil)
             if let since = entry.since, now.nanoseconds(since: since) >= nanoseconds ?? 0 {
@@ -51,11 +52,10 @@ package struct SlowStarts: Sendable {
         }
         hasBegun = hasBegun || !next.isEmpty
         // Whoever would be left with all requests of its tier need not grow into them.
-        let tiers = Dictionary(grouping: members.filter(\.takesRequests), by: \.endpoint.tier)
-        for ofTier in tiers.values {
-            let keys = ofTier.map { ObjectIdentifier($0.state) }
-            guard keys.allSatisfy({ next[$0]?.since != nil }) else { continue }
-            for key in keys { next[key]?.since = nil }
+        func isNew(_ member: Member) -> Bool { next[ObjectIdentifier(member.state)]?.since != nil }
+        let grown = Set(takers.filter { !isNew($0) }.map(\.endpoint.tier))
+        for member in takers where !grown.contains(member.endpoint.tier) {
+            next[ObjectIdentifier(member.state)]?.since = nil
         }
         taking = next
         guard let nanoseconds, nanoseconds > 0, isGrowing else { return members }
